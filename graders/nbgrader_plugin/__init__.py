@@ -1,0 +1,1 @@
+"""The only package that knows nbgrader: course folders, configuration, autograding through the engine."""

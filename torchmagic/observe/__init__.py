@@ -1,0 +1,1 @@
+"""From live torch objects to records."""

@@ -1,0 +1,1 @@
+"""From records to text, HTML and SVG; never touches torch or IPython."""
