@@ -1,0 +1,41 @@
+"""One line of the gradebook table: what became of one student's submission."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+#: Outcomes of submissions that could not be graded: their students keep what the gradebook held before.
+NOT_GRADED: Final = frozenset({"unreadable", "grader error"})
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRow:
+    """What became of one submission.
+
+    Attributes:
+        student: nbgrader's student id.
+        score: points in the gradebook after grading, None where nothing could be graded.
+        max_score: points that the assignment's auto-graded and manually graded cells are worth.
+        outcome: passed, failed, error, timeout, memory, crashed, not attempted, grader error, unreadable or missing.
+        seconds: wall time that grading this submission took.
+        message: why, in one line; empty where the score says it all.
+    """
+
+    student: str
+    score: float | None
+    max_score: float
+    outcome: str
+    seconds: float
+    message: str = ""
+
+    @property
+    def graded(self) -> bool:
+        """True when this submission's score in the gradebook is the outcome of this run.
+
+        >>> SubmissionRow("ada", 3.0, 5.0, "failed", 0.2).graded
+        True
+        >>> SubmissionRow("bob", None, 5.0, "unreadable", 0.0, "hw.ipynb is not JSON").graded
+        False
+        """
+        return self.outcome not in NOT_GRADED
