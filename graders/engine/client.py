@@ -1,0 +1,209 @@
+"""The engine as its users see it: start it once, give it submissions from any number of threads, get reports."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import graders
+import torchmagic
+from graders.engine import walls
+from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
+from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
+from torchmagic.errors import TorchmagicError
+
+Isolation = Literal["namespaces", "process"]
+_START_SECONDS = 120.0
+_SPARE_SECONDS = 15.0
+_TRUSTED = Caps(header=1 << 30, body=0)
+
+
+class Engine:
+    """Two warm parents, and a fork of each for every submission.
+
+    Args:
+        isolation: "namespaces" walls each submission off (Linux); "process" only limits time and memory,
+            and accepts that a submission can read what the grader can.
+        hidden: folders that no submission may see, wherever they lie (the course).
+        preload: modules to import before the first fork.
+
+    Raises:
+        TorchmagicError: the platform cannot wall off a submission and the risk was not accepted.
+
+    Use it as a context manager::
+
+        with Engine(hidden=[course]) as engine:
+            report = engine.grade(submission)
+    """
+
+    def __init__(
+        self, *, isolation: Isolation = "namespaces", hidden: Iterable[Path] = (), preload: Sequence[str] = ()
+    ) -> None:
+        self.isolation = isolation
+        self._view = walls.python_view(_packages(), hidden)
+        self._preload = list(preload)
+        self._lock = threading.Lock()
+        self._serial = itertools.count(os.getpid() % 1000 * 1000)
+        self._stack = contextlib.ExitStack()
+        self._controls: tuple[socket.socket, socket.socket] | None = None
+
+    def __enter__(self) -> Engine:
+        self._start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the warm parents and all that they started."""
+        self._controls = None
+        self._stack.close()
+
+    def grade(self, submission: Submission) -> Report:
+        """Run and judge one submission; never raises for anything that the submission does."""
+        start = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            report_socket = self._launch(submission, stack)
+            cells, why = self._collect(report_socket, submission)
+        done = {cell.key for cell in cells}
+        for cell in submission.cells:
+            if cell.role != "ignored" and cell.key not in done:
+                zero = 0.0 if cell.role == "test" and why[0] is not Outcome.GRADER_ERROR else None
+                cells.append(CellReport(cell.key, why[0], score=zero, message=why[1]))
+        outcome, message = summarise(tuple(cells), attempted=submission.attempted)
+        return Report(tuple(cells), outcome, time.monotonic() - start, message)
+
+    def _start(self) -> None:
+        student_mine, student_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        judge_mine, judge_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        root = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="torchmagic-"))
+        os.chmod(root, 0o755)
+        options = {
+            "isolation": self.isolation,
+            "readable": self._view.readable,
+            "hidden": self._view.hidden,
+            "root": root,
+            "preload": self._preload,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "graders.engine.warm", str(student_theirs.fileno()), str(judge_theirs.fileno()), json.dumps(options)],
+            pass_fds=(student_theirs.fileno(), judge_theirs.fileno()),
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+            env={**walls.environment(), "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": _python_path()},
+            start_new_session=True,
+        )
+        self._stack.callback(_end, process)
+        for sock in (student_mine, judge_mine):
+            self._stack.callback(sock.close)
+        student_theirs.close()
+        judge_theirs.close()
+        self._controls = (student_mine, judge_mine)
+        for sock in self._controls:
+            self._await_ready(sock)
+
+    def _await_ready(self, sock: socket.socket) -> None:
+        sock.settimeout(_START_SECONDS)
+        try:
+            answer: dict[str, Any] = json.loads(sock.recv(1 << 16) or b'{"error": "its warm process ended"}')
+        except (TimeoutError, OSError) as error:
+            answer = {"error": str(error)}
+        sock.settimeout(None)
+        if "error" in answer:
+            self.close()
+            raise TorchmagicError(
+                f"The grading engine cannot wall off submissions here ({answer['error']}).",
+                hint="It needs Linux with user namespaces; `--isolation process` grades without walls at your own risk.",
+            )
+
+    def _launch(self, submission: Submission, stack: contextlib.ExitStack) -> socket.socket:
+        if self._controls is None:
+            raise TorchmagicError("The grading engine is not running.", hint="Use it in a `with Engine() as engine:` block.")
+        wire_student, wire_judge = socket.socketpair()
+        watch_student, watch_judge = socket.socketpair()
+        report_judge, report_mine = socket.socketpair()
+        stack.callback(report_mine.close)
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="torchmagic-judge-", ignore_cleanup_errors=True))
+        archive = walls.pack(list(submission.files.items()))
+        walls.unpack(archive, scratch)
+        memory = os.memfd_create("files")
+        with os.fdopen(memory, "wb", closefd=False) as file:
+            file.write(archive)
+        os.lseek(memory, 0, os.SEEK_SET)
+        request = {"limits": asdict(submission.limits), "scratch": scratch, "serial": next(self._serial)}
+        data = json.dumps(request).encode()
+        with self._lock:
+            socket.send_fds(self._controls[0], [data], [wire_student.fileno(), watch_student.fileno(), memory])
+            socket.send_fds(self._controls[1], [data], [wire_judge.fileno(), watch_judge.fileno(), report_judge.fileno()])
+        os.close(memory)
+        for sock in (wire_student, wire_judge, watch_student, watch_judge, report_judge):
+            sock.close()
+        return report_mine
+
+    def _collect(self, sock: socket.socket, submission: Submission) -> tuple[list[CellReport], tuple[Outcome, str]]:
+        """The reports that came, and what to say of cells that none came for."""
+        deadline = time.monotonic() + submission.limits.total_seconds + _SPARE_SECONDS
+        cells: list[CellReport] = []
+        pid = 0
+        try:
+            pid = int(recv_frame(sock, caps=_TRUSTED, deadline=deadline).header["pid"])
+            send_frame(sock, Frame(_as_header(submission)), deadline=deadline)
+            while True:
+                header = recv_frame(sock, caps=_TRUSTED, deadline=deadline).header
+                if "done" in header:
+                    return cells, (Outcome.GRADER_ERROR, "the judge left this cell out")
+                fields = dict(header["cell"])
+                fields.update(outcome=Outcome(fields["outcome"]), outputs=tuple(fields["outputs"]))
+                cells.append(CellReport(**fields))
+        except WireTimeout:
+            return cells, (Outcome.TIMEOUT, f"the whole submission took over {submission.limits.total_seconds:g} s")
+        except WireClosed:
+            return cells, (Outcome.GRADER_ERROR, "the judge's process ended unexpectedly")
+        except WireError as error:
+            return cells, (Outcome.GRADER_ERROR, f"the judge's reports cannot be read: {error}")
+        finally:
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+
+
+def _as_header(submission: Submission) -> dict[str, Any]:
+    def cells(items: tuple[Cell, ...]) -> list[dict[str, Any]]:
+        return [asdict(cell) for cell in items]
+
+    return {
+        "cells": cells(submission.cells),
+        "template": cells(submission.template),
+        "limits": asdict(submission.limits),
+    }
+
+
+def _packages() -> list[Path]:
+    return [Path(package.__file__).resolve().parent for package in (torchmagic, graders) if package.__file__]
+
+
+def _python_path() -> str:
+    return os.pathsep.join(dict.fromkeys(str(package.parent) for package in _packages()))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,164 @@
+"""Judge one submission: the student's cells run over there, the test cells here, one report a cell."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import signal
+import socket
+import sys
+import time
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graders.engine.namespace import JudgeNamespace, bound_names, parse_cell, read_given
+from graders.engine.outputs import clean_outputs
+from graders.engine.remote import NoSuchName, Student
+from graders.engine.report import Cell, CellReport, Outcome, Submission
+from graders.engine.testcell import run_test_cell
+from graders.engine.wire import WireClosed, WireError, WireTimeout
+
+_GRACE = 2.0
+
+
+class _MainModule(types.ModuleType):
+    """``__main__`` for test cells, so that unittest and its like find what the cells define."""
+
+    def __init__(self, namespace: JudgeNamespace) -> None:
+        super().__init__("__main__")
+        self._namespace = namespace
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._namespace[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __dir__(self) -> list[str]:
+        return list(self._namespace)
+
+
+class Judge:
+    """Walks through one submission's cells.
+
+    Args:
+        wire: the connection to the student's process.
+        watch: the connection to the process that watches it: takes an interrupt, tells how it ended.
+        emit: called with each cell's report as soon as there is one.
+    """
+
+    def __init__(
+        self, submission: Submission, wire: socket.socket, watch: socket.socket, emit: Callable[[CellReport], None]
+    ) -> None:
+        self.submission = submission
+        self.limits = submission.limits
+        self.watch = watch
+        self.emit = emit
+        self.student = Student(wire)
+        self.given = read_given(submission.template, submission.cells)
+        self.namespace = JudgeNamespace(self.given, self._fetch)
+        self.ended: CellReport | None = None
+        self.end = time.monotonic() + self.limits.total_seconds
+        self.student.on_print = lambda stream, text: (sys.stderr if stream == "stderr" else sys.stdout).write(text)
+        self.student.before_request = self.namespace.forget_fetched
+
+    def run(self) -> None:
+        """Judge every cell, in the notebook's order."""
+        sys.modules["__main__"] = _MainModule(self.namespace)
+        self.student.watch_seed()
+        for cell in self.submission.cells:
+            if cell.role == "ignored":
+                continue
+            self.emit(self._test(cell) if cell.role == "test" else self._student_cell(cell))
+
+    def _student_cell(self, cell: Cell) -> CellReport:
+        if self.ended is not None:
+            return CellReport(cell.key, self.ended.outcome, message=self.ended.message)
+        start = time.monotonic()
+        self.student.deadline = min(start + self.limits.cell_seconds, self.end)
+        try:
+            result = self.student.run(cell.source)
+        except WireError as error:
+            return self._stopped(cell, error, start)
+        self.namespace.forget_fetched()
+        self.namespace.release(bound_names(parse_cell(cell.source)))
+        outputs = clean_outputs(result["outputs"], self.limits.output_bytes)
+        seconds = time.monotonic() - start
+        if result.get("status") == "ok":
+            return CellReport(cell.key, Outcome.PASSED, outputs, seconds=seconds)
+        outcome = Outcome.MEMORY if result.get("memory") is True else Outcome.ERROR
+        message = f"{str(result.get('ename'))[:100]}: {' '.join(str(result.get('evalue')).split())[:200]}"
+        return CellReport(cell.key, outcome, outputs, message=message, seconds=seconds)
+
+    def _test(self, cell: Cell) -> CellReport:
+        if self.ended is not None:
+            return CellReport(cell.key, self.ended.outcome, score=0.0, message=self.ended.message)
+        start = time.monotonic()
+        seconds = min(self.limits.cell_seconds, self.end - start)
+        if seconds <= 0:
+            self.ended = CellReport(cell.key, Outcome.TIMEOUT, score=0.0, message="the whole submission took too long")
+            return self.ended
+        self.student.deadline = start + seconds
+        self.student.memory = False
+        self.namespace.forget_fetched()
+        report = run_test_cell(cell, self.namespace, seconds=seconds + 0.5, output_bytes=self.limits.output_bytes)
+        if self.student.broken is not None:
+            return self._stopped(cell, self.student.broken, start, report)
+        if report.outcome is Outcome.TIMEOUT:
+            self._recover(cell)
+        elif report.outcome is Outcome.ERROR and self.student.memory:
+            return CellReport(cell.key, Outcome.MEMORY, report.outputs, 0.0, report.message, report.seconds)
+        else:
+            with contextlib.suppress(WireError, RuntimeError):
+                self.student.push()
+        return report
+
+    def _stopped(self, cell: Cell, error: WireError, start: float, report: CellReport | None = None) -> CellReport:
+        """The student's process did not answer: find out why, and whether it can go on."""
+        score = 0.0 if cell.role == "test" else None
+        outputs = report.outputs if report else ()
+        if isinstance(error, WireTimeout):
+            outcome, message = Outcome.TIMEOUT, f"no end after {self.limits.cell_seconds:g} s"
+            self._recover(cell)
+        elif isinstance(error, WireClosed):
+            outcome, message = self._how_it_ended()
+            self.ended = CellReport(cell.key, outcome, message=message)
+        else:
+            outcome, message = Outcome.CRASHED, f"the student's process broke the protocol: {error}"
+            self.ended = CellReport(cell.key, outcome, message=message)
+        output = {"output_type": "error", "ename": outcome.value.capitalize(), "evalue": message, "traceback": [message]}
+        return CellReport(cell.key, outcome, (*outputs, output), score, message, time.monotonic() - start)
+
+    def _recover(self, cell: Cell) -> None:
+        """Interrupt what the student's process is doing; if it does not stop, it is ended."""
+        with contextlib.suppress(OSError):
+            self.watch.send(b"I")
+        if not self.student.recover(_GRACE):
+            message = f"no end after {self.limits.cell_seconds:g} s, and it could not be interrupted"
+            self.ended = CellReport(cell.key, Outcome.TIMEOUT, message=message)
+            with contextlib.suppress(OSError):
+                self.watch.send(b"K")
+
+    def _how_it_ended(self) -> tuple[Outcome, str]:
+        ready, _, _ = select.select([self.watch], [], [], _GRACE)
+        try:
+            status: Mapping[str, Any] = json.loads(self.watch.recv(4096)) if ready else {}
+        except (OSError, ValueError):
+            status = {}
+        if status.get("memory"):
+            return Outcome.MEMORY, f"more than {self.limits.memory_bytes >> 20} MiB of memory"
+        if "signal" in status:
+            number = int(status["signal"])
+            name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+            return Outcome.CRASHED, f"the student's process was ended by {name}"
+        if "exit" in status:
+            return Outcome.CRASHED, f"the student's process ended itself (exit status {status['exit']})"
+        return Outcome.CRASHED, "the student's process ended"
+
+    def _fetch(self, name: str) -> Any:
+        try:
+            return self.student.get(name)
+        except NoSuchName:
+            raise KeyError(name) from None

@@ -1,0 +1,30 @@
+"""A judge's process: reads one submission as data, judges it, and sends a report of each cell as it is done."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict
+
+from graders.engine.judge import Judge
+from graders.engine.report import Cell, CellReport, Limits, Submission
+from graders.engine.wire import Caps, Frame, recv_frame, send_frame
+
+_TRUSTED = Caps(header=1 << 30, body=0)
+
+
+def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket) -> None:
+    """Judge the submission that arrives on ``report``; its cell reports go back the same way."""
+    send_frame(report, Frame({"pid": os.getpid()}))
+    header = recv_frame(report, caps=_TRUSTED).header
+    submission = Submission(
+        cells=tuple(Cell(**cell) for cell in header["cells"]),
+        template=tuple(Cell(**cell) for cell in header["template"]),
+        limits=Limits(**header["limits"]),
+    )
+
+    def emit(cell: CellReport) -> None:
+        send_frame(report, Frame({"cell": {**asdict(cell), "outcome": cell.outcome.value}}))
+
+    Judge(submission, wire, watch, emit).run()
+    send_frame(report, Frame({"done": True}))

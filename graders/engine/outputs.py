@@ -1,0 +1,60 @@
+"""Keep of a student's cell outputs only what nbformat knows, within a size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_KINDS = {"stream", "display_data", "execute_result", "error"}
+
+
+def clean_outputs(outputs: Any, limit: int) -> tuple[Mapping[str, Any], ...]:
+    """The well-formed outputs among ``outputs``, up to about ``8 * limit`` characters.
+
+    >>> clean_outputs([{"output_type": "stream", "name": "stdout", "text": "hi", "x": 1}, 7], 100)
+    ({'output_type': 'stream', 'name': 'stdout', 'text': 'hi'},)
+    """
+    kept: list[Mapping[str, Any]] = []
+    room = 8 * limit
+    for output in outputs if isinstance(outputs, list) else ():
+        clean = _clean(output) if isinstance(output, dict) else None
+        if clean is None:
+            continue
+        room -= len(str(clean))
+        if room < 0:
+            kept.append({"output_type": "stream", "name": "stdout", "text": "[more output was not kept]\n"})
+            break
+        kept.append(clean)
+    return tuple(kept)
+
+
+def _clean(output: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    kind = output.get("output_type")
+    if kind not in _KINDS:
+        return None
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return {"output_type": kind, "name": name, "text": str(output.get("text", ""))}
+    if kind == "error":
+        lines = output.get("traceback")
+        return {
+            "output_type": kind,
+            "ename": str(output.get("ename", "")),
+            "evalue": str(output.get("evalue", "")),
+            "traceback": [str(line) for line in lines] if isinstance(lines, list) else [],
+        }
+    data = output.get("data")
+    metadata = output.get("metadata")
+    clean: dict[str, Any] = {
+        "output_type": kind,
+        "data": {str(k): v for k, v in data.items() if _is_text(v) or str(k).endswith("json")} if isinstance(data, dict) else {},
+        "metadata": metadata if isinstance(metadata, dict) else {},
+    }
+    if kind == "execute_result":
+        count = output.get("execution_count")
+        clean["execution_count"] = count if type(count) is int else None
+    return clean
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(line, str) for line in value))

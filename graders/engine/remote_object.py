@@ -1,0 +1,184 @@
+"""What the judge holds of an object that stays in the student's process: it can be called and read, never believed.
+
+A remote object answers no comparison, hash or truth test: an object whose ``__eq__`` always says yes would
+otherwise pass for any answer. Only data that was copied here is compared.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+
+import torch
+
+#: Kinds of object whose type a remote one may show to isinstance; never a kind of data.
+_SHOWN_KINDS = (torch.nn.Module, torch.optim.Optimizer, torch.utils.data.Dataset, torch.utils.data.DataLoader)
+_SHOWN_BUILTINS = {
+    "function": types.FunctionType,
+    "builtin_function_or_method": types.BuiltinFunctionType,
+    "method": types.MethodType,
+    "generator": types.GeneratorType,
+    "type": type,
+}
+
+
+class RemoteError(TypeError):
+    """A check asked of the student's object what only data can answer, or the student's own error."""
+
+
+class RemoteObject:
+    """A handle to an object of the student's; attributes, items, iteration and arithmetic go over the wire."""
+
+    _remote_student: Any
+    _remote_handle: int
+    _remote_facts: Mapping[str, Any]
+
+    def __init__(self, student: Any, handle: int, facts: Mapping[str, Any]) -> None:
+        for name, value in (("student", student), ("handle", handle), ("facts", dict(facts))):
+            object.__setattr__(self, f"_remote_{name}", value)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._remote_student.getattr(self._remote_handle, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._remote_student.setattr(self._remote_handle, name, value)
+
+    @property
+    def __class__(self) -> type:
+        """The type that isinstance sees: a module's, an optimizer's, a function's, or this one."""
+        return _shown_type(self._remote_facts) or type(self)
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        """The docstring of the student's object."""
+        return self._remote_student.getattr(self._remote_handle, "__doc__")
+
+    def __dir__(self) -> list[str]:
+        return [str(name) for name in self._remote_student.do("dir", self)]
+
+    def __repr__(self) -> str:
+        return self._remote_text("repr")
+
+    def __str__(self) -> str:
+        return self._remote_text("str")
+
+    def __len__(self) -> int:
+        return operator.index(self._remote_student.do("len", self))
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self._remote_student.do("iter", self)
+        return iter(iterator) if not isinstance(iterator, RemoteObject) else _items(iterator)
+
+    def __next__(self) -> Any:
+        try:
+            return self._remote_student.do("next", self)
+        except RemoteError as error:
+            if type(error).__name__ == "StopIteration":
+                raise StopIteration from None
+            raise
+
+    def __getitem__(self, key: object) -> Any:
+        return self._remote_student.do("getitem", self, key)
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self._remote_student.do("setitem", self, key, value)
+
+    def __delitem__(self, key: object) -> None:
+        self._remote_student.do("delitem", self, key)
+
+    def __contains__(self, item: object) -> bool:
+        return self._remote_student.do("contains", self, item) is True
+
+    def __float__(self) -> float:
+        return float(self._remote_data("float"))
+
+    def __int__(self) -> int:
+        return int(self._remote_data("int"))
+
+    def __enter__(self) -> Any:
+        return self._remote_student.do("enter", self)
+
+    def __exit__(self, *exception: object) -> None:
+        self._remote_student.do("exit", self)
+
+    def __bool__(self) -> NoReturn:
+        self._remote_refuse("a truth value")
+
+    def __hash__(self) -> NoReturn:  # type: ignore[override]
+        self._remote_refuse("a hash")
+
+    def __eq__(self, other: object) -> NoReturn:
+        self._remote_refuse("a comparison")
+
+    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__  # type: ignore[assignment]
+
+    def _remote_refuse(self, what: str) -> NoReturn:
+        kind = str(self._remote_facts.get("type", "object"))[:200]
+        name = str(self._remote_facts.get("name", ""))[:200]
+        shown = f"{name!r} ({kind})" if name else f"an object of type {kind}"
+        raise RemoteError(f"expected data (a number, a tensor, a list, ...), got {shown}: it cannot answer {what}")
+
+    def _remote_data(self, what: str) -> Any:
+        value = self._remote_student.do(what, self)
+        if not isinstance(value, int | float):
+            self._remote_refuse(f"{what}()")
+        return value
+
+    def _remote_text(self, what: str) -> str:
+        value = self._remote_student.do(what, self)
+        return value if isinstance(value, str) else "<no text>"
+
+
+class RemoteCallable(RemoteObject):
+    """A function, class, module or other callable of the student's."""
+
+    def __call__(self, /, *args: object, **kwargs: object) -> Any:
+        return self._remote_student.call(self._remote_handle, args, kwargs)
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    def forward(self: RemoteObject, *others: object) -> Any:
+        return self._remote_student.do(name, self, *others)
+
+    return forward
+
+
+def _reflected(name: str) -> Callable[..., Any]:
+    def backward(self: RemoteObject, other: object) -> Any:
+        return self._remote_student.do(name, other, self)
+
+    return backward
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
+    setattr(RemoteObject, f"__{_name.rstrip('_')}__", _operator(_name))
+    setattr(RemoteObject, f"__r{_name.rstrip('_')}__", _reflected(_name))
+for _name in ("neg", "pos", "abs", "invert"):
+    setattr(RemoteObject, f"__{_name}__", _operator(_name))
+
+
+def _items(iterator: RemoteObject) -> Iterator[Any]:
+    while True:
+        try:
+            item = next(iterator)
+        except StopIteration:
+            return
+        yield item
+
+
+def _shown_type(facts: Mapping[str, Any]) -> type | None:
+    """The first class of the student's object's that the judge knows and that is no kind of data."""
+    mro = facts.get("mro")
+    for entry in mro if isinstance(mro, list) else ():
+        module, _, name = str(entry).rpartition(".")
+        if module == "builtins":
+            if name in _SHOWN_BUILTINS:
+                return _SHOWN_BUILTINS[name]
+            continue
+        found = getattr(sys.modules.get(module), name, None) if module.split(".")[0] == "torch" else None
+        if isinstance(found, type) and issubclass(found, _SHOWN_KINDS):
+            return found
+    return None

@@ -1,0 +1,238 @@
+"""Run one test cell in the judge: its score, what it printed, and its failure in words that leak no hidden test."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import linecache
+import math
+import signal
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from graders.engine.namespace import JudgeNamespace
+from graders.engine.report import Cell, CellReport, Outcome
+from graders.engine.wire import WireError, WireTimeout
+
+_BEGIN_HIDDEN, _END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+
+
+class CellTimeout(BaseException):
+    """The test cell's time is over; no ``except Exception`` of the cell's stops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a test cell did not pass."""
+
+    outcome: Outcome
+    name: str
+    text: str
+    line: int | None
+    hidden: bool
+
+
+class _Streams:
+    """Keeps what a test cell prints, as nbformat stream outputs in order."""
+
+    def __init__(self, limit: int) -> None:
+        self.outputs: list[dict[str, Any]] = []
+        self._room = limit
+
+    def add(self, stream: str, text: str) -> None:
+        kept, self._room = text[: self._room], self._room - min(len(text), self._room)
+        if not kept:
+            return
+        if self.outputs and self.outputs[-1]["name"] == stream:
+            self.outputs[-1]["text"] += kept
+        else:
+            self.outputs.append({"output_type": "stream", "name": stream, "text": kept})
+
+
+class _Writer(io.TextIOBase):
+    def __init__(self, streams: _Streams, name: str) -> None:
+        self._streams = streams
+        self._name = name
+
+    def write(self, text: str) -> int:
+        self._streams.add(self._name, str(text))
+        return len(text)
+
+
+def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, output_bytes: int) -> CellReport:
+    """Run ``cell`` in ``namespace`` within ``seconds`` of wall time.
+
+    The score is all the points when nothing is raised, unless the last expression gives a number: then that
+    many, within [0, points]. A number that is not finite gives nothing. What is printed never costs points.
+    """
+    start = time.monotonic()
+    streams = _Streams(output_bytes)
+    value: object = None
+    failure: Failure | None = None
+    with contextlib.redirect_stdout(_Writer(streams, "stdout")), contextlib.redirect_stderr(_Writer(streams, "stderr")):
+        try:
+            with _alarm(seconds):
+                value = _execute(cell, namespace)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a test cell may raise anything; each has a named outcome
+            failure = _explain(error, cell)
+    outputs: list[Mapping[str, Any]] = list(streams.outputs)
+    if failure is not None:
+        outputs.append(_error_output(failure, cell))
+        score = None if failure.outcome is Outcome.GRADER_ERROR else 0.0
+        return CellReport(cell.key, failure.outcome, tuple(outputs), score, _one_line(failure), time.monotonic() - start)
+    if value is not None:
+        data = {"text/plain": _safe_repr(value)}
+        outputs.append({"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": None})
+    score = credit(value, cell.points)
+    outcome = Outcome.PASSED if score >= cell.points else Outcome.FAILED
+    message = "" if outcome is Outcome.PASSED else f"partial credit: {score:g} of {cell.points:g}"
+    return CellReport(cell.key, outcome, tuple(outputs), score, message, time.monotonic() - start)
+
+
+def credit(value: object, points: float) -> float:
+    """The points for a test cell that ended with ``value``.
+
+    >>> credit(None, 3.0), credit(1.5, 3.0), credit(7, 3.0), credit(-1, 3.0), credit(float("nan"), 3.0)
+    (3.0, 1.5, 3.0, 0.0, 0.0)
+    >>> credit(True, 3.0), credit("0.5", 3.0)
+    (3.0, 3.0)
+    """
+    number = _as_number(value)
+    if number is None:
+        return points
+    if math.isnan(number):
+        return 0.0
+    return min(max(number, 0.0), points)
+
+
+def _as_number(value: object) -> float | None:
+    import numpy as np
+    import torch
+
+    if isinstance(value, bool | np.bool_):
+        return None
+    if isinstance(value, int | float | np.integer | np.floating):
+        return float(value)
+    if type(value) is torch.Tensor and value.numel() == 1 and value.dim() == 0 and not value.is_complex():
+        return None if value.dtype == torch.bool else float(value)
+    return None
+
+
+def _execute(cell: Cell, namespace: JudgeNamespace) -> object:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    filename = _filename(cell)
+    source = TransformerManager().transform_cell(cell.source)
+    tree = ast.parse(source, filename)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    shown = last is not None and not source.rstrip().endswith(";")
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(tree, filename, "exec"), namespace)
+    if isinstance(last, ast.Expr):
+        value = eval(compile(ast.Expression(last.value), filename, "eval"), namespace)
+        return value if shown else None
+    return None
+
+
+def _filename(cell: Cell) -> str:
+    return f"<test cell {cell.name or cell.key}>"
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise CellTimeout
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    # rings again, should the cell have caught the first one
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01), 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def _explain(error: BaseException, cell: Cell) -> Failure:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == _filename(cell)]
+    line = own[-1].lineno if own else None
+    hidden = line is None or line in hidden_lines(cell.source)
+    name = type(error).__name__
+    text = _safe_str(error)
+    if isinstance(error, CellTimeout | WireTimeout):
+        return Failure(Outcome.TIMEOUT, "Timeout", "the check did not end in time", line, hidden)
+    if isinstance(error, WireError):
+        return Failure(Outcome.CRASHED, "NoAnswer", text, line, hidden)
+    if isinstance(error, SyntaxError) and not own:
+        return Failure(Outcome.GRADER_ERROR, name, f"the test cell does not parse: {text}", error.lineno, False)
+    if isinstance(error, ImportError) and not _came_from_student(error):
+        return Failure(Outcome.GRADER_ERROR, name, f"the test cell cannot import what it needs: {text}", line, hidden)
+    if isinstance(error, AssertionError):
+        inner = frames[-1].filename if frames else ""
+        library = inner != _filename(cell) and "graders" not in inner
+        if hidden and library:
+            text = "the values differ from the expected ones"
+        return Failure(Outcome.FAILED, name, text, line, hidden)
+    return Failure(Outcome.ERROR, name, text, line, hidden)
+
+
+def _came_from_student(error: BaseException) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(frame.filename.endswith(("engine/remote.py", "engine/remote_object.py")) for frame in frames)
+
+
+def hidden_lines(source: str) -> set[int]:
+    """The numbers (from 1) of the lines between the hidden tests' markers.
+
+    >>> sorted(hidden_lines("a\\n### BEGIN HIDDEN TESTS\\nb\\n### END HIDDEN TESTS\\nc"))
+    [2, 3, 4]
+    """
+    found: set[int] = set()
+    inside = False
+    for number, line in enumerate(source.splitlines(), 1):
+        inside = inside or _BEGIN_HIDDEN in line
+        if inside:
+            found.add(number)
+        if _END_HIDDEN in line:
+            inside = False
+    return found
+
+
+def _error_output(failure: Failure, cell: Cell) -> dict[str, Any]:
+    lines = cell.source.splitlines()
+    where = ["In a hidden test:"]
+    if not failure.hidden and failure.line is not None and failure.line <= len(lines):
+        where = [f"Line {failure.line} of this cell:", f"----> {lines[failure.line - 1].strip()}"]
+    return {
+        "output_type": "error",
+        "ename": failure.name,
+        "evalue": failure.text,
+        "traceback": [*where, "", f"\x1b[0;31m{failure.name}\x1b[0m: {failure.text}"],
+    }
+
+
+def _one_line(failure: Failure) -> str:
+    text = " ".join(failure.text.split())
+    return f"{failure.name}: {text}"[:300] if text else failure.name
+
+
+def _safe_repr(value: object) -> str:
+    try:
+        return repr(value)[:10_000]
+    except Exception as error:  # a remote object's repr may fail in any way; the score does not hang on it
+        return f"<no text: {type(error).__name__}>"
+
+
+def _safe_str(error: BaseException) -> str:
+    try:
+        return str(error)[:8000]
+    except Exception:
+        return ""

@@ -1,0 +1,238 @@
+"""The walls of a student process: what it can see, reach and use, raised by kernel calls in a warm fork.
+
+Twice: :func:`enter_outer_root` once for the warm parent (a root folder that holds the Python environment,
+read-only, and nothing of the course), and :func:`raise_walls` in each fork (namespaces, scratch folder,
+limits, and no privilege left). As root each submission also gets a user id of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import resource
+import socket
+import sys
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graders.engine import kernel_calls as kc
+from graders.engine.report import Limits
+
+HOME = "/sandbox"
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts", "alternatives", "mime.types", "ssl/openssl.cnf")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_FIRST_UID = 1_600_000_000
+_KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a student's process may read.
+
+    Attributes:
+        readable: folders and files shown, read-only, at their own paths.
+        hidden: folders that stay empty even where they lie inside a readable one.
+    """
+
+    readable: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
+
+
+def python_view(packages: Iterable[Path], hidden: Iterable[Path] = ()) -> View:
+    """The system's libraries, this interpreter's environment and the given package folders."""
+    folders = [*_SYSTEM, *(f"/etc/{name}" for name in _ETC)]
+    folders += [os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)]
+    folders += [sys.prefix, sys.base_prefix, os.path.dirname(os.path.realpath(sys.executable))]
+    folders += [str(package) for package in packages]
+    outermost: list[str] = []
+    for folder in sorted(set(folders)):
+        if os.path.exists(folder) and not any(Path(folder).is_relative_to(o) for o in outermost if not os.path.islink(o)):
+            outermost.append(folder)
+    return View(tuple(outermost), tuple(str(Path(p).resolve()) for p in hidden))
+
+
+def environment() -> dict[str, str]:
+    """The environment variables of a student's process: none of the grader's own but locale and processor type."""
+    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": HOME,
+        "USER": "student",
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-color",
+        "TMPDIR": f"{HOME}/.tmp",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **kept,
+    }
+
+
+def enter_outer_root(view: View, new_root: str) -> None:
+    """Move this process into a root folder that holds only ``view``, built on the empty folder ``new_root``.
+
+    Raises:
+        OSError: the kernel does not allow namespaces or mounts here.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        kc.unshare(kc.CLONE_NEWNS)
+    else:
+        kc.unshare(kc.CLONE_NEWUSER | kc.CLONE_NEWNS)
+        kc.map_user(uid, gid)
+    kc.mount("none", "/", None, kc.MS_REC | kc.MS_PRIVATE)
+    kc.mount("tmpfs", new_root, "tmpfs", kc.MS_NOSUID, "mode=755,size=16m")
+    for path in view.readable:
+        _show(path, new_root)
+    for path in view.hidden:
+        inside = new_root + path
+        if os.path.isdir(inside):
+            kc.mount("tmpfs", inside, "tmpfs", kc.MS_NOSUID | kc.MS_NODEV, "mode=755,size=4k")
+    for folder in ("proc", "dev", "dev/pts", "dev/shm", "tmp", HOME[1:], "etc"):
+        os.makedirs(f"{new_root}/{folder}", exist_ok=True)
+    kc.mount("/proc", f"{new_root}/proc", None, kc.MS_BIND | kc.MS_REC)
+    _devices(new_root)
+    Path(f"{new_root}/etc/hosts").write_text("127.0.0.1 localhost\n")
+    Path(f"{new_root}/etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+    kc.pivot_root(new_root)
+
+
+def _show(path: str, new_root: str) -> None:
+    inside = new_root + path
+    os.makedirs(os.path.dirname(inside), exist_ok=True)
+    if os.path.islink(path):
+        if not os.path.lexists(inside):
+            os.symlink(os.readlink(path), inside)
+        target = os.path.realpath(path)
+        if not os.path.exists(new_root + target):
+            _show(target, new_root)
+        return
+    if os.path.isdir(path):
+        os.makedirs(inside, exist_ok=True)
+    else:
+        Path(inside).touch()
+    kc.bind_read_only(path, inside)
+
+
+def _devices(new_root: str) -> None:
+    for name in _DEVICES:
+        Path(f"{new_root}/dev/{name}").touch()
+        kc.mount(f"/dev/{name}", f"{new_root}/dev/{name}", None, kc.MS_BIND)
+    with contextlib.suppress(OSError):  # without pseudo-terminals only `!commands` fall back to pipes
+        kc.mount("devpts", f"{new_root}/dev/pts", "devpts", kc.MS_NOSUID | kc.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")
+        os.symlink("pts/ptmx", f"{new_root}/dev/ptmx")
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink(f"/proc/self/fd/{number}", f"{new_root}/dev/{name}")
+    os.symlink("/proc/self/fd", f"{new_root}/dev/fd")
+
+
+def leave_namespaces() -> None:
+    """In a fork of the walled parent: new namespaces; the next fork is process 1 of its own process tree."""
+    flags = kc.CLONE_NEWNS | kc.CLONE_NEWPID | kc.CLONE_NEWNET | kc.CLONE_NEWIPC | kc.CLONE_NEWUTS
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        kc.unshare(flags)
+    else:
+        kc.unshare(flags | kc.CLONE_NEWUSER)
+        kc.map_user(uid, gid)
+
+
+def raise_walls(limits: Limits, archive: bytes, *, serial: int) -> None:
+    """In process 1 of the new namespaces: scratch folder, limits, and no privilege left.
+
+    Args:
+        archive: a tar of the files that the student's code may read; unpacked into the working folder.
+        serial: distinguishes submissions that run at the same time; gives the user id when we are root.
+    """
+    privileged = os.geteuid() == 0
+    uid = gid = _FIRST_UID + serial % 1_000_000 if privileged else os.geteuid()
+    gid = gid if privileged else os.getegid()
+    kc.mount("proc", "/proc", "proc", kc.MS_NOSUID | kc.MS_NODEV | kc.MS_NOEXEC)
+    owner = f"mode=700,uid={uid},gid={gid},size={limits.disk_bytes},nr_inodes=20000"
+    kc.mount("tmpfs", HOME, "tmpfs", kc.MS_NOSUID | kc.MS_NODEV, owner)
+    for name, place in (("tmp", "/tmp"), ("shm", "/dev/shm")):
+        os.mkdir(f"{HOME}/.{name}")
+        os.chown(f"{HOME}/.{name}", uid, gid)
+        if not os.listdir(place):  # an environment that lives below /tmp stays in sight
+            kc.mount(f"{HOME}/.{name}", place, None, kc.MS_BIND)
+    kc.loopback_up()
+    socket.sethostname("sandbox")
+    os.mkdir(f"{HOME}/work")
+    os.chdir(f"{HOME}/work")
+    _limit(limits)
+    if privileged:
+        os.chown(f"{HOME}/work", uid, gid)
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    kc.prctl(kc.PR_SET_NO_NEW_PRIVS, 1)
+    if not privileged:
+        kc.drop_capabilities()
+    kc.prctl(kc.PR_SET_DUMPABLE, 1)
+    unpack(archive, f"{HOME}/work")
+
+
+def settle_unwalled(limits: Limits, archive: bytes, scratch: str) -> None:
+    """Where no walls can be had and the risk was accepted by name: a scratch folder and limits only."""
+    os.chdir(scratch)
+    os.environ["HOME"] = os.environ["TMPDIR"] = scratch
+    _limit(limits, processes=False)
+    unpack(archive, scratch)
+
+
+def _limit(limits: Limits, *, processes: bool = True) -> None:
+    page = resource.getpagesize()
+    virtual = int(Path("/proc/self/statm").read_text().split()[0]) * page
+    seconds = int(limits.total_seconds) + 5
+    wanted = [
+        (resource.RLIMIT_AS, virtual + limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.disk_bytes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_CPU, seconds),
+    ]
+    if processes:
+        wanted.append((resource.RLIMIT_NPROC, limits.processes))
+    for which, value in wanted:
+        _, hard = resource.getrlimit(which)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
+
+
+def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
+    """A tar archive of regular files, given as (relative path, content)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            info.mode = 0o644
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def unpack(archive: bytes, folder: str) -> None:
+    """Unpack what :func:`pack` made."""
+    if archive:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+
+
+def take_descriptors(keep: int) -> int:
+    """Close every file descriptor but ``keep``; 0 reads nothing, 1 and 2 are files in memory.
+
+    Gives the descriptor that ``keep`` has afterwards.
+    """
+    keep = os.dup2(keep, 3, inheritable=False) if keep != 3 else 3
+    os.closerange(4, 65536)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    for number in (1, 2):
+        os.dup2(os.memfd_create(f"out{number}"), number)
+    os.closerange(4, 65536)
+    return keep

@@ -1,0 +1,97 @@
+"""The process between the warm parent and a student's: ends it when told, when memory is over, or when the judge is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from graders.engine import kernel_calls as kc
+from graders.engine.report import Limits
+
+_TICK_MS = 50
+
+
+def watch_student(watch: socket.socket, limits: Limits, student: Callable[[], None]) -> None:
+    """Fork a process that runs ``student``; watch it until it ends, and tell the judge how.
+
+    On ``watch``, ``I`` asks for an interrupt and ``K`` for the end; when it closes, the student's process ends.
+    """
+    baseline = _anonymous_memory(os.getpid())
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            watch.close()
+            kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
+            student()
+            status = 0
+        except BaseException as error:  # the last line of this process
+            with contextlib.suppress(Exception):
+                sys.__stderr__.write(f"torchmagic engine: {type(error).__name__}: {error}\n")  # type: ignore[union-attr]
+        finally:
+            os._exit(status)
+    _close_others(watch.fileno())
+    handle = os.pidfd_open(pid)
+    over_memory = _attend(watch, handle, limits.memory_bytes, baseline)
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    report: dict[str, Any] = {"memory": True} if over_memory else {}
+    if os.WIFSIGNALED(status):
+        report["signal"] = os.WTERMSIG(status)
+    else:
+        report["exit"] = os.WEXITSTATUS(status)
+    with contextlib.suppress(OSError):
+        watch.send(json.dumps(report).encode())
+
+
+def _attend(watch: socket.socket, handle: int, memory: int, baseline: int) -> bool:
+    """Wait for the student's end; True when it was over its memory."""
+    poll = select.poll()
+    poll.register(watch.fileno(), select.POLLIN | select.POLLHUP)
+    poll.register(handle, select.POLLIN)
+    while True:
+        events = dict(poll.poll(_TICK_MS))
+        if handle in events:
+            return False
+        if watch.fileno() in events:
+            order = watch.recv(1)
+            if order != b"I":
+                return False
+            signal.pidfd_send_signal(handle, signal.SIGINT)
+        if memory_in_use(baseline) > memory:
+            return True
+
+
+def memory_in_use(baseline: int) -> int:
+    """Bytes of anonymous memory that the processes seen in /proc hold above what each was born with."""
+    total = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            total += max(0, _anonymous_memory(int(name)) - baseline)
+    return total
+
+
+def _anonymous_memory(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) << 10
+    except (OSError, ValueError):
+        return 0
+    return 0
+
+
+def _close_others(keep: int) -> None:
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 65536)
