@@ -1,1 +1,56 @@
-"""The only package that knows nbgrader: course folders, configuration, autograding through the engine."""
+"""The only package that knows nbgrader: course folders, configuration, autograding through the engine.
+
+An instructor adds one line to ``nbgrader_config.py``::
+
+    from graders.nbgrader_plugin import configure; configure(c)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+_HERE = "graders.nbgrader_plugin"
+
+
+def configure(c: Any) -> None:
+    """Let nbgrader autograde through the engine; for use in ``nbgrader_config.py``.
+
+    Args:
+        c: the configuration object that traitlets gives to configuration files.
+
+    >>> from traitlets.config import Config
+    >>> c = Config()
+    >>> configure(c)
+    >>> c.Autograde.autograde_preprocessors[0]
+    'graders.nbgrader_plugin.execute.EngineExecute'
+    """
+    c.Autograde.sanitize_preprocessors = [
+        f"{_HERE}.restore.RestoreCells",
+        "nbgrader.preprocessors.ClearOutput",
+        "nbgrader.preprocessors.DeduplicateIds",
+        "nbgrader.preprocessors.OverwriteKernelspec",
+        "nbgrader.preprocessors.OverwriteCells",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    c.Autograde.autograde_preprocessors = [
+        f"{_HERE}.execute.EngineExecute",
+        "nbgrader.preprocessors.IgnorePattern",
+        "nbconvert.preprocessors.ClearMetadataPreprocessor",
+        "nbgrader.preprocessors.LimitOutput",
+        f"{_HERE}.scores.SaveEngineGrades",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata",
+        f"{_HERE}.scores.StampOutcome",
+    ]
+    find_alembic()
+
+
+def find_alembic() -> None:
+    """Put this interpreter's folder of programs on PATH where nbgrader would not find ``alembic`` by itself."""
+    folder = Path(sys.executable).parent
+    if shutil.which("alembic") is None and (folder / "alembic").exists():
+        os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"

@@ -1,0 +1,191 @@
+"""nbgrader's execution step, through the engine: no kernel is started and no test runs beside a student's code."""
+
+from __future__ import annotations
+
+import ast
+import weakref
+from pathlib import Path
+from typing import Any, ClassVar
+
+import nbformat
+from nbformat.notebooknode import NotebookNode
+from nbgrader import utils
+from nbgrader.preprocessors import Execute
+from traitlets import Enum, Float, Integer
+
+from graders.engine.client import Engine
+from graders.engine.namespace import parse_cell
+from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
+from torchmagic.errors import TorchmagicError
+
+_MAX_FILES = 64 << 20
+_MIB = 1 << 20
+
+
+class EngineExecute(Execute):  # type: ignore[misc]
+    """Runs a sanitised notebook through the engine; its report waits in ``resources`` for the gradebook.
+
+    ``Execute.timeout`` (seconds a cell) and ``Execute.enabled`` mean what they mean for nbgrader.
+    """
+
+    isolation = Enum(
+        ("namespaces", "process"),
+        "namespaces",
+        help="How a submission is kept apart. 'process' has no walls: a submission can read what the grader can.",
+    ).tag(config=True)
+    total_timeout = Float(240.0, help="Seconds that one notebook may take.").tag(config=True)
+    memory_mib = Integer(2048, help="Memory that one notebook may use, in MiB.").tag(config=True)
+    disk_mib = Integer(256, help="Files that one notebook may write, in MiB.").tag(config=True)
+    processes = Integer(64, help="Processes and threads that one notebook may have at a time.").tag(config=True)
+
+    #: One engine a converter, for as long as the converter lives: nbgrader makes this preprocessor anew each time.
+    _engines: ClassVar[weakref.WeakKeyDictionary[Any, Engine]] = weakref.WeakKeyDictionary()
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Run one notebook; outputs go into its cells, the report into ``resources["torchmagic"]``."""
+        language = nb.metadata.get("kernelspec", {}).get("language", "python")
+        if language != "python":
+            self.log.warning("The kernel speaks %s: this notebook runs as in plain nbgrader, without walls", language)
+            return super().preprocess(nb, resources, *args, **kwargs)  # type: ignore[no-any-return]
+        converter = self.parent.parent
+        where = resources["nbgrader"]
+        template = read_template(_source_notebook(converter.coursedir, where["assignment"], where["notebook"]))
+        engine = getattr(converter, "engine", None) or self._engine(converter, template)
+        submission = Submission(
+            cells=read_cells(nb),
+            template=template,
+            files=read_files(Path(resources["metadata"]["path"])),
+            limits=self._limits(),
+            attempted=is_attempted(nb),
+        )
+        report = engine.grade(submission)
+        write_outputs(nb, report)
+        resources["torchmagic"] = {"report": report}
+        for cell in report.cells:
+            if cell.outcome is Outcome.GRADER_ERROR:
+                name = nb.cells[cell.key].metadata.get("nbgrader", {}).get("grade_id", cell.key)
+                self.log.error("GRADER ERROR in test cell %r: %s", name, cell.message)
+        return nb, resources
+
+    def _limits(self) -> Limits:
+        return Limits(
+            cell_seconds=float(self.timeout or self.total_timeout),
+            total_seconds=self.total_timeout,
+            memory_bytes=self.memory_mib * _MIB,
+            disk_bytes=self.disk_mib * _MIB,
+            processes=self.processes,
+        )
+
+    def _engine(self, converter: Any, template: tuple[Cell, ...]) -> Engine:
+        engine = self._engines.get(converter)
+        if engine is None:
+            engine = Engine(isolation=self.isolation, hidden=[Path(converter.coursedir.root)], preload=imports(template))
+            engine.__enter__()
+            self._engines[converter] = engine
+            weakref.finalize(converter, engine.close)
+        return engine
+
+
+def read_cells(nb: NotebookNode) -> tuple[Cell, ...]:
+    """A sanitised notebook's cells as the engine takes them; a cell's key is its place in the notebook."""
+    return tuple(_cell(index, cell, _role(cell)) for index, cell in enumerate(nb.cells))
+
+
+def read_template(path: Path) -> tuple[Cell, ...]:
+    """The instructor's own cells, from the source notebook; none where it cannot be read."""
+    try:
+        nb = nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError):
+        return ()
+    cells = []
+    for index, cell in enumerate(nb.cells):
+        role = _role(cell)
+        mine = role == "student" and not utils.is_solution(cell)
+        cells.append(_cell(index, cell, "provided" if mine else role))
+    return tuple(cells)
+
+
+def imports(template: tuple[Cell, ...]) -> list[str]:
+    """The modules that the instructor's notebook imports.
+
+    >>> imports((Cell(0, "import numpy as np\\nfrom torch import nn", "provided"),))
+    ['numpy', 'torch']
+    """
+    found: dict[str, None] = {}
+    for cell in template:
+        if cell.role == "ignored":
+            continue
+        for statement in parse_cell(cell.source):
+            if isinstance(statement, ast.Import):
+                found.update(dict.fromkeys(alias.name for alias in statement.names))
+            elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+                found[statement.module] = None
+    return [name for name in found if not name.startswith("graders")]
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """The regular files beside a notebook, by relative path; links and other notebooks are left out.
+
+    Raises:
+        TorchmagicError: they are larger than 64 MiB together.
+    """
+    files: dict[str, bytes] = {}
+    room = _MAX_FILES
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file() or path.suffix == ".ipynb":
+            continue
+        if not path.resolve().is_relative_to(folder.resolve()):
+            continue
+        room -= path.stat().st_size
+        if room < 0:
+            raise TorchmagicError(
+                f"The files beside the notebook in {folder} are larger than {_MAX_FILES >> 20} MiB.",
+                hint="Remove what the notebook does not need.",
+            )
+        files[str(path.relative_to(folder))] = path.read_bytes()
+    return files
+
+
+def is_attempted(nb: NotebookNode) -> bool:
+    """False when there are solution cells and none differs from the release."""
+    solutions = [cell for cell in nb.cells if utils.is_solution(cell)]
+    same = [cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell) for cell in solutions]
+    return not same or not all(same)
+
+
+def write_outputs(nb: NotebookNode, report: Report) -> None:
+    """Put the report's outputs into the notebook's code cells."""
+    count = 0
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    for entry in report.cells:
+        count += 1
+        cell = nb.cells[entry.key]
+        cell.execution_count = count
+        cell.outputs = [nbformat.from_dict(dict(output)) for output in entry.outputs]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+
+
+def _cell(index: int, cell: NotebookNode, role: Role) -> Cell:
+    meta = cell.metadata.get("nbgrader", {})
+    points = float(meta.get("points", 0) or 0) if role == "test" else 0.0
+    return Cell(index, cell.source, role, points, str(meta.get("grade_id", "")))
+
+
+def _role(cell: NotebookNode) -> Role:
+    if cell.cell_type != "code":
+        return "ignored"
+    if utils.is_grade(cell) and not utils.is_solution(cell):
+        return "test"
+    if utils.is_locked(cell) and not utils.is_solution(cell):
+        return "provided"
+    return "student"
+
+
+def _source_notebook(coursedir: Any, assignment: str, notebook: str) -> Path:
+    return Path(coursedir.format_path(coursedir.source_directory, ".", assignment)) / f"{notebook}.ipynb"
