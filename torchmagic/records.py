@@ -75,11 +75,15 @@ class GraphNode:
 
     Attributes:
         id: unique in its graph.
-        label: a tensor's own name, or the operation's plain name (``"Add"``, ``"Mul"``, ``"MatMul"``).
+        label: a tensor's own name ("" where no variable holds it), or the operation's plain name
+            (``"Add"``, ``"Mul"``, ``"MatMul"``).
         role: how the tensor takes part; operations are "intermediate".
         grad_fn: the class name of the autograd node (``"MulBackward0"``), None for leaves and data.
         shape, dtype, value_text: of the tensor, where known.
         grad_text: the gradient that arrived there in a backward pass (value when small, else its norm).
+        detail: an operation's plain arguments (``"exponent 2"``), or "".
+        value, grad: the number itself, for a real tensor of one element.
+        grad_of: name of the scalar that ``grad_text`` is the gradient of, or "" where that is not known.
     """
 
     id: str
@@ -91,6 +95,10 @@ class GraphNode:
     dtype: str | None = None
     value_text: str | None = None
     grad_text: str | None = None
+    detail: str = ""
+    value: float | None = None
+    grad: float | None = None
+    grad_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

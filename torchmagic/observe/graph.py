@@ -1,0 +1,66 @@
+"""The autograd graph as a record: of tensors at hand (:func:`trace`), or of a cell while it runs (GraphWatch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from torchmagic.errors import TorchmagicError
+from torchmagic.observe import names as name_finder
+from torchmagic.observe.graph_build import build_record
+from torchmagic.observe.graph_facts import put_leaf_gradients, put_names, put_operands
+from torchmagic.observe.graph_walk import OpFact, leaf_fact, walk
+from torchmagic.observe.graph_watch import GraphWatch, hide_own_frames
+from torchmagic.records import GraphRecord
+
+__all__ = ["GraphWatch", "hide_own_frames", "trace"]
+
+
+def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
+    """The autograd graph that leads to the given tensors, from what autograd and the variables still hold.
+
+    Args:
+        tensors: the tensors (a loss, an output), or lists, tuples, dicts of tensors.
+        names: the user's variables, to label tensors by.
+
+    Raises:
+        TorchmagicError: where none of ``tensors`` is a tensor.
+
+    >>> a = torch.tensor(2.0, requires_grad=True)
+    >>> y = a + 3
+    >>> [node.label for node in trace(y, names={"a": a, "y": y}).nodes]
+    ['a', 'Add', 'y']
+    """
+    roots = [tensor for _, tensor in name_finder.named_tensors({"it": list(tensors)})]
+    if not roots:
+        kinds = ", ".join(dict.fromkeys(type(each).__name__ for each in tensors)) or "nothing"
+        raise TorchmagicError(
+            f"A graph is drawn from tensors; what was given is {kinds}.",
+            hint="Name a tensor that was computed, such as a loss: %gradtrace loss",
+        )
+    named = name_finder.named_tensors(names)
+    notes: list[str] = []
+    graph = walk([root for root in roots if root.requires_grad])
+    data_names = {id(tensor): name for name, tensor in reversed(named)}
+    for root in roots:
+        if not root.requires_grad:
+            fact = leaf_fact(root, "data")
+            fact.name = data_names.get(id(root), "")
+            graph.skeleton.roots.append((len(graph.skeleton.ops), 0))
+            graph.skeleton.ops.append(OpFact("", -1, outputs={0: fact}))
+            subject = fact.name or "The tensor"
+            notes.append(f"{subject} does not require gradients: autograd kept no graph of how it was computed.")
+        elif root.grad_fn is None:
+            subject = data_names.get(id(root)) or "The tensor"
+            notes.append(f"{subject} is a leaf: no operation computed it.")
+    put_names(graph, named)
+    unknown = put_operands(graph, {}, data_names)
+    if put_leaf_gradients(graph):
+        notes.append(
+            "Gradients are what .grad holds now, which only leaves keep. "
+            "Run the backward pass under %%gradtrace to see them at every step."
+        )
+    if unknown:
+        notes.append("Operands that autograd did not keep are not drawn; %%gradtrace over the cell shows them.")
+    return build_record([graph.skeleton], notes=notes)

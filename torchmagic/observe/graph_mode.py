@@ -1,0 +1,156 @@
+"""The function mode under which a cell runs: it sees every call of torch's API and every backward pass."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from torchmagic.observe import graph_pass, values
+from torchmagic.observe.graph_facts import Call
+from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
+
+_SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+_MOST_CALLS = 30_000
+_MOST_SITES = 4
+_BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
+
+
+class WatchMode(TorchFunctionMode):
+    """Keeps copies of small operands and results of each call, and the facts of the last backward passes.
+
+    Attributes:
+        calls: what was seen of calls whose graph may still be used, by sequence number.
+        passes: the last backward pass of each line that ran one, oldest first.
+        pass_count: how many backward passes ran.
+        troubles: sentences on what could not be watched.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: dict[int, Call] = {}
+        self.passes: dict[tuple[str, int], graph_pass.Pass] = {}
+        self.pass_count = 0
+        self.troubles: list[str] = []
+        self._last: weakref.ref[torch.Tensor] | None = None
+        self._data: dict[int, TensorFact] = {}
+        self._watch = graph_pass.PassWatch()
+        self._highest = torch.autograd._get_sequence_nr() - 1
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if type(func) is _PYTHON_FUNCTION and func in _BACKWARD:
+            return self._backward(func, args, kwargs)
+        out = func(*args, **kwargs)
+        try:
+            self._saw(out, args, kwargs)
+        except Exception as error:  # ours, not the user's: his cell goes on, and the picture says what it lacks
+            self._trouble(error)
+        return out
+
+    def last(self) -> torch.Tensor | None:
+        """The result of the last call that has a graph, while the user still holds it."""
+        return None if self._last is None else self._last()
+
+    def _trouble(self, error: Exception) -> None:
+        text = str(error).partition("\n")[0]
+        note = f"Part of the cell could not be watched ({type(error).__name__}: {text})."
+        if note not in self.troubles and len(self.troubles) < 3:
+            self.troubles.append(note)
+
+    def _saw(self, out: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        outputs: Sequence[Any] = out if isinstance(out, (tuple, list)) else (out,)
+        call: Call | None = None
+        first = self._highest + 1
+        for tensor in outputs:
+            if not isinstance(tensor, torch.Tensor) or not tensor.requires_grad:
+                continue
+            node = tensor.grad_fn
+            key = -1 if node is None else node._sequence_nr()
+            if key < first:  # a leaf, or a tensor that was there before this call
+                continue
+            if call is None:
+                operands = [*args, *kwargs.values()]
+                constants = tuple(values.number_text(v) for v in operands if type(v) in (int, float))
+                call = Call(first, data=self._operands(operands), constants=constants)
+            reading = values.read_small(tensor)
+            if reading is not None:
+                call.values[tensor.output_nr] = reading
+            self.calls[key] = call
+            self._highest = max(self._highest, key)
+            self._last = weakref.ref(tensor)
+        if len(self.calls) > _MOST_CALLS:
+            for old in list(self.calls)[: _MOST_CALLS // 2]:
+                del self.calls[old]
+
+    def _operands(self, operands: Iterable[Any]) -> list[TensorFact]:
+        found: list[TensorFact] = []
+        for operand in operands:
+            items = operand if isinstance(operand, (tuple, list)) else (operand,)
+            found.extend(
+                self._data_fact(item)
+                for item in items
+                if isinstance(item, torch.Tensor) and not item.requires_grad
+            )
+        return found
+
+    def _data_fact(self, tensor: torch.Tensor) -> TensorFact:
+        known = self._data.get(id(tensor))
+        if known is not None and known.alive() is tensor and known.version == version_of(tensor):
+            return known
+        if len(self._data) > _MOST_CALLS:
+            self._data.clear()
+        fact = self._data[id(tensor)] = leaf_fact(tensor, "data")
+        return fact
+
+    def _backward(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        graph, seen = None, None
+        handles: list[Any] = []
+        try:
+            given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
+            roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
+            if roots:
+                graph, seen = self._watch.before(roots, sys._getframe(2), _SKIP, self.calls)
+                graph_pass.install(graph, handles, self._trouble)
+        except Exception as error:
+            self._trouble(error)
+        try:
+            out = func(*args, **kwargs)
+        except BaseException as error:
+            if seen is not None:
+                seen.error = ": ".join(filter(None, (type(error).__name__, str(error).partition("\n")[0])))
+            raise
+        finally:
+            for handle in handles:
+                handle.remove()
+            if seen is not None:
+                self._after(seen, kwargs)
+        if graph is not None and func is torch.autograd.grad:
+            try:
+                graph_pass.put_results(graph, args[1] if len(args) > 1 else kwargs.get("inputs"), out)
+            except Exception as error:
+                self._trouble(error)
+        return out
+
+    def _after(self, seen: graph_pass.Pass, kwargs: Mapping[str, Any]) -> None:
+        self.pass_count += 1
+        self.passes.pop(seen.site, None)
+        self.passes[seen.site] = seen
+        if len(self.passes) > _MOST_SITES:
+            del self.passes[next(iter(self.passes))]
+        if not (kwargs.get("retain_graph") or kwargs.get("create_graph")):
+            for op in seen.skeleton.ops:  # this graph is freed: what was seen of its calls is in the pass
+                self.calls.pop(op.key, None)
+
+
+def _plain() -> None: ...
+
+
+_PYTHON_FUNCTION = type(_plain)

@@ -1,0 +1,150 @@
+"""What one autograd node is: its plain name, its arguments, and what it saved, read without disturbing it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+_SUFFIX = re.compile(r"(Backward|_backward)\d*$")
+_PLAIN = {
+    "Mm": "MatMul",
+    "Bmm": "MatMul",
+    "Mv": "MatMul",
+    "T": "Transpose",
+    "NllLoss": "NLLLoss",
+    "NllLoss2D": "NLLLoss",
+    "MseLoss": "MSELoss",
+    "L1Loss": "L1Loss",
+    "BinaryCrossEntropy": "BCELoss",
+    "BinaryCrossEntropyWithLogits": "BCEWithLogitsLoss",
+    "NativeLayerNorm": "LayerNorm",
+    "NativeBatchNorm": "BatchNorm",
+    "NativeGroupNorm": "GroupNorm",
+    "NativeDropout": "Dropout",
+    "FusedDropout": "Dropout",
+    "Convolution": "Conv",
+    "MkldnnConvolution": "Conv",
+    "CudnnConvolution": "Conv",
+    "CudnnBatchNorm": "BatchNorm",
+    "CudnnRnn": "RNN",
+    "MkldnnRnnLayer": "RNN",
+    "MaxPool2DWithIndices": "MaxPool2D",
+    "ScaledDotProductFlashAttentionForCpu": "Attention",
+    "ScaledDotProductFlashAttention": "Attention",
+    "ScaledDotProductEfficientAttention": "Attention",
+    "ScaledDotProductCudnnAttention": "Attention",
+    "UnsafeView": "View",
+    "UnsafeSplit": "Split",
+    "ReshapeAlias": "Reshape",
+    "ToCopy": "To",
+    "CopySlices": "CopySlices",
+    "torch::autograd::CopyBackwards": "Copy",
+    "torch::autograd::CopySlices": "CopySlices",
+    "torch::autograd::Error": "Error",
+}
+_ARGUMENTS = ("exponent", "dim", "negative_slope", "p", "min", "max", "dim0", "dim1")
+_INPUTS = ("self", "other", "mat1", "mat2", "batch1", "batch2", "input", "tensor1", "tensor2", "vec", "vec1", "vec2",
+           "weight", "bias", "target", "index", "mask", "exponent", "condition", "end", "hx", "cx")  # fmt: skip
+
+
+def class_name(node: Any) -> str:
+    """The autograd node's class name, as ``print(tensor.grad_fn)`` shows it."""
+    return type(node).__name__ if type(node).__name__ != "Function" else str(node.name())
+
+
+def plain_name(grad_fn: str) -> str:
+    """The operation in the words of the notes.
+
+    >>> plain_name("MulBackward0"), plain_name("MmBackward0"), plain_name("MyCubeBackward")
+    ('Mul', 'MatMul', 'MyCube')
+    """
+    bare = _SUFFIX.sub("", grad_fn) or grad_fn
+    return _PLAIN.get(bare, bare)
+
+
+def arguments(node: Any) -> str:
+    """The operation's plain arguments in a few words (``"exponent 2"``), or ""."""
+    parts: list[str] = []
+    for name in _ARGUMENTS:
+        attribute = f"_saved_{name}"
+        if not hasattr(type(node), attribute) or hasattr(type(node), f"_raw_saved_{name}"):
+            continue
+        try:
+            value = getattr(node, attribute)
+        except RuntimeError:  # freed by a backward pass
+            continue
+        text = _argument_text(value)
+        if text:
+            parts.append(f"{name} {text}")
+    return ", ".join(parts[:2])
+
+
+def _argument_text(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        texts = [_argument_text(item) for item in value]
+        return ", ".join(texts) if all(texts) and len(texts) <= 3 else ""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ""
+    if isinstance(value, int) and value > 1 << 62:  # torch stores negative dims as unsigned
+        value -= 1 << 64
+    return f"{value:.4g}"
+
+
+def saved_inputs(node: Any) -> list[torch.Tensor]:
+    """The operand tensors that a node still keeps for backward, in order; those behind a user's hooks left out.
+
+    Freed ones, and ones changed in place since, are left out too: reading never raises and never runs a hook.
+    """
+    kind = type(node)
+    if hasattr(kind, "_forward_cls"):  # a custom Function: its class is the user's, so nothing of it is cached
+        return _saved_list(node, "saved_tensors")
+    names, has_list = _saved_names(kind)
+    found: list[torch.Tensor] = []
+    for name in names:
+        raw = _read(node, f"_raw_saved_{name}")
+        if raw is not None and _hook_free(raw):
+            value = _read(node, f"_saved_{name}")
+            if isinstance(value, torch.Tensor):
+                found.append(value)
+    return found + _saved_list(node, "_saved_tensors") if has_list else found
+
+
+@lru_cache(maxsize=512)
+def _saved_names(kind: type) -> tuple[tuple[str, ...], bool]:
+    names = tuple(name for name in _INPUTS if hasattr(kind, f"_raw_saved_{name}"))
+    return names, hasattr(kind, "_raw_saved_tensors")
+
+
+def _saved_list(node: Any, attribute: str) -> list[torch.Tensor]:
+    raws = _read(node, "_raw_saved_tensors")
+    if not isinstance(raws, (tuple, list)) or not all(_hook_free(raw) for raw in raws):
+        return []
+    return [value for value in _read(node, attribute) or () if isinstance(value, torch.Tensor)]
+
+
+def saved_result(node: Any) -> torch.Tensor | None:
+    """The node's own first output where autograd kept it (exp, relu, sigmoid, …), else None."""
+    raw = _read(node, "_raw_saved_result")
+    if raw is None or not _hook_free(raw):
+        return None
+    value = _read(node, "_saved_result")
+    return value if isinstance(value, torch.Tensor) else None
+
+
+def _read(node: Any, attribute: str) -> Any:
+    if not hasattr(type(node), attribute):
+        return None
+    try:
+        return getattr(node, attribute)
+    except RuntimeError:  # freed, or changed in place since it was saved
+        return None
+
+
+def _hook_free(raw: Any) -> bool:
+    try:
+        return getattr(raw, "unpack_hook", None) is None
+    except RuntimeError:
+        return False

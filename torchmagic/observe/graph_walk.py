@@ -1,0 +1,191 @@
+"""Walk autograd's graph from its roots to its leaves, once and without recursion, into plain facts."""
+
+from __future__ import annotations
+
+import heapq
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from torchmagic.observe import graph_ops, values
+from torchmagic.records import Role
+
+Place = tuple[int, int]
+"""An operation's number in its graph and which of its outputs; leaves are operations that compute nothing."""
+
+
+@dataclass(slots=True)
+class TensorFact:
+    """What is known of one tensor of the graph; holds copies and a weak reference, never the tensor."""
+
+    role: Role
+    name: str = ""
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    value: values.Reading | None = None
+    grad: values.Reading | None = None
+    ref: weakref.ref[torch.Tensor] | None = None
+    version: int = 0
+
+    def alive(self) -> torch.Tensor | None:
+        """The tensor itself, while the user still holds it."""
+        return None if self.ref is None else self.ref()
+
+
+@dataclass(slots=True)
+class OpFact:
+    """One autograd node: ``grad_fn`` is "" for a leaf, whose tensor is output 0.
+
+    Attributes:
+        key: the node's sequence number in its thread (-1 for leaves), which outlives the node.
+        inputs: where each differentiable input comes from; None where autograd keeps none.
+        data: operands that take no gradient.
+        outputs: facts of its outputs, by output number.
+    """
+
+    grad_fn: str
+    key: int
+    inputs: list[Place | None] = field(default_factory=list)
+    data: list[TensorFact] = field(default_factory=list)
+    outputs: dict[int, TensorFact] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Skeleton:
+    """The facts of one graph: operations in order of computation, leaves first, and where its roots are."""
+
+    ops: list[OpFact]
+    roots: list[Place]
+
+    def leaves(self) -> list[TensorFact]:
+        """The facts of the leaves, in order of first use."""
+        return [op.outputs[0] for op in self.ops if not op.grad_fn]
+
+
+@dataclass(slots=True)
+class Walk:
+    """A skeleton with the live nodes it was read from (same numbering). Drop it before the user goes on."""
+
+    skeleton: Skeleton
+    nodes: list[Any]
+    numbers: dict[Any, int]
+
+    def place(self, tensor: torch.Tensor) -> Place | None:
+        """Where a tensor stands in this graph, or None when it is not part of it."""
+        node = tensor.grad_fn
+        if node is not None:
+            number = self.numbers.get(node)
+            return None if number is None else (number, tensor.output_nr)
+        number = self.numbers.get(id(tensor)) if tensor.requires_grad else None
+        return None if number is None else (number, 0)
+
+    def fact(self, place: Place) -> TensorFact:
+        """The facts of the tensor at ``place``, made on first use from what its node knows."""
+        op = self.skeleton.ops[place[0]]
+        fact = op.outputs.get(place[1])
+        if fact is None:
+            fact = op.outputs[place[1]] = TensorFact("intermediate")
+            metadata = getattr(self.nodes[place[0]], "_input_metadata", ())
+            if place[1] < len(metadata):
+                fact.shape = values.sizes(metadata[place[1]].shape)
+                fact.dtype = values.dtype_text(metadata[place[1]].dtype)
+        return fact
+
+
+def leaf_fact(tensor: torch.Tensor, role: Role | None = None) -> TensorFact:
+    """The facts of a tensor that no operation computed."""
+    if role is None:
+        role = "parameter" if isinstance(tensor, torch.nn.Parameter) else "leaf"
+        role = role if tensor.requires_grad else "data"
+    shape = values.sizes(tensor.shape) if tensor.layout is not torch.jagged else None
+    return TensorFact(
+        role,
+        shape=shape,
+        dtype=values.dtype_text(tensor.dtype),
+        value=values.read_small(tensor),
+        ref=weakref.ref(tensor),
+        version=version_of(tensor),
+    )
+
+
+def version_of(tensor: torch.Tensor) -> int:
+    """How often the tensor was changed in place (0 for inference tensors, which do not count)."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def walk(roots: Sequence[torch.Tensor]) -> Walk:
+    """The graph below the tensors ``roots``, each of which has a grad_fn or is a leaf that requires gradients."""
+    found: dict[Any, tuple[Any, ...]] = {}
+    stack: list[Any] = [root.grad_fn for root in roots if root.grad_fn is not None]
+    while stack:
+        node = stack.pop()
+        if node in found:
+            continue
+        edges = node.next_functions
+        found[node] = edges
+        stack.extend(edge[0] for edge in edges if edge[0] is not None and edge[0] not in found)
+    order = _in_order(found)
+    numbers: dict[Any, int] = {}
+    nodes: list[Any] = []
+    ops: list[OpFact] = []
+    for node in order:
+        numbers[node] = len(ops)
+        nodes.append(node)
+        if _is_leaf(node):
+            variable = node.variable
+            numbers[id(variable)] = len(ops)
+            ops.append(OpFact("", -1, outputs={0: leaf_fact(variable)}))
+            continue
+        inputs = [None if edge[0] is None else (numbers[edge[0]], edge[1]) for edge in found[node]]
+        ops.append(OpFact(graph_ops.class_name(node), node._sequence_nr(), inputs=inputs))
+    for root in roots:
+        if root.grad_fn is None and root.requires_grad and id(root) not in numbers:
+            numbers[id(root)] = len(ops)
+            nodes.append(None)
+            ops.append(OpFact("", -1, outputs={0: leaf_fact(root)}))
+    result = Walk(Skeleton(ops, []), nodes, numbers)
+    for op in ops:
+        for place in op.inputs:
+            if place is not None:
+                result.fact(place)
+    places = [place for root in roots if (place := result.place(root)) is not None]
+    for place in places:
+        result.fact(place)
+    result.skeleton.roots = list(dict.fromkeys(places))
+    return result
+
+
+def _in_order(found: dict[Any, tuple[Any, ...]]) -> list[Any]:
+    """Nodes with every input before its users: leaves by first use, then operations as they were computed."""
+    missing: dict[Any, int] = {}
+    users: dict[Any, list[Any]] = {}
+    ready: list[tuple[int, int, Any]] = []  # sequence number, tie-break, node
+    for node, edges in found.items():
+        if _is_leaf(node):
+            continue
+        inputs = {edge[0] for edge in edges if edge[0] is not None and not _is_leaf(edge[0])}
+        missing[node] = len(inputs)
+        for given in inputs:
+            users.setdefault(given, []).append(node)
+        if not inputs:
+            heapq.heappush(ready, (node._sequence_nr(), len(missing), node))
+    computed: list[Any] = []
+    while ready:
+        node = heapq.heappop(ready)[2]
+        computed.append(node)
+        for user in users.get(node, ()):
+            missing[user] -= 1
+            if missing[user] == 0:
+                heapq.heappush(ready, (user._sequence_nr(), len(missing) + len(computed), user))
+    used = (edge[0] for node in computed for edge in found[node])
+    leaves = dict.fromkeys(given for given in used if given is not None and _is_leaf(given))
+    leaves.update(dict.fromkeys(node for node in found if _is_leaf(node)))
+    return [*leaves, *computed]
+
+
+def _is_leaf(node: Any) -> bool:
+    return type(node).__name__ == "AccumulateGrad"

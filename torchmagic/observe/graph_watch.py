@@ -1,0 +1,151 @@
+"""Watch the graphs that a cell builds, and give them as one record afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+
+import torch
+
+from torchmagic.observe import graph_mode, names
+from torchmagic.observe.graph_build import build_record
+from torchmagic.observe.graph_facts import data_name, put_names, put_operands
+from torchmagic.observe.graph_pass import Pass
+from torchmagic.observe.graph_walk import Skeleton, Walk, walk
+from torchmagic.records import GraphRecord
+
+_MOST_GRAPHS = 3
+_MOST_ROOTS = 4
+_MOST_TOGETHER = 40
+
+
+class GraphWatch:
+    """A context manager that watches the graphs built inside it, and leaves them as they would be without.
+
+    Nothing of the user's is kept alive: it holds copies of small tensors, names and weak references.
+
+    >>> with GraphWatch() as watch:
+    ...     a = torch.tensor(2.0, requires_grad=True)
+    ...     z = a * a
+    ...     z.backward()
+    >>> record = watch.record({"a": a, "z": z}, ["a", "z"])
+    >>> [(node.label, node.value_text, node.grad_text) for node in record.nodes]
+    [('a', '2', '4'), ('Mul', None, None), ('z', '4', '1')]
+    """
+
+    def __init__(self) -> None:
+        self._mode = graph_mode.WatchMode()
+
+    def __enter__(self) -> GraphWatch:
+        self._mode.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._mode.__exit__(kind, error, traceback)
+        if error is not None:
+            hide_own_frames(error)
+
+    def record(self, namespace: Mapping[str, object], touched_names: Iterable[str]) -> GraphRecord | None:
+        """The graph that the cell built, or None where it built none.
+
+        After backward passes: the last one of each line that ran one (three at the most). Without: the graph
+        of the tensors that the cell assigned.
+
+        Args:
+            namespace: the user's variables after the cell.
+            touched_names: those that the cell assigned or changed.
+        """
+        touched = [name for name in dict.fromkeys(touched_names) if name in namespace]
+        named = names.named_tensors(namespace, touched)
+        if self._mode.passes:
+            return self._record_passes(named)
+        reached = names.named_tensors({name: namespace[name] for name in touched}, touched)
+        results = [tensor for _, tensor in reached if tensor.grad_fn is not None]
+        last = self._mode.last()
+        if not results and last is not None:
+            results = [last]
+        if not results:
+            return None
+        notes = list(self._mode.troubles)
+        graph = walk(results)
+        _keep_sinks(graph)
+        if len(graph.skeleton.roots) > _MOST_ROOTS:
+            count = len(graph.skeleton.roots)
+            notes.append(f"The cell left {count} results; the graphs of the last {_MOST_ROOTS} are drawn.")
+            graph = walk(results[-_MOST_ROOTS:])
+            _keep_sinks(graph)
+        put_names(graph, named)
+        put_operands(graph, self._mode.calls, {id(tensor): name for name, tensor in reversed(named)})
+        _name_the_rest([graph.skeleton], named)
+        return build_record([graph.skeleton], notes=notes)
+
+    def _record_passes(self, named: Sequence[tuple[str, torch.Tensor]]) -> GraphRecord:
+        chosen = _chosen(list(self._mode.passes.values()))
+        skeletons = [each.skeleton for each in chosen]
+        _name_the_rest(skeletons, named)
+        notes = [*self._mode.troubles, *_pass_notes(chosen, self._mode.pass_count)]
+        return build_record(skeletons, backward_ran=True, notes=notes)
+
+
+def hide_own_frames(error: BaseException) -> None:
+    """Take the watch's frames out of an exception's traceback, so that it reads as it would without the watch."""
+    kept: list[TracebackType] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename != graph_mode.__file__:
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    chain: TracebackType | None = None
+    for each in reversed(kept):
+        chain = TracebackType(chain, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    error.__traceback__ = chain
+
+
+def _keep_sinks(graph: Walk) -> None:
+    """Leave as roots only the tensors that nothing else in the graph was computed from."""
+    used = {place for op in graph.skeleton.ops for place in op.inputs}
+    graph.skeleton.roots = [place for place in graph.skeleton.roots if place not in used]
+
+
+def _name_the_rest(skeletons: Sequence[Skeleton], named: Sequence[tuple[str, torch.Tensor]]) -> None:
+    """Name leaves and data that were still without a name, where the user holds them after the cell."""
+    by_id = {id(tensor): name for name, tensor in reversed(named)}
+    for skeleton in skeletons:
+        for fact in [*skeleton.leaves(), *(fact for op in skeleton.ops for fact in op.data)]:
+            tensor = fact.alive()
+            if tensor is not None and not fact.name:
+                fact.name = data_name(tensor, by_id)
+
+
+def _chosen(passes: Sequence[Pass]) -> list[Pass]:
+    """The last passes, each from another root, as many as can be read together in one picture."""
+    chosen: list[Pass] = []
+    size = 0
+    for each in reversed(passes):
+        size += len(each.skeleton.ops)
+        if chosen and (size > _MOST_TOGETHER or len(chosen) == _MOST_GRAPHS):
+            break
+        root_keys = {each.skeleton.ops[number].key for number, _ in each.skeleton.roots}
+        if all(root_keys != {c.skeleton.ops[number].key for number, _ in c.skeleton.roots} for c in chosen):
+            chosen.append(each)
+    return chosen[::-1]
+
+
+def _pass_notes(chosen: Sequence[Pass], count: int) -> list[str]:
+    notes: list[str] = []
+    if count > len(chosen):
+        drawn = "the last one is" if len(chosen) == 1 else f"the last of each of {len(chosen)} lines are"
+        notes.append(f"The cell ran {count:,} backward passes; {drawn} drawn.")
+    for each in chosen:
+        if each.error:
+            notes.append(f"The backward pass stopped with {each.error}")
+        kept = [fact.name for fact in each.accumulated if fact.name]
+        if kept:
+            names_text = ", ".join(kept[:4]) + (", …" if len(kept) > 4 else "")
+            notes.append(
+                f"{names_text} already held a gradient before this pass: .grad is now the sum. "
+                "The picture shows what this pass added."
+            )
+    return notes

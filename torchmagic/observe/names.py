@@ -1,0 +1,129 @@
+"""Find the name by which the user holds a tensor: a variable, a parameter of a module, an entry of a container."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import FrameType, ModuleType
+from typing import Any
+
+import torch
+
+_DEPTH = 3
+_MOST = 5_000
+_HIDDEN = re.compile(r"_.*|In|Out|exit|quit|get_ipython|open")
+_OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's frame, whose f_locals is a snapshot
+
+
+def user_variables(namespace: Mapping[str, object]) -> list[tuple[str, object]]:
+    """The user's own variables: IPython's history and names with a leading underscore left out.
+
+    >>> user_variables({"x": 1, "_": 2, "_i1": "x", "Out": {}})
+    [('x', 1)]
+    """
+    return [(name, value) for name, value in list(namespace.items()) if not _HIDDEN.fullmatch(name)]
+
+
+def plain_tensors(namespace: Mapping[str, object]) -> list[tuple[str, torch.Tensor]]:
+    """The variables that are tensors themselves."""
+    found = user_variables(namespace)
+    return [(name, value) for name, value in found if issubclass(type(value), torch.Tensor)]  # type: ignore[misc]
+
+
+def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) -> list[tuple[str, torch.Tensor]]:
+    """Every tensor that the namespace reaches, with the expression that reaches it.
+
+    Plain variables come first (those in ``first`` before the others), then module parameters, container
+    entries and attributes, nearest first. Only stored state is read: no property, no iterator, is run.
+
+    >>> w = torch.ones(1)
+    >>> [name for name, _ in named_tensors({"params": {"w": w}, "x": torch.ones(2)})]
+    ['x', "params['w']"]
+    """
+    chosen = set(first)
+    variables = user_variables(namespace)
+    variables.sort(key=lambda item: item[0] not in chosen)
+    found: list[tuple[str, torch.Tensor]] = []
+    level: list[tuple[str, object]] = variables
+    seen: set[int] = set()
+    for _ in range(_DEPTH):
+        deeper: list[tuple[str, object]] = []
+        for name, value in level:
+            if issubclass(type(value), torch.Tensor):
+                found.append((name, value))  # type: ignore[arg-type]
+            elif id(value) not in seen:
+                seen.add(id(value))
+                deeper.extend(_entries(name, value))
+            if len(found) + len(deeper) > _MOST:
+                break
+        level = deeper
+    return found
+
+
+def _entries(name: str, value: Any) -> Iterable[tuple[str, object]]:
+    kind = type(value)
+    if issubclass(kind, torch.nn.Module):
+        return _module_tensors(name, value)
+    if issubclass(kind, dict):
+        return [(f"{name}[{_key_text(key)}]", item) for key, item in list(dict.items(value))[:_MOST]]
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return [(f"{name}.{field}", item) for field, item in zip(kind._fields, value, strict=False)]
+    if issubclass(kind, (list, tuple)):
+        base: Any = list if issubclass(kind, list) else tuple
+        return [(f"{name}[{i}]", base.__getitem__(value, i)) for i in range(min(base.__len__(value), _MOST))]
+    if issubclass(kind, (type, ModuleType)) or kind.__module__ in ("builtins", "torch"):
+        return ()
+    try:
+        state = object.__getattribute__(value, "__dict__")
+    except (AttributeError, TypeError):
+        return ()
+    if type(state) is not dict:
+        return ()
+    return [(f"{name}.{field}", item) for field, item in list(state.items()) if isinstance(field, str)]
+
+
+def _module_tensors(name: str, module: torch.nn.Module) -> list[tuple[str, object]]:
+    pairs: list[tuple[str, object]] = []
+    stack = [(name, module)]
+    seen: set[int] = set()
+    while stack:
+        prefix, current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        for store in ("_parameters", "_buffers"):
+            pairs.extend((f"{prefix}.{key}", item) for key, item in current.__dict__[store].items())
+        children = current.__dict__["_modules"].items()
+        stack.extend((f"{prefix}.{key}", child) for key, child in children if child is not None)
+        pairs.extend(
+            (f"{prefix}.{key}", item)
+            for key, item in current.__dict__.items()
+            if issubclass(type(item), torch.Tensor)
+        )
+    return pairs
+
+
+def _key_text(key: object) -> str:
+    if type(key) in (str, int, bool, float):
+        text = repr(key)
+        return text if len(text) <= 30 else f"{text[:28]}…"
+    return "…"
+
+
+def frame_variables(frame: FrameType | None, skip: tuple[str, ...], most: int = 8) -> list[dict[str, object]]:
+    """The local variables of the user's frames from ``frame`` outwards, up to the cell's own (innermost first).
+
+    Frames of files whose path starts with one of ``skip`` are passed over. The copies are the caller's to
+    drop; a function's snapshot is emptied again, so that reading it keeps nothing alive.
+    """
+    found: list[dict[str, object]] = []
+    while frame is not None and len(found) < most:
+        if not frame.f_code.co_filename.startswith(skip):
+            variables = frame.f_locals
+            found.append(dict(variables))
+            if variables is frame.f_globals:
+                break
+            if frame.f_code.co_flags & _OPTIMIZED and type(variables) is dict:
+                variables.clear()  # before Python 3.13 the frame would keep this snapshot
+        frame = frame.f_back
+    return found

@@ -1,0 +1,108 @@
+"""Read the numbers of small tensors, and the size of large gradients, without disturbing autograd."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+SMALL = 8
+"""Tensors of at most this many elements are kept by value."""
+
+_LONGEST = 34
+_PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a tensor: its elements when small (``is_norm`` False), else its 2-norm.
+
+    Attributes:
+        data: a detached copy (0-dim for a norm) that shares no memory with the tensor.
+        is_norm: True when ``data`` is the 2-norm and not the elements.
+    """
+
+    data: torch.Tensor
+    is_norm: bool = False
+
+    def text(self) -> str | None:
+        """The reading in a few characters, or None where the elements do not fit in a label."""
+        items = self.data.tolist()
+        if self.is_norm:
+            return f"norm {number_text(items)}"
+        text = _items_text(items)
+        return text if len(text) <= _LONGEST else None
+
+    def number(self) -> float | None:
+        """The number itself, for a real tensor of exactly one element."""
+        if self.is_norm or self.data.numel() != 1 or self.data.is_complex():
+            return None
+        return float(self.data.item())
+
+
+def number_text(value: complex | bool) -> str:
+    """A number in at most about nine characters, four significant digits.
+
+    >>> number_text(2.0), number_text(0.1 + 0.2), number_text(-123456.0), number_text(True)
+    ('2', '0.3', '-1.235e+05', 'True')
+    """
+    if isinstance(value, (bool, int)):
+        return str(value)
+    if isinstance(value, complex):
+        sign = "-" if math.copysign(1, value.imag) < 0 else "+"
+        return f"{number_text(value.real)}{sign}{number_text(abs(value.imag))}j"
+    if value == 0:
+        return "0"
+    return f"{value:.4g}"
+
+
+def _items_text(items: Any) -> str:
+    if isinstance(items, list):
+        return "[" + ", ".join(_items_text(item) for item in items) + "]"
+    return number_text(items)
+
+
+def readable(tensor: torch.Tensor) -> bool:
+    """Whether the elements can be copied out: a plain dense tensor with real memory, outside transforms."""
+    return (
+        type(tensor) in _PLAIN_TYPES
+        and tensor.layout is torch.strided
+        and tensor.device.type != "meta"
+        and not tensor.is_quantized
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
+
+
+def read_small(tensor: torch.Tensor) -> Reading | None:
+    """The elements of a small readable tensor, copied; None for others. Changes nothing of the tensor."""
+    if tensor.numel() > SMALL or not readable(tensor):
+        return None
+    with torch.no_grad():
+        return Reading(tensor.detach().clone())
+
+
+def read_gradient(grad: torch.Tensor) -> Reading | None:
+    """A small gradient's elements or a large one's 2-norm; None where neither can be read."""
+    if grad.layout is torch.sparse_coo and type(grad) is torch.Tensor:
+        with torch.no_grad():
+            return Reading(torch.linalg.vector_norm(grad.detach().coalesce().values()), is_norm=True)
+    small = read_small(grad)
+    if small is not None:
+        return small
+    if not readable(grad) or not (grad.is_floating_point() or grad.is_complex()):
+        return None
+    with torch.no_grad():
+        return Reading(torch.linalg.vector_norm(grad.detach()), is_norm=True)
+
+
+def dtype_text(dtype: torch.dtype) -> str:
+    """A dtype as torch prints it, without the ``torch.`` prefix."""
+    return str(dtype).removeprefix("torch.")
+
+
+def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
+    """A shape as plain integers; a symbolic or ragged size becomes -1."""
+    return tuple(size if type(size) is int else -1 for size in shape)

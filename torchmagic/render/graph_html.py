@@ -1,0 +1,74 @@
+"""A GraphRecord as an HTML figure: the picture, its notes, and a table of the leaves with their gradients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jinja2
+from markupsafe import Markup
+
+from torchmagic.records import GraphNode, GraphRecord
+from torchmagic.render.graph_svg import graph_svg
+from torchmagic.render.graph_view import shape_text, shorten
+
+_MOST_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    cells: tuple[str, ...]
+
+
+def graph_html(record: GraphRecord) -> str:
+    """The picture of the graph with its notes and the table of its leaves; needs no script and no style sheet.
+
+    >>> leaf = GraphNode("n1", "tensor", "W", "leaf", shape=(), value=3.0, value_text="3", grad=-16.0,
+    ...                  grad_text="-16", grad_of="loss")
+    >>> "negative: raising W lowers loss" in graph_html(GraphRecord((leaf,), (), backward_ran=True))
+    True
+    """
+    leaves = [node for node in record.nodes if node.role in ("leaf", "parameter")]
+    has_gradients = any(node.grad_text for node in leaves)
+    rows = [_row(node) for node in leaves] if has_gradients else []
+    more = f"{len(rows) - _MOST_ROWS} more are not listed." if len(rows) > _MOST_ROWS else ""
+    return _template().render(
+        svg=Markup(graph_svg(record)),  # escaped where it was made
+        notes=record.notes,
+        caption="Leaves: what a gradient step would move",
+        heads=("leaf", "value", "gradient", "sign"),
+        rows=rows[:_MOST_ROWS],
+        more=more,
+    )
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader("torchmagic.render")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("graph.html.j2")
+
+
+def _row(node: GraphNode) -> _Row:
+    value = node.value_text or " ".join(filter(None, (shape_text(node.shape), node.dtype)))
+    return _Row(shorten(node.label, 48) or "(unnamed)", (value, node.grad_text or "none", sign_words(node)))
+
+
+def sign_words(node: GraphNode) -> str:
+    """The sign of a scalar leaf's gradient in words, or "" where words would say nothing true.
+
+    >>> sign_words(GraphNode("n1", "tensor", "b", "leaf", grad=0.0, grad_of="loss"))
+    'zero: a small change of b leaves loss as it is'
+    """
+    if node.grad is None or not node.grad_of:
+        return ""
+    name, of = shorten(node.label) or "it", shorten(node.grad_of)
+    if math.isnan(node.grad):
+        return "not a number: something in the graph is undefined here"
+    if node.grad == 0:
+        return f"zero: a small change of {name} leaves {of} as it is"
+    if node.grad < 0:
+        return f"negative: raising {name} lowers {of}"
+    return f"positive: raising {name} raises {of}"
