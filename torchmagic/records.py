@@ -83,6 +83,7 @@ class GraphNode:
         grad_text: the gradient that arrived there in a backward pass (value when small, else its norm).
         detail: an operation's plain arguments (``"exponent 2"``), or "".
         value, grad: the number itself, for a real tensor of one element.
+        grad_norm: the 2-norm of that gradient.
         grad_of: name of the scalar that ``grad_text`` is the gradient of, or "" where that is not known.
     """
 
@@ -98,12 +99,13 @@ class GraphNode:
     detail: str = ""
     value: float | None = None
     grad: float | None = None
+    grad_norm: float | None = None
     grad_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphEdge:
-    """Data flows from ``source`` to ``target`` (node ids); ``label`` is what is written on it, if anything."""
+    """Data flows from ``source`` to ``target`` (node ids); ``label`` is written on it, if anything."""
 
     source: str
     target: str

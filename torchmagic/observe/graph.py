@@ -1,10 +1,8 @@
-"""The autograd graph as a record: of tensors at hand (:func:`trace`), or of a cell while it runs (GraphWatch)."""
+"""The autograd graph as a record: of tensors at hand (trace), or of a cell while it runs (GraphWatch)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import torch
 
 from torchmagic.errors import TorchmagicError
 from torchmagic.observe import names as name_finder
@@ -50,7 +48,9 @@ def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
             graph.skeleton.roots.append((len(graph.skeleton.ops), 0))
             graph.skeleton.ops.append(OpFact("", -1, outputs={0: fact}))
             subject = fact.name or "The tensor"
-            notes.append(f"{subject} does not require gradients: autograd kept no graph of how it was computed.")
+            notes.append(
+                f"{subject} does not require gradients: autograd kept no graph of it."
+            )
         elif root.grad_fn is None:
             subject = data_names.get(id(root)) or "The tensor"
             notes.append(f"{subject} is a leaf: no operation computed it.")
@@ -62,5 +62,7 @@ def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
             "Run the backward pass under %%gradtrace to see them at every step."
         )
     if unknown:
-        notes.append("Operands that autograd did not keep are not drawn; %%gradtrace over the cell shows them.")
+        notes.append(
+            "Operands that autograd did not keep are left out; %%gradtrace over the cell shows them."
+        )
     return build_record([graph.skeleton], notes=notes)

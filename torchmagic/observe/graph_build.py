@@ -50,11 +50,19 @@ class _Builder:
         label = plain_name(op.grad_fn)
         if label == "Addmm" and any(place and place[0] in self.folded for place in op.inputs):
             label = "Linear"
-        ident = self._add(GraphNode(self._next_id(), "operation", label, grad_fn=op.grad_fn, detail=op.detail))
-        sources = [self.ids[self.folded.get(place[0], place)] for place in op.inputs if place is not None]
-        sources[len(sources) :] = [self.data_ids[id(fact)] for fact in op.data]
-        if op.data and op.inputs and op.inputs[0] is None:  # keep the operands in the order of the expression
-            sources.insert(0, sources.pop(len(sources) - len(op.data)))
+        ident = self._add(
+            GraphNode(self._next_id(), "operation", label, grad_fn=op.grad_fn, detail=op.detail)
+        )
+        waiting = [self.data_ids[id(fact)] for fact in op.data]
+        sources: list[str] = []
+        for place in op.inputs:  # data operands fill the inputs that take no gradient, in order
+            if place is not None:
+                sources.append(self.ids[self.folded.get(place[0], place)])
+            elif waiting:
+                sources.append(waiting.pop(0))
+        sources += waiting
+        if label == "Linear":  # addmm is given the bias first
+            sources = [*sources[1:], sources[0]]
         self.edges.extend(GraphEdge(source, ident) for source in sources)
         for output in sorted(op.outputs):
             is_root = (number, output) in self.skeleton.roots
@@ -72,9 +80,10 @@ class _Builder:
                 shape=fact.shape,
                 dtype=fact.dtype,
                 value_text=None if fact.value is None else fact.value.text(),
-                grad_text=None if fact.grad is None else fact.grad.text() or "",
+                grad_text=None if fact.grad is None else fact.grad.brief(),
                 value=None if fact.value is None else fact.value.number(),
                 grad=None if fact.grad is None else fact.grad.number(),
+                grad_norm=None if fact.grad is None else fact.grad.norm(),
                 grad_of=self.grad_of if fact.grad is not None else "",
             )
         )
@@ -97,7 +106,7 @@ def _gradient_of(skeleton: Skeleton) -> str:
 
 
 def _linear_transposes(skeleton: Skeleton) -> dict[int, Place]:
-    """The transposes of a weight inside ``torch.nn.functional.linear``: their number and where the weight is."""
+    """The transposes of a weight inside ``functional.linear``: their number and where the weight is."""
     users: dict[int, list[int]] = {}
     for number, op in enumerate(skeleton.ops):
         for place in op.inputs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from torchmagic.observe import graph_ops, values
-from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact, Walk, leaf_fact, version_of
+from torchmagic.observe.graph_walk import OpFact, TensorFact, Walk, leaf_fact, version_of
 
 
 @dataclass(slots=True)
@@ -38,7 +38,12 @@ def put_names(walk: Walk, named: Iterable[tuple[str, torch.Tensor]]) -> None:
         fact.name = fact.name or name
         if fact.value is None:
             fact.value = values.read_small(tensor)
-        if fact.grad is None and tensor.grad_fn is not None and tensor.retains_grad and tensor.grad is not None:
+        if (
+            fact.grad is None
+            and tensor.grad_fn is not None
+            and tensor.retains_grad
+            and tensor.grad is not None
+        ):
             fact.grad = values.read_gradient(tensor.grad)
 
 
@@ -57,7 +62,7 @@ def put_leaf_gradients(walk: Walk) -> bool:
 
 
 def put_operands(walk: Walk, calls: Mapping[int, Call], names: Mapping[int, str]) -> int:
-    """Put data operands and values on the operations, from what was watched and from what autograd still keeps.
+    """Put data operands and values on the operations, from what was watched and what autograd still keeps.
 
     Args:
         walk: the graph, alive.
@@ -66,45 +71,49 @@ def put_operands(walk: Walk, calls: Mapping[int, Call], names: Mapping[int, str]
     Returns: how many operations have an operand that nothing is known of.
     """
     data: dict[tuple[int, int], TensorFact] = {}
+    ops = walk.skeleton.ops
+    last = {id(calls[op.key]): number for number, op in enumerate(ops) if op.key in calls}
     unknown = 0
-    group: list[int] = []
-    for number, op in enumerate(walk.skeleton.ops):
+    group: list[int] = []  # operations since the last whole call
+    for number, op in enumerate(ops):
         if not op.grad_fn:
             continue
         op.detail = graph_ops.arguments(walk.nodes[number])
         call = calls.get(op.key)
-        if call is None:
+        if call is not None:
+            _put_values(op, call)
+        if call is None or last[id(call)] != number:
             _from_saved(walk, number, data, names)
             group.append(number)
-            if None in op.inputs and not op.data and not op.detail:
-                unknown += 1
+            unknown += call is None and None in op.inputs and not op.data and not op.detail
             continue
-        members = [n for n in group if walk.skeleton.ops[n].key >= call.first]
+        members = [n for n in group if ops[n].key >= call.first]
         if members:
             _from_saved(walk, number, data, names)
-        _from_call(walk.skeleton, number, call, members, data)
+            _share_out(call, [ops[n] for n in [*members, number]], data)
+        else:
+            op.data = _distinct(call.data, data)
+            if "BatchNorm" in op.grad_fn:  # running statistics are kept beside the computation
+                del op.data[op.inputs.count(None) :]
+            if not op.detail and len(call.constants) == 1 and len(op.inputs) - op.inputs.count(None) == 1:
+                op.detail = graph_ops.constant_text(op.grad_fn, call.constants[0], None in op.inputs[:1])
         group.clear()
     return unknown
 
 
-def _from_call(
-    skeleton: Skeleton, number: int, call: Call, members: Sequence[int], data: dict[tuple[int, int], TensorFact]
-) -> None:
-    op = skeleton.ops[number]
+def _put_values(op: OpFact, call: Call) -> None:
     for output, reading in call.values.items():
         if output in op.outputs and op.outputs[output].value is None:
             op.outputs[output].value = reading
-    if not members:
-        op.data = _distinct(call.data, data)
-        if call.constants and not op.detail:
-            op.detail = ", ".join(call.constants)
-        return
-    group = [skeleton.ops[n] for n in members] + [op]
-    placed = {id(fact) for each in group for fact in each.data}
+
+
+def _share_out(call: Call, group: Sequence[OpFact], data: dict[tuple[int, int], TensorFact]) -> None:
+    """Give the operands of a call of several operations to those that lack one."""
+    placed = {id(fact) for op in group for fact in op.data}
     for fact in _distinct(call.data, data):
-        if id(fact) not in placed:
-            open_ops = [each for each in group if each.inputs.count(None) > len(each.data)]
-            (open_ops[0] if open_ops else op).data.append(fact)
+        lacking = [op for op in group if op.inputs.count(None) > len(op.data)]
+        if id(fact) not in placed and lacking:
+            lacking[0].data.append(fact)
 
 
 def _distinct(facts: Sequence[TensorFact], data: dict[tuple[int, int], TensorFact]) -> list[TensorFact]:
@@ -116,7 +125,9 @@ def _distinct(facts: Sequence[TensorFact], data: dict[tuple[int, int], TensorFac
     return list({id(fact): fact for fact in found}.values())
 
 
-def _from_saved(walk: Walk, number: int, data: dict[tuple[int, int], TensorFact], names: Mapping[int, str]) -> None:
+def _from_saved(
+    walk: Walk, number: int, data: dict[tuple[int, int], TensorFact], names: Mapping[int, str]
+) -> None:
     op, node = walk.skeleton.ops[number], walk.nodes[number]
     for tensor in graph_ops.saved_inputs(node):
         if tensor.requires_grad:
@@ -155,6 +166,6 @@ def _value_of(walk: Walk, tensor: torch.Tensor) -> None:
 
 def _constant(op: OpFact, tensor: torch.Tensor) -> None:
     reading = values.read_small(tensor)
-    text = reading.text() if reading is not None else None
-    if text and not op.detail:
-        op.detail = text
+    number = None if reading is None else reading.number()
+    if number is not None and not op.detail:
+        op.detail = graph_ops.constant_text(op.grad_fn, values.constant_text(number), op.inputs[0] is None)

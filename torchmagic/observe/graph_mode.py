@@ -40,7 +40,7 @@ class WatchMode(TorchFunctionMode):
         self._last: weakref.ref[torch.Tensor] | None = None
         self._data: dict[int, TensorFact] = {}
         self._watch = graph_pass.PassWatch()
-        self._highest = torch.autograd._get_sequence_nr() - 1
+        self._highest = torch._C._autograd._get_sequence_nr() - 1
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -51,7 +51,9 @@ class WatchMode(TorchFunctionMode):
         out = func(*args, **kwargs)
         try:
             self._saw(out, args, kwargs)
-        except Exception as error:  # ours, not the user's: his cell goes on, and the picture says what it lacks
+        except (
+            Exception
+        ) as error:  # ours, not the user's: the cell goes on and the picture says so
             self._trouble(error)
         return out
 
@@ -78,7 +80,7 @@ class WatchMode(TorchFunctionMode):
                 continue
             if call is None:
                 operands = [*args, *kwargs.values()]
-                constants = tuple(values.number_text(v) for v in operands if type(v) in (int, float))
+                constants = tuple(values.constant_text(v) for v in operands if type(v) in (int, float))
                 call = Call(first, data=self._operands(operands), constants=constants)
             reading = values.read_small(tensor)
             if reading is not None:

@@ -14,6 +14,7 @@ _PLAIN = {
     "Bmm": "MatMul",
     "Mv": "MatMul",
     "T": "Transpose",
+    "Rsub": "Sub",
     "NllLoss": "NLLLoss",
     "NllLoss2D": "NLLLoss",
     "MseLoss": "MSELoss",
@@ -46,8 +47,10 @@ _PLAIN = {
     "torch::autograd::Error": "Error",
 }
 _ARGUMENTS = ("exponent", "dim", "negative_slope", "p", "min", "max", "dim0", "dim1")
-_INPUTS = ("self", "other", "mat1", "mat2", "batch1", "batch2", "input", "tensor1", "tensor2", "vec", "vec1", "vec2",
-           "weight", "bias", "target", "index", "mask", "exponent", "condition", "end", "hx", "cx")  # fmt: skip
+_INPUTS = (
+    *("self", "other", "mat1", "mat2", "batch1", "batch2", "input", "tensor1", "tensor2", "vec", "vec1", "vec2"),
+    *("weight", "bias", "target", "index", "mask", "exponent", "condition", "end", "hx", "cx"),
+)
 
 
 def class_name(node: Any) -> str:
@@ -63,6 +66,19 @@ def plain_name(grad_fn: str) -> str:
     """
     bare = _SUFFIX.sub("", grad_fn) or grad_fn
     return _PLAIN.get(bare, bare)
+
+
+def constant_text(grad_fn: str, constant: str, comes_first: bool = False) -> str:
+    """A plain number operand with its sign, as it stands in the expression, or "" for other operations.
+
+    >>> constant_text("SubBackward0", "10"), constant_text("RsubBackward1", "1")
+    ('- 10', '1 -')
+    """
+    sign = {"Add": "+", "Sub": "-", "Rsub": "-", "Mul": "*", "Div": "/"}.get(_SUFFIX.sub("", grad_fn))
+    if sign is None:
+        return ""
+    comes_first = sign == "-" and (comes_first or grad_fn.startswith("Rsub"))
+    return f"{constant} {sign}" if comes_first else f"{sign} {constant}"
 
 
 def arguments(node: Any) -> str:
@@ -94,12 +110,15 @@ def _argument_text(value: Any) -> str:
 
 
 def saved_inputs(node: Any) -> list[torch.Tensor]:
-    """The operand tensors that a node still keeps for backward, in order; those behind a user's hooks left out.
+    """The operand tensors that a node still keeps for backward, in order.
 
-    Freed ones, and ones changed in place since, are left out too: reading never raises and never runs a hook.
+    Those behind a user's hooks, freed, or changed in place since are left out: reading never raises
+    and never runs a hook.
     """
     kind = type(node)
-    if hasattr(kind, "_forward_cls"):  # a custom Function: its class is the user's, so nothing of it is cached
+    if hasattr(
+        kind, "_forward_cls"
+    ):  # a custom Function: the class is the user's, so not cached
         return _saved_list(node, "saved_tensors")
     names, has_list = _saved_names(kind)
     found: list[torch.Tensor] = []

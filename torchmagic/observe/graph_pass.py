@@ -1,4 +1,4 @@
-"""One backward pass, seen from outside: the graph before it runs, the gradient at every node while it runs."""
+"""One backward pass, seen from outside: the graph before it, the gradient at every node while it runs."""
 
 from __future__ import annotations
 
@@ -35,13 +35,17 @@ class Pass:
 
 
 class PassWatch:
-    """Watches the backward passes of one cell; remembers leaf names between them, which are slow to look up."""
+    """Watches the backward passes of one cell; remembers leaf names, which are slow to look up."""
 
     def __init__(self) -> None:
         self._leaves: dict[int, TensorFact] = {}
 
     def before(
-        self, roots: Sequence[torch.Tensor], frame: FrameType | None, skip: tuple[str, ...], calls: Mapping[int, Call]
+        self,
+        roots: Sequence[torch.Tensor],
+        frame: FrameType | None,
+        skip: tuple[str, ...],
+        calls: Mapping[int, Call],
     ) -> tuple[Walk, Pass]:
         """The live graph and the facts of the pass that is about to run from ``roots``."""
         graph = walk(roots)
@@ -89,7 +93,9 @@ def install(graph: Walk, handles: list[Any], trouble: Callable[[Exception], None
             handles.append(node.register_prehook(_reader(op, trouble)))
 
 
-def _reader(op: OpFact, trouble: Callable[[Exception], None]) -> Callable[[Sequence[torch.Tensor | None]], None]:
+def _reader(
+    op: OpFact, trouble: Callable[[Exception], None]
+) -> Callable[[Sequence[torch.Tensor | None]], None]:
     def read(grads: Sequence[torch.Tensor | None]) -> None:
         try:
             for output, grad in enumerate(grads):

@@ -118,7 +118,7 @@ def version_of(tensor: torch.Tensor) -> int:
 
 
 def walk(roots: Sequence[torch.Tensor]) -> Walk:
-    """The graph below the tensors ``roots``, each of which has a grad_fn or is a leaf that requires gradients."""
+    """The graph below ``roots``, tensors that have a grad_fn or are leaves that require gradients."""
     found: dict[Any, tuple[Any, ...]] = {}
     stack: list[Any] = [root.grad_fn for root in roots if root.grad_fn is not None]
     while stack:

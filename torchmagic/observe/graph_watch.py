@@ -90,7 +90,7 @@ class GraphWatch:
 
 
 def hide_own_frames(error: BaseException) -> None:
-    """Take the watch's frames out of an exception's traceback, so that it reads as it would without the watch."""
+    """Take the watch's frames out of an exception's traceback, so that it reads as without the watch."""
     kept: list[TracebackType] = []
     traceback = error.__traceback__
     while traceback is not None:
@@ -145,7 +145,14 @@ def _pass_notes(chosen: Sequence[Pass], count: int) -> list[str]:
         if kept:
             names_text = ", ".join(kept[:4]) + (", …" if len(kept) > 4 else "")
             notes.append(
-                f"{names_text} already held a gradient before this pass: .grad is now the sum. "
-                "The picture shows what this pass added."
+                f"{names_text} already held a gradient before the pass{_from(each)}: .grad became the sum. "
+                "The picture shows what that pass added."
             )
     return notes
+
+
+def _from(each: Pass) -> str:
+    """The named roots of a pass, as the end of "the pass"."""
+    found = [each.skeleton.ops[number].outputs[output].name for number, output in each.skeleton.roots]
+    named = [name for name in found if name]
+    return f" from {', '.join(named)}" if named else ""

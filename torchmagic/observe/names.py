@@ -1,4 +1,4 @@
-"""Find the name by which the user holds a tensor: a variable, a parameter of a module, an entry of a container."""
+"""Find the name by which the user holds a tensor: a variable, a module's parameter, a container's entry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def plain_tensors(namespace: Mapping[str, object]) -> list[tuple[str, torch.Tens
     return [(name, value) for name, value in found if issubclass(type(value), torch.Tensor)]  # type: ignore[misc]
 
 
-def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) -> list[tuple[str, torch.Tensor]]:
+def named_tensors(
+    namespace: Mapping[str, object], first: Iterable[str] = ()
+) -> list[tuple[str, torch.Tensor]]:
     """Every tensor that the namespace reaches, with the expression that reaches it.
 
     Plain variables come first (those in ``first`` before the others), then module parameters, container
@@ -111,7 +113,7 @@ def _key_text(key: object) -> str:
 
 
 def frame_variables(frame: FrameType | None, skip: tuple[str, ...], most: int = 8) -> list[dict[str, object]]:
-    """The local variables of the user's frames from ``frame`` outwards, up to the cell's own (innermost first).
+    """The variables of the user's frames from ``frame`` outwards, up to the cell's own (innermost first).
 
     Frames of files whose path starts with one of ``skip`` are passed over. The copies are the caller's to
     drop; a function's snapshot is emptied again, so that reading it keeps nothing alive.

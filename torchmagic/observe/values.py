@@ -30,11 +30,21 @@ class Reading:
 
     def text(self) -> str | None:
         """The reading in a few characters, or None where the elements do not fit in a label."""
-        items = self.data.tolist()
         if self.is_norm:
-            return f"norm {number_text(items)}"
-        text = _items_text(items)
+            return f"norm {number_text(self.norm())}"
+        text = _items_text(self.data.tolist())
         return text if len(text) <= _LONGEST else None
+
+    def brief(self) -> str:
+        """The elements where they fit in a label, else their 2-norm."""
+        return self.text() or f"norm {number_text(self.norm())}"
+
+    def norm(self) -> float:
+        """The 2-norm of the elements."""
+        if self.is_norm:
+            return float(self.data.item())
+        wide = self.data.to(torch.complex128 if self.data.is_complex() else torch.float64)
+        return float(torch.linalg.vector_norm(wide).item())
 
     def number(self) -> float | None:
         """The number itself, for a real tensor of exactly one element."""
@@ -57,6 +67,15 @@ def number_text(value: complex | bool) -> str:
     if value == 0:
         return "0"
     return f"{value:.4g}"
+
+
+def constant_text(value: float) -> str:
+    """A number as the user would have written it, six significant digits.
+
+    >>> constant_text(2.0), constant_text(1.0001)
+    ('2', '1.0001')
+    """
+    return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
 def _items_text(items: Any) -> str:

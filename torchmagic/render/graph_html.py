@@ -23,7 +23,7 @@ class _Row:
 
 
 def graph_html(record: GraphRecord) -> str:
-    """The picture of the graph with its notes and the table of its leaves; needs no script and no style sheet.
+    """The picture of the graph with its notes and the table of its leaves; no script, no style sheet.
 
     >>> leaf = GraphNode("n1", "tensor", "W", "leaf", shape=(), value=3.0, value_text="3", grad=-16.0,
     ...                  grad_text="-16", grad_of="loss")
@@ -33,12 +33,14 @@ def graph_html(record: GraphRecord) -> str:
     leaves = [node for node in record.nodes if node.role in ("leaf", "parameter")]
     has_gradients = any(node.grad_text for node in leaves)
     rows = [_row(node) for node in leaves] if has_gradients else []
+    if not any(row.cells[-1] for row in rows):
+        rows = [_Row(row.name, row.cells[:-1]) for row in rows]
     more = f"{len(rows) - _MOST_ROWS} more are not listed." if len(rows) > _MOST_ROWS else ""
     return _template().render(
         svg=Markup(graph_svg(record)),  # escaped where it was made
         notes=record.notes,
         caption="Leaves: what a gradient step would move",
-        heads=("leaf", "value", "gradient", "sign"),
+        heads=("leaf", "value", "gradient", "sign")[: 1 + len(rows[0].cells)] if rows else (),
         rows=rows[:_MOST_ROWS],
         more=more,
     )

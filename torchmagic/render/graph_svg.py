@@ -1,7 +1,7 @@
-"""Draw a GraphRecord as one self-contained SVG: boxes for tensors, diamonds for operations, no script, no fonts.
+"""Draw a GraphRecord as one self-contained SVG: boxes for tensors, diamonds for operations.
 
-Text and lines take the page's own text colour and the fills are translucent, so that one picture reads in light
-and in dark; everything is in presentation attributes, since notebooks strip style sheets from untrusted output.
+Text and lines take the page's own text colour and the fills are translucent, so that one picture reads in
+light and in dark; all style is in attributes, since notebooks strip style sheets from untrusted output.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jinja2
 
 from torchmagic.records import GraphNode, GraphRecord
 from torchmagic.render import graph_view
-from torchmagic.render.layout import Point, place
+from torchmagic.render.layout import Layout, Point, place
 
 _CELL = 7.4  # px that one monospace character takes at most at 12 px
 _LINE = 16.0
@@ -24,6 +24,7 @@ _COLOURS = {"data": "#75859a", "leaf": "#2a9558", "parameter": "#c27015", "resul
 _RADIUS = {"data": 0.0, "leaf": 12.0, "parameter": 12.0, "intermediate": 4.0, "result": 4.0}
 _THICK = {"data": 1.4, "leaf": 1.8, "parameter": 1.4, "intermediate": 1.0, "result": 2.6}
 _LEGEND_COLUMN = 170.0
+_PAGE = 720.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,7 @@ def graph_svg(record: GraphRecord) -> str:
     >>> svg.startswith("<svg"), "&lt;a&gt; = 2" in svg, "<script" in svg
     (True, True, False)
     """
-    view = graph_view.make_view(record)
-    boxes = {node.id: _box(node, view) for node in view.nodes}
-    layout = place(
-        {ident: (box.width, box.height) for ident, box in boxes.items()},
-        [(edge.source, edge.target) for edge in view.edges],
-    )
+    view, boxes, layout = _fitting(record)
     top = _MARGIN + (18 if view.cut else 0)
     legend = _legend([node.role for node in view.nodes if node.kind == "tensor"])
     foot = [view.note] if view.note else []
@@ -117,6 +113,21 @@ def graph_svg(record: GraphRecord) -> str:
     )
 
 
+def _fitting(record: GraphRecord) -> tuple[graph_view.View, dict[str, _Box], Layout]:
+    """The most spacious drawing that fits the page's width, or else the narrowest."""
+    best: tuple[graph_view.View, dict[str, _Box], Layout] | None = None
+    for view in graph_view.make_views(record):
+        boxes = {node.id: _box(node, view) for node in view.nodes}
+        sizes = {ident: (box.width, box.height) for ident, box in boxes.items()}
+        layout = place(sizes, [(edge.source, edge.target) for edge in view.edges])
+        if best is None or layout.width < best[2].width:
+            best = view, boxes, layout
+        if layout.width <= _PAGE:
+            break
+    assert best is not None  # make_views always gives at least one
+    return best
+
+
 @lru_cache(maxsize=1)
 def _template() -> jinja2.Template:
     loader = jinja2.PackageLoader("torchmagic.render")
@@ -135,21 +146,23 @@ def _moved(point: Point, shift: Point) -> Point:
 
 def _box(node: GraphNode, view: graph_view.View) -> _Box:
     if node.kind == "tensor":
-        lines = graph_view.tensor_lines(node)
-        width = max([44.0, *(graph_view.cells(line) * _CELL * (1 if i == 0 else 0.9) for i, line in enumerate(lines))])
+        lines = graph_view.tensor_lines(node, view.tight)
+        width = max(
+            [44.0, *(graph_view.cells(line) * _CELL * (1 if i == 0 else 0.9) for i, line in enumerate(lines))]
+        )
         return _Box(node, tuple(lines), 1, width + 18, len(lines) * _LINE + 12)
     lines = [graph_view.shorten(node.label, 24)]
     if node.detail:
         lines.append(graph_view.shorten(node.detail, 24))
     hidden = view.fused.get(node.id)
     if hidden is not None:
-        lines.extend(graph_view.tensor_lines(hidden))
+        lines.extend(graph_view.tensor_lines(hidden, view.tight))
     text = max(graph_view.cells(line) * _CELL * (1 if i == 0 else 0.9) for i, line in enumerate(lines))
     if hidden is not None:
         return _Box(node, tuple(lines), 1, text + 34, len(lines) * _LINE + 12)
     height = 30.0 + 14 * len(lines)
     # A diamond is narrower above and below its middle: widen it until the text's corners lie inside.
-    room = 1 - (len(lines) * 14 - 4) / height
+    room = 1 - (len(lines) * 14 + 2) / height
     return _Box(node, tuple(lines), 1, max(64.0, (text + 8) / room), height)
 
 
@@ -202,7 +215,8 @@ def _rounded(x: float, y: float, width: float, height: float, radius: float) -> 
     r = min(radius, height / 2)
     arc = f"a{_n(r)} {_n(r)} 0 0 1"
     return (
-        f"M{_n(x + r)} {_n(y)}h{_n(width - 2 * r)}{arc} {_n(r)} {_n(r)}v{_n(height - 2 * r)}{arc} {_n(-r)} {_n(r)}"
+        f"M{_n(x + r)} {_n(y)}h{_n(width - 2 * r)}{arc} {_n(r)} {_n(r)}"
+        f"v{_n(height - 2 * r)}{arc} {_n(-r)} {_n(r)}"
         f"h{_n(2 * r - width)}{arc} {_n(-r)} {_n(-r)}v{_n(2 * r - height)}{arc} {_n(r)} {_n(-r)}z"
     )
 
@@ -293,10 +307,14 @@ def _of_roots(record: GraphRecord) -> str:
 def _description(record: GraphRecord) -> str:
     """The graph in a sentence or two for those who do not see the picture."""
     operations = [node for node in record.nodes if node.kind == "operation"]
-    text = f"{len(record.nodes) - len(operations)} tensors and {len(operations)} operations, inputs above results."
+    tensors = len(record.nodes) - len(operations)
+    text = f"{tensors} tensors and {len(operations)} operations, inputs above results."
     if len(operations) > 12:
         return text
-    label = {node.id: node.label or f"a tensor of shape {graph_view.shape_text(node.shape)}" for node in record.nodes}
+    label = {
+        node.id: node.label or f"a tensor of shape {graph_view.shape_text(node.shape)}"
+        for node in record.nodes
+    }
     for operation in operations:
         given = " and ".join(label[edge.source] for edge in record.edges if edge.target == operation.id)
         gives = " and ".join(label[edge.target] for edge in record.edges if edge.source == operation.id)

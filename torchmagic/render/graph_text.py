@@ -38,7 +38,9 @@ def graph_text(record: GraphRecord) -> str:
     lines = [_head(record, len(tensors))]
     given_lines = [_given_line(node, names) for node in given]
     computed_lines = [
-        _computed_line(node, nodes[producer[node.id]], [names[i] for i in inputs.get(producer[node.id], ())], names)
+        _computed_line(
+            node, nodes[producer[node.id]], [names[i] for i in inputs.get(producer[node.id], ())], names
+        )
         for node in computed
     ]
     lines += _middle_out(given_lines, _MOST_LINES // 2)
@@ -57,7 +59,7 @@ def _head(record: GraphRecord, tensors: int) -> str:
 
 
 def _names(record: GraphRecord) -> dict[str, str]:
-    """What each tensor is called in the text: its name, or a number in parentheses that only the text uses."""
+    """What each tensor is called in the text: its name, or a number that only the text uses."""
     names: dict[str, str] = {}
     count = 0
     for node in record.nodes:
@@ -72,19 +74,17 @@ def _given_line(node: GraphNode, names: dict[str, str]) -> str:
 
 
 def _computed_line(node: GraphNode, operation: GraphNode, given: list[str], names: dict[str, str]) -> str:
-    sign = _SIGNS.get(operation.label)
-    detail = operation.detail
+    sign, detail = _SIGNS.get(operation.label), operation.detail
     if sign and len(given) == 2:
         expression = f"{given[0]} {sign} {given[1]}"
-        detail = f"{operation.label}" + (f", {detail}" if detail else "")
+    elif sign and len(given) == 1 and detail:
+        expression = f"{given[0]} {detail}" if detail[0] in "+-*/" else f"{detail} {given[0]}"
     else:
+        sign = None
         expression = f"{operation.label}({', '.join(given)})"
-    kind = f"({operation.grad_fn})" if operation.grad_fn else ""
-    if sign and len(given) == 2:
-        kind = f"{detail} {kind}"
-    elif detail:
-        kind = f"{detail}  {kind}"
-    return _fit([f"{names[node.id]} = {expression}  {kind}", *_facts(node)])
+    extra = operation.label if sign else detail
+    grad_fn = f"({operation.grad_fn})" if operation.grad_fn else ""
+    return _fit([f"{names[node.id]} = {expression}", f"{extra} {grad_fn}".strip(), *_facts(node)])
 
 
 def _facts(node: GraphNode) -> list[str]:
@@ -109,7 +109,9 @@ def _fit(parts: list[str]) -> str:
 
 
 def _wrapped(line: str) -> str:
-    return "\n".join(textwrap.wrap(line, _WIDTH // 2 if not line.isascii() else _WIDTH, subsequent_indent="    "))
+    width = _WIDTH if cells(line) == len(line) else _WIDTH // 2
+    return "\n".join(textwrap.wrap(line, width, initial_indent=" " * (len(line) - len(line.lstrip())),
+                                   subsequent_indent="        ", break_on_hyphens=False))  # fmt: skip
 
 
 def _middle_out(lines: list[str], most: int) -> list[str]:

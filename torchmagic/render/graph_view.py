@@ -1,8 +1,9 @@
-"""What a drawing of a graph shows: which nodes, with which words; one source for the picture and the text form."""
+"""What a drawing of a graph shows: which nodes, with which words; one source for picture and text."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from torchmagic.records import GraphEdge, GraphNode, GraphRecord
@@ -15,8 +16,11 @@ ROLE_WORDS = {
     "result": "result",
 }
 _FUSE_ABOVE = 40
-_MOST_DRAWN = 120
+_MOST_DRAWN = 80
+_DEEPEST = 48
 _LONGEST_LABEL = 30
+_LONGEST_TIGHT = 14
+_LONGEST_SYMBOL = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,9 @@ class View:
     """The nodes and edges to draw, and a note on what is left out.
 
     Attributes:
-        fused: tensors without a name are drawn as part of the operation that computed them: their facts by the
-            operation's id.
+        fused: unnamed tensors that are drawn as part of the operation that computed them, by its id.
         cut: ids of nodes whose inputs are not all drawn.
+        tight: whether each node must make do with fewer words.
     """
 
     nodes: tuple[GraphNode, ...]
@@ -34,14 +38,17 @@ class View:
     fused: dict[str, GraphNode]
     cut: frozenset[str]
     note: str = ""
+    tight: bool = False
 
 
-def make_view(record: GraphRecord) -> View:
-    """Choose what is drawn of a graph: everything when it is small, the part nearest to the result when large."""
+def make_views(record: GraphRecord) -> Iterator[View]:
+    """Ways to draw a graph, the most spacious first: the first that fits the page is the one to take."""
     view = View(record.nodes, record.edges, {}, frozenset())
-    if len(record.nodes) > _FUSE_ABOVE:
-        view = _fuse(record)
-    return _limit(view, record.roots) if len(view.nodes) > _MOST_DRAWN else view
+    if len(record.nodes) <= _FUSE_ABOVE:
+        yield view
+        yield replace(view, tight=True)
+    view = _fuse(record)
+    yield _limit(view, record.roots) if len(view.nodes) > _MOST_DRAWN else view
 
 
 def _fuse(record: GraphRecord) -> View:
@@ -55,14 +62,17 @@ def _fuse(record: GraphRecord) -> View:
     facts: dict[str, GraphNode] = {}
     for node in record.nodes:
         if node.id in hidden:
-            facts.setdefault(producer[node.id], node)
+            several = producer[node.id] in facts  # then the values and gradients are not one
+            facts[producer[node.id]] = (
+                replace(node, value_text=None, grad_text=None, grad_norm=None) if several else node
+            )
     edges = [
         replace(edge, source=producer[edge.source]) if edge.source in hidden else edge
         for edge in record.edges
         if edge.target not in hidden
     ]
     nodes = tuple(node for node in record.nodes if node.id not in hidden)
-    return View(nodes, tuple(dict.fromkeys(edges)), facts, frozenset())
+    return View(nodes, tuple(dict.fromkeys(edges)), facts, frozenset(), tight=True)
 
 
 def _limit(view: View, roots: tuple[str, ...]) -> View:
@@ -72,7 +82,7 @@ def _limit(view: View, roots: tuple[str, ...]) -> View:
         inputs.setdefault(edge.target, []).append(edge.source)
     kept = dict.fromkeys(roots)
     ring = list(kept)
-    while ring and len(kept) < _MOST_DRAWN:
+    for _ in range(_DEEPEST):
         ring = [source for ident in ring for source in inputs.get(ident, ()) if source not in kept]
         kept.update(dict.fromkeys(ring[: _MOST_DRAWN - len(kept)]))
     nodes = tuple(node for node in view.nodes if node.id in kept)
@@ -80,26 +90,35 @@ def _limit(view: View, roots: tuple[str, ...]) -> View:
     cut = frozenset(edge.target for edge in view.edges if edge.target in kept and edge.source not in kept)
     operations = sum(node.kind == "operation" for node in view.nodes)
     note = f"The graph has {operations:,} operations: the {len(nodes)} nodes nearest to the result are drawn."
-    return View(nodes, edges, view.fused, cut, note)
+    return replace(view, nodes=nodes, edges=edges, cut=cut, note=note)
 
 
-def tensor_lines(node: GraphNode) -> list[str]:
+def tensor_lines(node: GraphNode, tight: bool = False) -> list[str]:
     """The words in a tensor's box: name and value, shape and dtype, gradient.
+
+    ``tight`` leaves out what a large picture has no room for: longer values, and the usual dtype.
 
     >>> tensor_lines(GraphNode("n1", "tensor", "y", value_text="5", grad_text="4", grad_of="z", shape=()))
     ['y = 5', '∂z/∂y = 4']
     """
     name = shorten(node.label)
-    kind = " ".join(filter(None, (shape_text(node.shape), node.dtype)))
+    dtype = "" if tight and node.dtype == "float32" else node.dtype
+    kind = " ".join(filter(None, (shape_text(node.shape), dtype)))
     value = node.value_text
+    if tight and value is not None and len(value) > _LONGEST_TIGHT:
+        value = None
     lines: list[str] = []
-    if name and value is not None and len(name) + len(value) <= _LONGEST_LABEL:
+    if name and value is not None and len(name) + len(value) <= (22 if tight else _LONGEST_LABEL):
         lines.append(f"{name} = {value}")
-    else:
-        lines.extend(filter(None, (name, value)))
+    elif name:
+        lines.extend([name] if value is None else [name, f"= {value}"])
+    elif value is not None:
+        lines.append(value)
     if node.shape or value is None:
         lines.append(kind or "tensor")
     gradient = gradient_text(node)
+    if tight and len(gradient) > _LONGEST_TIGHT + 8 and node.grad_norm is not None:
+        gradient = f"grad norm {node.grad_norm:.4g}"
     return [*lines, gradient] if gradient else lines
 
 
@@ -111,7 +130,7 @@ def gradient_text(node: GraphNode) -> str:
     """
     if not node.grad_text:
         return ""
-    if node.grad_of and node.label and len(node.grad_of) + len(node.label) + len(node.grad_text) <= 34:
+    if node.grad_of and node.label and len(node.grad_of) + len(node.label) <= _LONGEST_SYMBOL:
         symbol = f"∂{node.grad_of}/∂{node.label}"
         if node.grad_text.startswith("norm "):
             return f"‖{symbol}‖ = {node.grad_text[5:]}"
@@ -150,5 +169,5 @@ def cells(text: str) -> int:
     >>> cells("abc"), cells("損失")
     (3, 4)
     """
-    return sum(2 if unicodedata.east_asian_width(character) in "WFA" and ord(character) > 0x2E80
+    return sum(2 if (unicodedata.east_asian_width(character) in "WFA" and ord(character) > 0x2E80)
                or ord(character) > 0x1F000 else 1 for character in text)  # fmt: skip
