@@ -14,13 +14,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import graders
 import torchmagic
 from graders.engine import walls
+from graders.engine.begin import send_begin
 from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
@@ -38,7 +39,6 @@ class Engine:
         isolation: "namespaces" walls each submission off (Linux); "process" only limits time and memory,
             and accepts that a submission can read what the grader can.
         hidden: folders that no submission may see, wherever they lie (the course).
-        preload: modules to import before the first fork.
 
     Raises:
         TorchmagicError: the platform cannot wall off a submission and the risk was not accepted.
@@ -50,15 +50,16 @@ class Engine:
     """
 
     def __init__(
-        self, *, isolation: Isolation = "namespaces", hidden: Iterable[Path] = (), preload: Sequence[str] = ()
+        self, *, isolation: Isolation = "namespaces", hidden: Iterable[Path] = ()
     ) -> None:
         self.isolation = isolation
         self._view = walls.python_view(_packages(), hidden)
-        self._preload = list(preload)
         self._lock = threading.Lock()
         self._serial = itertools.count(os.getpid() % 1000 * 1000)
         self._stack = contextlib.ExitStack()
         self._controls: tuple[socket.socket, socket.socket] | None = None
+        self._spare: list[_Slot] = []
+        self._ready = False
 
     def __enter__(self) -> Engine:
         self._start()
@@ -70,14 +71,27 @@ class Engine:
     def close(self) -> None:
         """End the warm parents and all that they started."""
         self._controls = None
+        while self._spare:
+            self._spare.pop().__exit__()
         self._stack.close()
+
+    def preload(self, modules: Sequence[str]) -> None:
+        """Import modules in the students' warm parent, so that no submission pays for it; missing ones are passed over."""
+        if self._controls is not None and modules:
+            with contextlib.suppress(OSError):
+                self._controls[0].send(json.dumps({"preload": list(modules)}).encode())
 
     def grade(self, submission: Submission) -> Report:
         """Run and judge one submission; never raises for anything that the submission does."""
         start = time.monotonic()
-        with contextlib.ExitStack() as stack:
-            report_socket = self._launch(submission, stack)
-            cells, why = self._collect(report_socket, submission)
+        with self._take() as slot, tempfile.TemporaryDirectory(
+            prefix="torchmagic-judge-", ignore_cleanup_errors=True
+        ) as scratch:
+            archive = walls.pack(list(submission.files.items()))
+            walls.unpack(archive, scratch)
+            os.mkdir(f"{scratch}/.student")
+            cells, why = self._collect(slot, submission, scratch, archive)
+        self._fork_ahead()
         done = {cell.key for cell in cells}
         for cell in submission.cells:
             if cell.role != "ignored" and cell.key not in done:
@@ -96,7 +110,6 @@ class Engine:
             "readable": self._view.readable,
             "hidden": self._view.hidden,
             "root": root,
-            "preload": self._preload,
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "graders.engine.warm", str(student_theirs.fileno()), str(judge_theirs.fileno()), json.dumps(options)],
@@ -112,10 +125,14 @@ class Engine:
         student_theirs.close()
         judge_theirs.close()
         self._controls = (student_mine, judge_mine)
-        for sock in self._controls:
-            self._await_ready(sock)
 
-    def _await_ready(self, sock: socket.socket) -> None:
+    def _await_ready(self) -> None:
+        if not self._ready and self._controls is not None:
+            for sock in self._controls:
+                self._await_one(sock)
+            self._ready = True
+
+    def _await_one(self, sock: socket.socket) -> None:
         sock.settimeout(_START_SECONDS)
         try:
             answer: dict[str, Any] = json.loads(sock.recv(1 << 16) or b'{"error": "its warm process ended"}')
@@ -129,40 +146,57 @@ class Engine:
                 hint="It needs Linux with user namespaces; `--isolation process` grades without walls at your own risk.",
             )
 
-    def _launch(self, submission: Submission, stack: contextlib.ExitStack) -> socket.socket:
+    def _take(self) -> _Slot:
+        """A slot that was forked ahead, or a fresh one."""
         if self._controls is None:
             raise TorchmagicError("The grading engine is not running.", hint="Use it in a `with Engine() as engine:` block.")
+        with self._lock:
+            self._await_ready()
+            return self._spare.pop() if self._spare else self._fork()
+
+    def _fork_ahead(self) -> None:
+        """Have a slot wait for the next submission, forked while this one's scores are being written."""
+        with self._lock, contextlib.suppress(TorchmagicError):
+            if self._controls is not None:
+                self._spare.append(self._fork())
+
+    def _fork(self) -> _Slot:
+        """Ask both warm parents for a fork; the two are joined by the wire and wait for their submission."""
+        assert self._controls is not None
+        student_control, judge_control = self._controls
         wire_student, wire_judge = socket.socketpair()
         watch_student, watch_judge = socket.socketpair()
-        report_judge, report_mine = socket.socketpair()
-        stack.callback(report_mine.close)
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="torchmagic-judge-", ignore_cleanup_errors=True))
-        archive = walls.pack(list(submission.files.items()))
-        walls.unpack(archive, scratch)
-        memory = os.memfd_create("files")
-        with os.fdopen(memory, "wb", closefd=False) as file:
-            file.write(archive)
-        os.lseek(memory, 0, os.SEEK_SET)
-        request = {"limits": asdict(submission.limits), "scratch": scratch, "serial": next(self._serial)}
-        data = json.dumps(request).encode()
-        with self._lock:
-            socket.send_fds(self._controls[0], [data], [wire_student.fileno(), watch_student.fileno(), memory])
-            socket.send_fds(self._controls[1], [data], [wire_judge.fileno(), watch_judge.fileno(), report_judge.fileno()])
-        os.close(memory)
-        for sock in (wire_student, wire_judge, watch_student, watch_judge, report_judge):
-            sock.close()
-        return report_mine
+        start_student, start = socket.socketpair()
+        report_judge, report = socket.socketpair()
+        theirs = (wire_student, watch_student, start_student, wire_judge, watch_judge, report_judge)
+        request = json.dumps({"serial": next(self._serial)}).encode()
+        try:
+            socket.send_fds(student_control, [request], [sock.fileno() for sock in theirs[:3]])
+            socket.send_fds(judge_control, [request], [sock.fileno() for sock in theirs[3:]])
+        except OSError as error:
+            start.close()
+            report.close()
+            raise TorchmagicError(
+                f"The grading engine's warm process is gone ({error.strerror}).", hint="Start grading again."
+            ) from error
+        finally:
+            for sock in theirs:
+                sock.close()
+        return _Slot(start, report)
 
-    def _collect(self, sock: socket.socket, submission: Submission) -> tuple[list[CellReport], tuple[Outcome, str]]:
+    def _collect(
+        self, slot: _Slot, submission: Submission, scratch: str, archive: bytes
+    ) -> tuple[list[CellReport], tuple[Outcome, str]]:
         """The reports that came, and what to say of cells that none came for."""
         deadline = time.monotonic() + submission.limits.total_seconds + _SPARE_SECONDS
         cells: list[CellReport] = []
         pid = 0
         try:
-            pid = int(recv_frame(sock, caps=_TRUSTED, deadline=deadline).header["pid"])
-            send_frame(sock, Frame(_as_header(submission)), deadline=deadline)
+            send_begin(slot.start, submission.limits, f"{scratch}/.student", archive, deadline=deadline)
+            pid = int(recv_frame(slot.report, caps=_TRUSTED, deadline=deadline).header["pid"])
+            send_frame(slot.report, Frame(_as_header(submission, scratch)), deadline=deadline)
             while True:
-                header = recv_frame(sock, caps=_TRUSTED, deadline=deadline).header
+                header = recv_frame(slot.report, caps=_TRUSTED, deadline=deadline).header
                 if "done" in header:
                     return cells, (Outcome.GRADER_ERROR, "the judge left this cell out")
                 fields = dict(header["cell"])
@@ -180,7 +214,22 @@ class Engine:
                     os.killpg(pid, signal.SIGKILL)
 
 
-def _as_header(submission: Submission) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Slot:
+    """A student's and a judge's process that wait for a submission; leaving it ends both."""
+
+    start: socket.socket
+    report: socket.socket
+
+    def __enter__(self) -> _Slot:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.start.close()
+        self.report.close()
+
+
+def _as_header(submission: Submission, scratch: str) -> dict[str, Any]:
     def cells(items: tuple[Cell, ...]) -> list[dict[str, Any]]:
         return [asdict(cell) for cell in items]
 
@@ -188,6 +237,7 @@ def _as_header(submission: Submission) -> dict[str, Any]:
         "cells": cells(submission.cells),
         "template": cells(submission.template),
         "limits": asdict(submission.limits),
+        "scratch": scratch,
     }
 
 

@@ -13,7 +13,8 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graders.engine.namespace import JudgeNamespace, bound_names, parse_cell, read_given
+from graders.engine.given import bound_names, parse_cell, read_given
+from graders.engine.namespace import JudgeNamespace
 from graders.engine.outputs import clean_outputs
 from graders.engine.remote import NoSuchName, Student
 from graders.engine.report import Cell, CellReport, Outcome, Submission

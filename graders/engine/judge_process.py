@@ -17,6 +17,7 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket) 
     """Judge the submission that arrives on ``report``; its cell reports go back the same way."""
     send_frame(report, Frame({"pid": os.getpid()}))
     header = recv_frame(report, caps=_TRUSTED).header
+    os.chdir(header["scratch"])
     submission = Submission(
         cells=tuple(Cell(**cell) for cell in header["cells"]),
         template=tuple(Cell(**cell) for cell in header["template"]),

@@ -13,11 +13,10 @@ import builtins
 import contextlib
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from graders.engine.given import Given
 from graders.engine.remote_object import RemoteError, RemoteObject
-from graders.engine.report import Cell
 
 #: Modules under the names by which everybody imports them; a student's own name for a module counts only so.
 CONVENTIONAL: Mapping[str, str] = {
@@ -41,84 +40,6 @@ CONVENTIONAL: Mapping[str, str] = {
     "assert_array_equal": "numpy.testing:assert_array_equal",
     "assert_almost_equal": "numpy.testing:assert_almost_equal",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the instructor's cells say about names.
-
-    Attributes:
-        definitions: name → the statement that imports or defines it in the instructor's own cells.
-        stars: the instructor's ``from module import *``.
-        students: names that the instructor's solution cells bind: the student's to define.
-        known: True when the instructor's notebook was at hand.
-    """
-
-    definitions: Mapping[str, ast.stmt] = field(default_factory=dict)
-    stars: tuple[ast.stmt, ...] = ()
-    students: frozenset[str] = frozenset()
-    known: bool = False
-
-
-def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
-    """Read the instructor's cells: the source notebook's, or else the read-only cells of the submission.
-
-    >>> cells = [Cell(0, "import numpy as np", "provided"), Cell(1, "y = 1", "student")]
-    >>> given = read_given(cells, cells)
-    >>> sorted(given.definitions), sorted(given.students)
-    (['np'], ['y'])
-    """
-    template = tuple(template)
-    definitions: dict[str, ast.stmt] = {}
-    students: set[str] = set()
-    for cell in template or cells:
-        body = parse_cell(cell.source)
-        if cell.role == "provided" or (cell.role == "student" and template):
-            for statement in body:
-                if isinstance(statement, ast.Import | ast.ImportFrom) or (
-                    cell.role == "provided" and isinstance(statement, _DEFINITIONS)
-                ):
-                    definitions.update(dict.fromkeys(bound_names([statement]), statement))
-        if cell.role == "student" and template:
-            students |= bound_names(s for s in body if not isinstance(s, ast.Import | ast.ImportFrom))
-    star = definitions.pop("*", None)
-    return Given(definitions, (star,) if star else (), frozenset(students), bool(template))
-
-
-def parse_cell(source: str) -> list[ast.stmt]:
-    """The statements of a cell after IPython's transformations; none where it does not parse."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    try:
-        return ast.parse(TransformerManager().transform_cell(source)).body
-    except (SyntaxError, ValueError, RecursionError):
-        return []
-
-
-def bound_names(statements: Iterable[ast.stmt]) -> set[str]:
-    """The global names that statements bind, at any depth but not inside functions or classes.
-
-    >>> sorted(bound_names(ast.parse("import a.b, c as d\\nfor i, (j, k) in x: y = (z := 1)").body))
-    ['a', 'd', 'i', 'j', 'k', 'y', 'z']
-    """
-    found: set[str] = set()
-    waiting: list[ast.AST] = list(statements)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-            continue
-        if isinstance(node, ast.Lambda | ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp):
-            found |= {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
-            continue
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif (isinstance(node, ast.ExceptHandler) and node.name) or (isinstance(node, ast.MatchAs | ast.MatchStar) and node.name):
-            found.add(node.name)
-        waiting.extend(ast.iter_child_nodes(node))
-    return found
 
 
 class JudgeNamespace(dict[str, Any]):
@@ -187,9 +108,6 @@ class JudgeNamespace(dict[str, Any]):
     def _keep(self, name: str, value: Any) -> Any:
         self[name] = value
         return value
-
-
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _module_by_name(name: str, module: str) -> Any:

@@ -11,16 +11,18 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graders.engine import kernel_calls as kc
 from graders.engine import walls
-from graders.engine.report import Limits
+from graders.engine.begin import Begin
 from graders.engine.watch import watch_student
+from graders.engine.wire import WireClosed
 
 #: The generator state that a fresh interpreter's torch starts with.
 _FRESH_TORCH_SEED = 67280421310721
@@ -32,7 +34,7 @@ def main(argv: list[str]) -> None:
     options: Mapping[str, Any] = json.loads(argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGTERM)
-    _warm_torch()
+    _import_torch()
     if os.fork() == 0:
         judge_control.close()
         kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -43,21 +45,39 @@ def main(argv: list[str]) -> None:
     os._exit(0)
 
 
-def _warm_torch() -> None:
-    """Pay for first uses once: threads, testing, gradcheck (sympy), the dispatcher."""
+def _import_torch() -> None:
     import torch
-    import torch.testing
 
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    x = torch.ones(2, dtype=torch.float64, requires_grad=True)
-    torch.autograd.gradcheck(lambda t: (t * t).sum(), (x,))
-    torch.testing.assert_close(torch.ones(2), torch.ones(2))
-    layer = torch.nn.Linear(2, 2)
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-    torch.nn.functional.mse_loss(layer(torch.ones(1, 2)), torch.zeros(1, 2)).backward()
-    optimizer.step()
+    (torch.ones(2, requires_grad=True) * 2).sum().backward()
+
+
+def _first_uses() -> Iterator[Callable[[], object]]:
+    """What costs a second at its first use, in small steps: it is paid here, between submissions, and once."""
+    import torch
+
+    def compare() -> None:
+        import torch.testing
+
+        torch.testing.assert_close(torch.ones(2), torch.ones(2))
+
+    def train() -> None:
+        layer = torch.nn.Linear(2, 2)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+        torch.nn.functional.mse_loss(layer(torch.ones(1, 2)), torch.zeros(1, 2)).backward()
+        optimizer.step()
+
+    def check_gradients() -> None:
+        x = torch.ones(2, dtype=torch.float64, requires_grad=True)
+        torch.autograd.gradcheck(lambda t: (t * t).sum(), (x,))
+
+    yield compare
+    yield lambda: torch.nn.Linear(2, 2)
+    yield lambda: importlib.import_module("torch._dynamo")
+    yield train
+    yield check_gradients
 
 
 def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
@@ -69,7 +89,6 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
     walled = options["isolation"] == "namespaces"
     try:
         shell = StudentShell()
-        _preload(options["preload"])
         _rehearse(shell)
         if walled:
             walls.enter_outer_root(walls.View(tuple(options["readable"]), tuple(options["hidden"])), options["root"])
@@ -78,21 +97,18 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         return
 
     def child(request: Mapping[str, Any], fds: list[int]) -> None:
-        wire, watcher, archive = fds
-        with socket.socket(fileno=watcher) as watch:
-            if walled:
-                walls.leave_namespaces()
-            watch_student(watch, Limits(**request["limits"]), lambda: student(request, wire, archive))
-
-    def student(request: Mapping[str, Any], wire: int, archive: int) -> None:
-        limits = Limits(**request["limits"])
-        shell.log.limit = limits.output_bytes
-        with os.fdopen(os.dup(archive), "rb") as file:
-            files = file.read()
+        wire, watcher, start = fds
         if walled:
-            walls.raise_walls(limits, files, serial=int(request["serial"]))
+            walls.leave_namespaces()
+        watch, orders = socket.socket(fileno=watcher), socket.socket(fileno=start)
+        watch_student(watch, orders, lambda begin: student(request, wire, begin))
+
+    def student(request: Mapping[str, Any], wire: int, begin: Begin) -> None:
+        shell.log.limit = begin.limits.output_bytes
+        if walled:
+            walls.raise_walls(begin.limits, begin.archive, serial=int(request["serial"]))
         else:
-            walls.settle_unwalled(limits, files, request["scratch"])
+            walls.settle_unwalled(begin.limits, begin.archive, begin.scratch)
         sock = socket.socket(fileno=walls.take_descriptors(wire))
         shell.own_descriptors = True
         os.environ["IPYTHONDIR"] = f"{os.environ['HOME']}/.ipython"
@@ -109,23 +125,34 @@ def _serve_judges(control: socket.socket) -> None:
 
     def child(request: Mapping[str, Any], fds: list[int]) -> None:
         _reseed(judge=True)
-        if request.get("scratch"):
-            os.chdir(request["scratch"])
         run_judge(*(socket.socket(fileno=fd) for fd in fds))
 
     _serve(control, child)
 
 
 def _serve(control: socket.socket, child: Callable[[Mapping[str, Any], list[int]], None]) -> None:
-    """Fork ``child`` for each request on ``control`` until it closes."""
+    """Fork ``child`` for each request on ``control`` until it closes; get warmer while there is none."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()
     control.send(b"{}")
+    steps = _first_uses()
+    warm = False
     while True:
+        while not warm and not select.select([control], [], [], 0)[0]:
+            step = next(steps, None)
+            if step is None:
+                warm = True
+                gc.collect()
+                gc.freeze()
+            else:
+                with contextlib.suppress(Exception):  # a warm-up that fails here fails, and says so, where it is used
+                    step()
         data, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
         if not data:
             return
+        request = json.loads(data)
+        if "preload" in request:
+            _preload(request["preload"])
+            continue
         if os.fork() == 0:
             status = 1
             try:
@@ -134,7 +161,9 @@ def _serve(control: socket.socket, child: Callable[[Mapping[str, Any], list[int]
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 os.setsid()
                 kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
-                child(json.loads(data), list(fds))
+                child(request, list(fds))
+                status = 0
+            except WireClosed:  # a slot that was not needed
                 status = 0
             except BaseException as error:  # the last line of this process: say what happened and end
                 sys.__stderr__.write(f"torchmagic engine: {type(error).__name__}: {error}\n")  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The process between the warm parent and a student's: ends it when told, when memory is over, or when the judge is gone."""
+"""The process above a student's: ends it when told, when its memory is over, or when the judge is gone."""
 
 from __future__ import annotations
 
@@ -14,33 +14,40 @@ from pathlib import Path
 from typing import Any
 
 from graders.engine import kernel_calls as kc
-from graders.engine.report import Limits
+from graders.engine.begin import Begin, recv_begin
+from graders.engine.wire import WireClosed
 
 _TICK_MS = 50
 
 
-def watch_student(watch: socket.socket, limits: Limits, student: Callable[[], None]) -> None:
-    """Fork a process that runs ``student``; watch it until it ends, and tell the judge how.
+def watch_student(watch: socket.socket, orders: socket.socket, student: Callable[[Begin], None]) -> None:
+    """Fork a process that runs ``student`` once told to begin; watch it until it ends, and tell the judge how.
 
     On ``watch``, ``I`` asks for an interrupt and ``K`` for the end; when it closes, the student's process ends.
     """
+    begun, tell = socket.socketpair()
     baseline = _anonymous_memory(os.getpid())
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             watch.close()
+            tell.close()
             kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
-            student()
+            begin = recv_begin(orders)
+            begun.send(str(begin.limits.memory_bytes).encode())
+            student(begin)
+            status = 0
+        except WireClosed:  # a slot that was not needed
             status = 0
         except BaseException as error:  # the last line of this process
             with contextlib.suppress(Exception):
                 sys.__stderr__.write(f"torchmagic engine: {type(error).__name__}: {error}\n")  # type: ignore[union-attr]
         finally:
             os._exit(status)
-    _close_others(watch.fileno())
+    _close_others({watch.fileno(), tell.fileno()})
     handle = os.pidfd_open(pid)
-    over_memory = _attend(watch, handle, limits.memory_bytes, baseline)
+    over_memory = _attend(watch, tell, handle, baseline)
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -55,21 +62,24 @@ def watch_student(watch: socket.socket, limits: Limits, student: Callable[[], No
         watch.send(json.dumps(report).encode())
 
 
-def _attend(watch: socket.socket, handle: int, memory: int, baseline: int) -> bool:
+def _attend(watch: socket.socket, begun: socket.socket, handle: int, baseline: int) -> bool:
     """Wait for the student's end; True when it was over its memory."""
+    memory: int | None = None
     poll = select.poll()
-    poll.register(watch.fileno(), select.POLLIN | select.POLLHUP)
-    poll.register(handle, select.POLLIN)
+    for descriptor in (watch.fileno(), begun.fileno(), handle):
+        poll.register(descriptor, select.POLLIN)
     while True:
-        events = dict(poll.poll(_TICK_MS))
+        events = dict(poll.poll(None if memory is None else _TICK_MS))
         if handle in events:
             return False
+        if begun.fileno() in events:
+            memory = int(begun.recv(64) or b"0")
+            poll.unregister(begun.fileno())
         if watch.fileno() in events:
-            order = watch.recv(1)
-            if order != b"I":
+            if watch.recv(1) != b"I":
                 return False
             signal.pidfd_send_signal(handle, signal.SIGINT)
-        if memory_in_use(baseline) > memory:
+        if memory is not None and memory_in_use(baseline) > memory:
             return True
 
 
@@ -92,6 +102,9 @@ def _anonymous_memory(pid: int) -> int:
     return 0
 
 
-def _close_others(keep: int) -> None:
-    os.closerange(3, keep)
-    os.closerange(keep + 1, 65536)
+def _close_others(keep: set[int]) -> None:
+    start = 3
+    for descriptor in sorted(keep):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, 65536)

@@ -14,11 +14,10 @@ import struct
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors.torch import load as load_safetensors
-from safetensors.torch import save as save_safetensors
+if TYPE_CHECKING:  # the process that only reads reports does without torch and its second of importing
+    import torch
 
 MAGIC = b"TM"
 VERSION = 1
@@ -62,7 +61,11 @@ def encode_frame(frame: Frame) -> tuple[bytes, bytes]:
     (b'TM', b'')
     """
     header = json.dumps(frame.header, separators=(",", ":"), allow_nan=False).encode()
-    body = save_safetensors(dict(frame.tensors)) if frame.tensors else b""
+    body = b""
+    if frame.tensors:
+        from safetensors.torch import save
+
+        body = save(dict(frame.tensors))
     return _PREFIX.pack(MAGIC, VERSION, 0, len(header), len(body)) + header, body
 
 
@@ -121,8 +124,11 @@ def _parse_header(data: bytes) -> dict[str, Any]:
 def _parse_body(body: bytes) -> dict[str, torch.Tensor]:
     if not body:
         return {}
+    from safetensors.torch import load
+
     try:
-        return load_safetensors(body)
+        tensors: dict[str, torch.Tensor] = load(body)
+        return tensors
     except Exception as error:  # the parser's own errors have no common type; each of them means: malformed
         raise WireError(f"the tensors cannot be read ({error})") from None
 

@@ -31,9 +31,6 @@ def configure(c: Any) -> None:
     c.Autograde.sanitize_preprocessors = [
         f"{_HERE}.restore.RestoreCells",
         "nbgrader.preprocessors.ClearOutput",
-        "nbgrader.preprocessors.DeduplicateIds",
-        "nbgrader.preprocessors.OverwriteKernelspec",
-        "nbgrader.preprocessors.OverwriteCells",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
     c.Autograde.autograde_preprocessors = [
@@ -42,8 +39,7 @@ def configure(c: Any) -> None:
         "nbconvert.preprocessors.ClearMetadataPreprocessor",
         "nbgrader.preprocessors.LimitOutput",
         f"{_HERE}.scores.SaveEngineGrades",
-        "nbgrader.preprocessors.AssignLatePenalties",
-        "nbgrader.preprocessors.CheckCellMetadata",
+        f"{_HERE}.scores.EngineLatePenalties",
         f"{_HERE}.scores.StampOutcome",
     ]
     find_alembic()

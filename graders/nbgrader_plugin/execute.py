@@ -14,7 +14,7 @@ from nbgrader.preprocessors import Execute
 from traitlets import Enum, Float, Integer
 
 from graders.engine.client import Engine
-from graders.engine.namespace import parse_cell
+from graders.engine.given import parse_cell
 from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
 from torchmagic.errors import TorchmagicError
 
@@ -45,18 +45,20 @@ class EngineExecute(Execute):  # type: ignore[misc]
         self, nb: NotebookNode, resources: dict[str, Any], *args: Any, **kwargs: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Run one notebook; outputs go into its cells, the report into ``resources["torchmagic"]``."""
+        converter = self.parent.parent
+        where = resources["nbgrader"]
+        folder = Path(converter._format_dest(where["assignment"], where["student"]))
+        resources.setdefault("metadata", {})["path"] = str(folder)
         language = nb.metadata.get("kernelspec", {}).get("language", "python")
         if language != "python":
             self.log.warning("The kernel speaks %s: this notebook runs as in plain nbgrader, without walls", language)
             return super().preprocess(nb, resources, *args, **kwargs)  # type: ignore[no-any-return]
-        converter = self.parent.parent
-        where = resources["nbgrader"]
         template = read_template(_source_notebook(converter.coursedir, where["assignment"], where["notebook"]))
         engine = getattr(converter, "engine", None) or self._engine(converter, template)
         submission = Submission(
             cells=read_cells(nb),
             template=template,
-            files=read_files(Path(resources["metadata"]["path"])),
+            files=read_files(folder),
             limits=self._limits(),
             attempted=is_attempted(nb),
         )
@@ -81,8 +83,9 @@ class EngineExecute(Execute):  # type: ignore[misc]
     def _engine(self, converter: Any, template: tuple[Cell, ...]) -> Engine:
         engine = self._engines.get(converter)
         if engine is None:
-            engine = Engine(isolation=self.isolation, hidden=[Path(converter.coursedir.root)], preload=imports(template))
+            engine = Engine(isolation=self.isolation, hidden=[Path(converter.coursedir.root)])
             engine.__enter__()
+            engine.preload(imports(template))
             self._engines[converter] = engine
             weakref.finalize(converter, engine.close)
         return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
+
+from graders.nbgrader_plugin.gradebooks import gradebook_of
 
 _SCHEMA_VERSION = 3
 
@@ -94,13 +97,26 @@ def restore_cells(cells: list[NotebookNode], known: Mapping[str, KnownCell]) -> 
             continue
         seen.add(name)
         cell.metadata["nbgrader"] = NotebookNode(known[name].metadata)
-        if known[name].judged and not known[name].solution and cell.source != known[name].source:
+        if cell.cell_type != known[name].cell_type:
+            _change_type(cell, known[name].cell_type)
+            mended.append(f"{name!r} was of another cell type")
+        if known[name].locked and cell.source != known[name].source:
+            cell.source = known[name].source
             mended.append(f"{name!r} was edited")
     missing = [cell for cell in known.values() if cell.judged and cell.name not in seen]
     for lost in missing:
         _insert(cells, lost, list(known))
         mended.append(f"{lost.name!r} was missing")
     return cells, mended
+
+
+def _change_type(cell: NotebookNode, cell_type: str) -> None:
+    cell.cell_type = cell_type
+    if cell_type == "code":
+        cell.outputs, cell.execution_count = [], None
+    else:
+        cell.pop("outputs", None)
+        cell.pop("execution_count", None)
 
 
 def _insert(cells: list[NotebookNode], lost: KnownCell, order: list[str]) -> None:
@@ -118,11 +134,14 @@ class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]
     """First step of sanitising: nothing that follows has to trust a submission's metadata."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Restore the grade cells of one notebook."""
+        """Restore the grade cells and the kernel of one notebook."""
         where = resources["nbgrader"]
-        with Gradebook(where["db_url"]) as gradebook:
+        with gradebook_of(self, resources) as gradebook:
             known = known_cells(gradebook, where["notebook"], where["assignment"])
+            kernelspec = gradebook.find_notebook(where["notebook"], where["assignment"]).kernelspec
         nb.cells, mended = restore_cells(nb.cells, known)
+        if kernelspec and json.loads(kernelspec):
+            nb.metadata["kernelspec"] = NotebookNode(json.loads(kernelspec))
         for what in mended:
             self.log.warning("%s, %s: %s", where["student"], where["notebook"], what)
         return nb, resources

@@ -5,39 +5,62 @@ from __future__ import annotations
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
-from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader import utils
+from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
 
-from graders.engine.report import Outcome, Report
+from graders.engine.report import CellReport, Outcome, Report
+from graders.nbgrader_plugin.gradebooks import gradebook_of
 
 STAMP = "torchmagic"
+_NO_RESPONSE = "No response."
 
 
 class SaveEngineGrades(SaveAutoGrades):  # type: ignore[misc]
-    """nbgrader's own step, with the judge's scores instead of what a cell's outputs say."""
-
-    _report: Report | None = None
-    _index: dict[str, int]
+    """nbgrader's own step in one transaction, with the judge's scores instead of what a cell's outputs say."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Save the scores of one notebook."""
-        self._report = resources.get("torchmagic", {}).get("report")
-        names = ((i, cell.metadata.get("nbgrader", {}).get("grade_id")) for i, cell in enumerate(nb.cells))
-        self._index = {name: i for i, name in names if name}
-        return super().preprocess(nb, resources)  # type: ignore[no-any-return]
+        """Save the scores and automatic comments of one notebook."""
+        report: Report | None = resources.get("torchmagic", {}).get("report")
+        where = resources["nbgrader"]
+        with gradebook_of(self, resources) as gradebook:
+            entry = gradebook.find_submission_notebook(where["notebook"], where["assignment"], where["student"])
+            grades = {grade.name: grade for grade in entry.grades}
+            comments = {comment.name: comment for comment in entry.comments}
+            for index, cell in enumerate(nb.cells):
+                name = cell.metadata.get("nbgrader", {}).get("grade_id")
+                if utils.is_grade(cell):
+                    judged = report.of(index) if report is not None and not utils.is_solution(cell) else None
+                    self._set_grade(grades[name], cell, judged)
+                if utils.is_solution(cell) or utils.is_task(cell):
+                    comments[name].auto_comment = _NO_RESPONSE if _unanswered(cell) else None
+            gradebook.db.commit()
+        return nb, resources
 
-    def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        name = cell.metadata["nbgrader"]["grade_id"]
-        entry = self._report.of(self._index[name]) if self._report is not None else None
-        if entry is None or cell.metadata["nbgrader"]["solution"]:
-            super()._add_score(cell, resources)
-            return
-        grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
-        if entry.outcome is Outcome.GRADER_ERROR:
+    def _set_grade(self, grade: Any, cell: NotebookNode, judged: CellReport | None) -> None:
+        """As nbgrader does: a manual score stays, and asks for another look."""
+        if judged is not None and judged.outcome is Outcome.GRADER_ERROR:
             grade.needs_manual_grade = True  # the score stays what it was: the fault is not the student's
-        else:
-            grade.auto_score = entry.score
-            grade.needs_manual_grade = grade.manual_score is not None
-        self.gradebook.db.commit()
+            return
+        grade.auto_score = utils.determine_grade(cell, self.log)[0] if judged is None else judged.score
+        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+
+
+class EngineLatePenalties(AssignLatePenalties):  # type: ignore[misc]
+    """nbgrader's own step, on the shared connection pool; ``AssignLatePenalties.plugin_class`` counts as ever."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Set the late penalty of one notebook, or take it away."""
+        where = resources["nbgrader"]
+        with gradebook_of(self, resources) as gradebook:
+            entry = gradebook.find_submission_notebook(where["notebook"], where["assignment"], where["student"])
+            late = entry.assignment.total_seconds_late
+            penalty = None
+            if late > 0:
+                self.init_plugin()
+                penalty = self.plugin_inst.late_submission_penalty(where["student"], entry.score, late)
+            entry.late_submission_penalty = None if penalty is None else self._check_late_penalty(entry, penalty)
+            gradebook.db.commit()
+        return nb, resources
 
 
 class StampOutcome(NbGraderPreprocessor):  # type: ignore[misc]
@@ -53,3 +76,8 @@ class StampOutcome(NbGraderPreprocessor):  # type: ignore[misc]
                 "seconds": round(report.seconds, 4),
             }
         return nb, resources
+
+
+def _unanswered(cell: NotebookNode) -> bool:
+    same = cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)
+    return same and not utils.is_task(cell)

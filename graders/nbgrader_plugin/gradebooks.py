@@ -1,0 +1,49 @@
+"""Gradebooks that share one connection pool: opening nbgrader's own anew costs more than grading a notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbgrader.api import Gradebook
+from sqlalchemy.orm import scoped_session, sessionmaker
+
+
+class _PooledGradebook(Gradebook):  # type: ignore[misc]
+    """A gradebook over an existing connection pool, which outlives it."""
+
+    def __init__(self, engine: Any, course_id: str) -> None:
+        self.engine = engine
+        self.db = scoped_session(sessionmaker(autoflush=True, bind=engine, future=True))
+        self.course_id = course_id
+        self.authenticator = None
+
+    def close(self) -> None:
+        """End this session; the pool stays."""
+        self.db.remove()
+
+
+class Gradebooks:
+    """Opens gradebooks of one course; use from any number of threads.
+
+    Args:
+        db_url: nbgrader's address of the database.
+        course_id: nbgrader's course id.
+    """
+
+    def __init__(self, db_url: str, course_id: str) -> None:
+        self._first = Gradebook(db_url, course_id)  # makes tables and the course entry where these are missing
+        self._course_id = course_id
+
+    def open(self) -> Gradebook:
+        """A gradebook with a session of its own; a context manager."""
+        return _PooledGradebook(self._first.engine, self._course_id)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._first.close()
+
+
+def gradebook_of(preprocessor: Any, resources: dict[str, Any]) -> Gradebook:
+    """The gradebook for a preprocessor: from its converter's pool, or opened as nbgrader does."""
+    pool: Gradebooks | None = getattr(preprocessor.parent.parent, "gradebooks", None)
+    return pool.open() if pool is not None else Gradebook(resources["nbgrader"]["db_url"])

@@ -1,0 +1,202 @@
+"""One grading run: which submissions there are, and what becomes of each in files and gradebook."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.api import MissingEntry
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from graders.engine.client import Engine
+from graders.engine.report import Outcome
+from graders.nbgrader_plugin.converter import EngineAutograde
+from graders.nbgrader_plugin.execute import imports, read_template
+from graders.nbgrader_plugin.gradebooks import Gradebooks
+from graders.nbgrader_plugin.rows import SubmissionRow
+from graders.nbgrader_plugin.scores import STAMP
+from torchmagic.errors import TorchmagicError
+
+_RANK = {outcome.value: rank for rank, outcome in enumerate(Outcome)}
+
+
+@contextlib.contextmanager
+def open_run(config: Config, engine: Engine, assignment: str, *, force: bool) -> Iterator[Run]:
+    """A grading run over one assignment, with one pool of database connections.
+
+    Raises:
+        TorchmagicError: the gradebook knows no such assignment.
+    """
+    coursedir = CourseDirectory(config=config)
+    gradebooks = Gradebooks(coursedir.db_url, coursedir.course_id)
+    try:
+        _demand_assignment(gradebooks, assignment)
+        engine.preload(_imports(coursedir, assignment))
+        yield Run(config, coursedir, engine, gradebooks, assignment, force)
+    finally:
+        gradebooks.close()
+
+
+def _demand_assignment(gradebooks: Gradebooks, assignment: str) -> None:
+    with gradebooks.open() as gradebook:
+        known = sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
+    if assignment not in known:
+        listed = f"It knows: {', '.join(known)}." if known else "It knows none yet."
+        raise TorchmagicError(
+            f"The gradebook has no assignment {assignment!r}. {listed}",
+            hint="Make one known with `nbgrader generate_assignment NAME`.",
+        )
+
+
+def _submitted(coursedir: CourseDirectory, assignment: str, students: Sequence[str] | None) -> list[str]:
+    pattern = coursedir.format_path(coursedir.submitted_directory, "*", assignment)
+    root = Path(pattern.split("*", 1)[0])
+    tail = pattern.split("*", 1)[1].strip("/")
+    found = sorted(p.name for p in root.iterdir() if (p / tail).is_dir()) if root.is_dir() else []
+    if students is None:
+        if not found:
+            raise TorchmagicError(
+                f"Nobody has submitted {assignment!r}: {root} holds no such folder.",
+                hint="Collect with `nbgrader collect`, or put work into submitted/STUDENT/ASSIGNMENT/.",
+            )
+        return found
+    for student in students:
+        if student not in found:
+            raise TorchmagicError(
+                f"Student {student!r} has not submitted {assignment!r}: there is no {root / student / tail}.",
+                hint=f"Submitted have: {', '.join(found) or 'nobody'}.",
+            )
+    return list(dict.fromkeys(students))
+
+
+def _imports(coursedir: CourseDirectory, assignment: str) -> list[str]:
+    folder = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
+    templates = [read_template(path) for path in sorted(folder.glob("*.ipynb"))]
+    return list(dict.fromkeys(name for template in templates for name in imports(template)))
+
+
+class _Log(logging.Logger):
+    """Keeps the reason of the last failure that nbgrader logs, and passes everything on at debug level."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.reason = ""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Take one record."""
+        lines = record.getMessage().strip().splitlines()
+        if record.levelno >= logging.ERROR and lines and lines[0].startswith("Traceback"):
+            self.reason = lines[-1][:300]
+        logging.getLogger("torchmagic.grade").debug("%s: %s", record.levelname, record.getMessage())
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is the same for every submission of one run."""
+
+    config: Config
+    coursedir: CourseDirectory
+    engine: Engine
+    gradebooks: Gradebooks
+    assignment: str
+    force: bool
+
+    def submitted(self, students: Sequence[str] | None) -> list[str]:
+        """The students to grade: those named, or all that submitted.
+
+        Raises:
+            TorchmagicError: nobody submitted, or one of those named did not.
+        """
+        return _submitted(self.coursedir, self.assignment, students)
+
+    def grade(self, student: str) -> SubmissionRow:
+        """Grade one student's submission; whatever is wrong with it ends up in its row."""
+        start = time.monotonic()
+        config = Config(self.config)
+        config.CourseDirectory.student_id = student
+        config.CourseDirectory.assignment_id = self.assignment
+        coursedir = CourseDirectory(config=config)
+        submitted = Path(coursedir.format_path(coursedir.submitted_directory, student, self.assignment))
+        autograded = Path(coursedir.format_path(coursedir.autograded_directory, student, self.assignment))
+        with self.gradebooks.open() as gradebook:
+            names = sorted(notebook.name for notebook in gradebook.find_assignment(self.assignment).notebooks)
+        trouble = _unreadable(submitted, names)
+        if trouble is not None:
+            return self._row(student, trouble[0], start, trouble[1])
+        present = [name for name in names if (submitted / f"{name}.ipynb").exists()]
+        log = _Log(f"torchmagic.grade.{self.assignment}.{student}")
+        converter = EngineAutograde(coursedir=coursedir, config=config, log=log)
+        converter.engine = self.engine
+        converter.gradebooks = self.gradebooks
+        converter.force = self.force or not all(_stamp(autograded / f"{name}.ipynb") for name in present)
+        try:
+            converter.start()
+        except NbGraderException as error:
+            return self._row(student, "unreadable", start, f"nbgrader could not take it: {log.reason or error}")
+        stamps = [_stamp(autograded / f"{name}.ipynb") for name in names]
+        worst = max((s for s in stamps if s), key=lambda s: _RANK.get(s["outcome"], 0), default={"outcome": "missing"})
+        return self._row(student, worst["outcome"], start, worst.get("message", ""))
+
+    def _row(self, student: str, outcome: str, start: float, message: str) -> SubmissionRow:
+        with self.gradebooks.open() as gradebook:
+            max_score = float(gradebook.find_assignment(self.assignment).max_score)
+            try:
+                score = float(gradebook.find_submission(self.assignment, student).score)
+            except MissingEntry:
+                score = None
+        return SubmissionRow(student, score, max_score, outcome, time.monotonic() - start, message)
+
+
+def _unreadable(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | None:
+    """The outcome and the reason where a submission holds nothing that can be graded."""
+    present = [folder / f"{name}.ipynb" for name in notebooks if (folder / f"{name}.ipynb").exists()]
+    if not present:
+        wanted = ", ".join(f"{name}.ipynb" for name in notebooks)
+        return "missing", f"{folder} holds no {wanted}: ask the student to submit it"
+    for path in present:
+        why = _why_unreadable(path)
+        if why:
+            return "unreadable", f"{path.name} {why}: ask the student to submit it again"
+    return None
+
+
+def _why_unreadable(path: Path) -> str:
+    if not path.is_file():
+        return "is not a file"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return "is not text"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return "is empty" if not text.strip() else "is not a notebook (no valid JSON; was it cut off?)"
+    if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
+        return "is JSON but not a notebook"
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat's readers raise whatever a damaged structure leads to
+        first = str(error).strip().splitlines()
+        return f"is not a valid notebook ({first[0][:120] if first else type(error).__name__})"
+    return ""
+
+
+def _stamp(path: Path) -> dict[str, Any] | None:
+    """How grading ended, from an autograded notebook; None where it was not completed."""
+    try:
+        stamp = json.loads(path.read_text(encoding="utf-8"))["metadata"][STAMP]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("outcome"), str) else None
