@@ -49,9 +49,7 @@ class Engine:
             report = engine.grade(submission)
     """
 
-    def __init__(
-        self, *, isolation: Isolation = "namespaces", hidden: Iterable[Path] = ()
-    ) -> None:
+    def __init__(self, *, isolation: Isolation = "namespaces", hidden: Iterable[Path] = ()) -> None:
         self.isolation = isolation
         self._view = walls.python_view(_packages(), hidden)
         self._lock = threading.Lock()
@@ -76,7 +74,7 @@ class Engine:
         self._stack.close()
 
     def preload(self, modules: Sequence[str]) -> None:
-        """Import modules in the students' warm parent, so that no submission pays for it; missing ones are passed over."""
+        """Import modules in the students' warm parent, so that no submission pays for it; missing ones do no harm."""
         if self._controls is not None and modules:
             with contextlib.suppress(OSError):
                 self._controls[0].send(json.dumps({"preload": list(modules)}).encode())
@@ -84,9 +82,10 @@ class Engine:
     def grade(self, submission: Submission) -> Report:
         """Run and judge one submission; never raises for anything that the submission does."""
         start = time.monotonic()
-        with self._take() as slot, tempfile.TemporaryDirectory(
-            prefix="torchmagic-judge-", ignore_cleanup_errors=True
-        ) as scratch:
+        with (
+            self._take() as slot,
+            tempfile.TemporaryDirectory(prefix="torchmagic-judge-", ignore_cleanup_errors=True) as scratch,
+        ):
             archive = walls.pack(list(submission.files.items()))
             walls.unpack(archive, scratch)
             os.mkdir(f"{scratch}/.student")
@@ -112,7 +111,14 @@ class Engine:
             "root": root,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "graders.engine.warm", str(student_theirs.fileno()), str(judge_theirs.fileno()), json.dumps(options)],
+            [
+                sys.executable,
+                "-m",
+                "graders.engine.warm",
+                str(student_theirs.fileno()),
+                str(judge_theirs.fileno()),
+                json.dumps(options),
+            ],
             pass_fds=(student_theirs.fileno(), judge_theirs.fileno()),
             stdin=subprocess.DEVNULL,
             cwd="/",
@@ -143,13 +149,15 @@ class Engine:
             self.close()
             raise TorchmagicError(
                 f"The grading engine cannot wall off submissions here ({answer['error']}).",
-                hint="It needs Linux with user namespaces; `--isolation process` grades without walls at your own risk.",
+                hint="It needs Linux with user namespaces; `--isolation process` grades without walls, at your risk.",
             )
 
     def _take(self) -> _Slot:
         """A slot that was forked ahead, or a fresh one."""
         if self._controls is None:
-            raise TorchmagicError("The grading engine is not running.", hint="Use it in a `with Engine() as engine:` block.")
+            raise TorchmagicError(
+                "The grading engine is not running.", hint="Use it in a `with Engine() as engine:` block."
+            )
         with self._lock:
             self._await_ready()
             return self._spare.pop() if self._spare else self._fork()
@@ -203,7 +211,10 @@ class Engine:
                 fields.update(outcome=Outcome(fields["outcome"]), outputs=tuple(fields["outputs"]))
                 cells.append(CellReport(**fields))
         except WireTimeout:
-            return cells, (Outcome.TIMEOUT, f"the whole submission took over {submission.limits.total_seconds:g} s")
+            return cells, (
+                Outcome.TIMEOUT,
+                f"the whole submission took over {submission.limits.total_seconds:g} s",
+            )
         except WireClosed:
             return cells, (Outcome.GRADER_ERROR, "the judge's process ended unexpectedly")
         except WireError as error:

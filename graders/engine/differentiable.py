@@ -75,7 +75,10 @@ def attach(
     parents = [*inputs, *leaves]
     if not parents:  # the graph of the student's ends nowhere that gradients are kept
         anchor = torch.zeros((), requires_grad=True)
-        return [_shown(name)[0].apply(_Link(student, call, [], [item], 0), anchor) for item, name in zip(data, names)]
+        return [
+            _shown(name)[0].apply(_Link(student, call, [], [item], 0), anchor)
+            for item, name in zip(data, names, strict=True)
+        ]
     with torch.enable_grad():
         link = _Link(student, call, handles, data, len(inputs))
         results = _shown(names[0])[0].apply(link, *parents)
@@ -89,7 +92,11 @@ def _shown(name: str) -> tuple[Any]:
     node = type(
         shown,
         (BackwardCFunction,),
-        {"_forward_cls": function, "name": lambda self: shown, "__repr__": lambda self: f"<{shown} object at {id(self):#x}>"},
+        {
+            "_forward_cls": function,
+            "name": lambda self: shown,
+            "__repr__": lambda self: f"<{shown} object at {id(self):#x}>",
+        },
     )
     function._backward_cls = node  # type: ignore[attr-defined]
     return (function,)

@@ -41,6 +41,10 @@ class _MainModule(types.ModuleType):
         return list(self._namespace)
 
 
+def _print(stream: str, text: str) -> None:
+    (sys.stderr if stream == "stderr" else sys.stdout).write(text)
+
+
 class Judge:
     """Walks through one submission's cells.
 
@@ -51,7 +55,11 @@ class Judge:
     """
 
     def __init__(
-        self, submission: Submission, wire: socket.socket, watch: socket.socket, emit: Callable[[CellReport], None]
+        self,
+        submission: Submission,
+        wire: socket.socket,
+        watch: socket.socket,
+        emit: Callable[[CellReport], None],
     ) -> None:
         self.submission = submission
         self.limits = submission.limits
@@ -62,7 +70,7 @@ class Judge:
         self.namespace = JudgeNamespace(self.given, self._fetch)
         self.ended: CellReport | None = None
         self.end = time.monotonic() + self.limits.total_seconds
-        self.student.on_print = lambda stream, text: (sys.stderr if stream == "stderr" else sys.stdout).write(text)
+        self.student.on_print = _print
         self.student.before_request = self.namespace.forget_fetched
 
     def run(self) -> None:
@@ -129,7 +137,12 @@ class Judge:
         else:
             outcome, message = Outcome.CRASHED, f"the student's process broke the protocol: {error}"
             self.ended = CellReport(cell.key, outcome, message=message)
-        output = {"output_type": "error", "ename": outcome.value.capitalize(), "evalue": message, "traceback": [message]}
+        output = {
+            "output_type": "error",
+            "ename": outcome.value.capitalize(),
+            "evalue": message,
+            "traceback": [message],
+        }
         return CellReport(cell.key, outcome, (*outputs, output), score, message, time.monotonic() - start)
 
     def _recover(self, cell: Cell) -> None:

@@ -101,7 +101,10 @@ class JudgeNamespace(dict[str, Any]):
     def _from_stars(self) -> dict[str, Any]:
         if self._starred is None:
             self._starred = {}
-            exec(compile(ast.Module(list(self._given.stars), []), "<the instructor's cell>", "exec"), self._starred)
+            exec(
+                compile(ast.Module(list(self._given.stars), []), "<the instructor's cell>", "exec"),
+                self._starred,
+            )
             self._starred.pop("__builtins__", None)
         return self._starred
 
@@ -112,11 +115,17 @@ class JudgeNamespace(dict[str, Any]):
 
 def _module_by_name(name: str, module: str) -> Any:
     """The judge's own module for a name that is a module in the student's process."""
-    if module == name or CONVENTIONAL.get(name) == module or (module.startswith("torch.") and module.endswith(f".{name}")):
+    if (
+        module == name
+        or CONVENTIONAL.get(name) == module
+        or (module.startswith("torch.") and module.endswith(f".{name}"))
+    ):
         try:
             return importlib.import_module(module)
         except ImportError:
-            raise RemoteError(f"{name!r} is a module that the judge does not have: import it in the test cell") from None
+            raise RemoteError(
+                f"{name!r} is a module that the judge does not have: import it in the test cell"
+            ) from None
     raise RemoteError(f"{name!r} is the module {module!r} for the student: import it in the test cell")
 
 

@@ -47,7 +47,9 @@ def _clean(output: Mapping[str, Any]) -> Mapping[str, Any] | None:
     metadata = output.get("metadata")
     clean: dict[str, Any] = {
         "output_type": kind,
-        "data": {str(k): v for k, v in data.items() if _is_text(v) or str(k).endswith("json")} if isinstance(data, dict) else {},
+        "data": {str(k): v for k, v in data.items() if _is_text(v) or str(k).endswith("json")}
+        if isinstance(data, dict)
+        else {},
         "metadata": metadata if isinstance(metadata, dict) else {},
     }
     if kind == "execute_result":

@@ -7,7 +7,6 @@ Nothing here believes a word of the other side beyond the data it sends.
 
 from __future__ import annotations
 
-import builtins
 import socket
 import time
 import weakref
@@ -17,13 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from graders.engine.differentiable import attach
+from graders.engine.exchange import Receiver, Sender, as_list
+from graders.engine.remote_errors import remote_exception
 from graders.engine.remote_object import RemoteCallable, RemoteError, RemoteObject
 from graders.engine.values import Decoder, Encoder, Json
 from graders.engine.wire import Caps, Frame, WireError, recv_frame, send_frame
-
-#: A function's StopIteration would silently end the test's own loop: it arrives as a RuntimeError instead.
-_NOT_RAISED = {"StopIteration", "StopAsyncIteration", "GeneratorExit", "SystemExit", "KeyboardInterrupt", "BaseException"}
 
 
 class NoSuchName(Exception):
@@ -111,14 +108,20 @@ class Student:
     def vjp(self, call: int, grads: list[Any], leaves: list[int], inputs: list[torch.Tensor], count: int) -> list[Any]:
         """The vector-Jacobian products of a call's results; differentiable where grad mode is on."""
         create = torch.is_grad_enabled()
-        sender = _Sender(self)
-        header = {"op": "vjp", "call": call, "leaves": leaves, "create": create, "grads": sender.encode(grads)}
+        sender = Sender(self)
+        header = {
+            "op": "vjp",
+            "call": call,
+            "leaves": leaves,
+            "create": create,
+            "grads": sender.encode(grads),
+        }
         reply = self._ask(header, sender.tensors)
         if create:
             result = self._value(reply, [*sender.inputs, *inputs], sender.originals)
         else:
             decoder = Decoder(reply.tensors, lambda node: None, lambda data, node: data)
-            result = [None if node is None else decoder.elements(node) for node in _list(reply.header.get("grads"))]
+            result = [None if node is None else decoder.elements(node) for node in as_list(reply.header.get("grads"))]
         if not isinstance(result, list) or len(result) != count:
             raise self._broke("the reply to a backward pass is malformed")
         return result
@@ -136,7 +139,7 @@ class Student:
     # -- requests ---------------------------------------------------------------------------------------
 
     def _request(self, header: dict[str, Json], **values: object) -> Any:
-        sender = _Sender(self)
+        sender = Sender(self)
         for name, value in values.items():
             header[name] = sender.encode(value)
         header["grad"] = torch.is_grad_enabled()
@@ -196,7 +199,7 @@ class Student:
 
     def _value(self, reply: Frame, inputs: list[torch.Tensor], originals: Mapping[int, torch.Tensor]) -> Any:
         try:
-            return _Receiver(self, reply, inputs, originals).value()
+            return Receiver(self, reply, inputs, originals).value()
         except WireError as error:
             self.broken = error
             raise
@@ -204,7 +207,7 @@ class Student:
     def _apply_changes(self, reply: Frame) -> None:
         decoder = Decoder(reply.tensors, lambda node: None, lambda data, node: data)
         try:
-            for change in _list(reply.header.get("changed", [])):
+            for change in as_list(reply.header.get("changed", [])):
                 copy = self._copies.get(change["h"])
                 if copy is None:
                     continue
@@ -274,156 +277,6 @@ class Student:
             self._free.append(handle)
 
 
-class _Sender:
-    """Encodes what the judge sends: copies of the student's leaves go as handles, all else as data."""
-
-    def __init__(self, student: Student) -> None:
-        self.student = student
-        self.encoder = Encoder(self._reference, self._describe)
-        self.inputs: list[torch.Tensor] = []
-        self.originals: dict[int, torch.Tensor] = {}
-        self._numbers: dict[int, int] = {}
-
-    @property
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return self.encoder.tensors
-
-    def encode(self, value: object) -> Json:
-        return self.encoder.encode(value)
-
-    def _reference(self, value: object) -> dict[str, Json]:
-        if isinstance(value, RemoteObject):
-            return {"t": "ref", "h": value._remote_handle}
-        if isinstance(value, torch.Tensor):
-            raise RemoteError("a sparse or quantized tensor cannot be sent to the student's code yet")
-        raise RemoteError(f"a {type(value).__name__} of the test cell cannot be sent to the student's code")
-
-    def _describe(self, tensor: torch.Tensor) -> dict[str, Json]:
-        handle = self.student.handle_of(tensor)
-        if handle is not None and tensor.is_leaf:
-            return {"t": "ref", "h": handle}
-        number = self._numbers.setdefault(id(tensor), len(self._numbers))
-        self.originals[number] = tensor
-        facts: dict[str, Json] = {"n": number, "shape": list(tensor.shape)}
-        if tensor.requires_grad and torch.is_grad_enabled():
-            known = next((i for i, seen in enumerate(self.inputs) if seen is tensor), None)
-            facts.update(rg=True, leaf=tensor.is_leaf, **{"in": len(self.inputs) if known is None else known})
-            if known is None:
-                self.inputs.append(tensor)
-        return facts
-
-
-class _Receiver:
-    """Decodes one reply: copies of the student's tensors, joined to the judge's graph."""
-
-    def __init__(
-        self, student: Student, reply: Frame, inputs: list[torch.Tensor], originals: Mapping[int, torch.Tensor]
-    ) -> None:
-        self.student = student
-        self.reply = reply
-        self.inputs = inputs
-        self.originals = originals
-        self.decoder = Decoder(reply.tensors, student.remote, self._tensor)
-        self.outputs: dict[int, torch.Tensor] = {}
-
-    def value(self) -> Any:
-        header = self.reply.header
-        if "call" in header:
-            self._attach(header)
-        value = self.decoder.decode(header.get("value"))
-        if isinstance(value, list) and len(value) == 3 and "value" in header and self.originals:
-            self._change_originals(value[1])
-        return value
-
-    def _change_originals(self, changed: Any) -> None:
-        for pair in changed if isinstance(changed, list) else ():
-            original = self.originals.get(pair[0]) if isinstance(pair, list) and len(pair) == 2 else None
-            if original is not None and isinstance(pair[1], torch.Tensor) and pair[1] is not original:
-                with torch.no_grad():
-                    try:
-                        original.copy_(pair[1])
-                    except RuntimeError as error:
-                        raise WireError(f"an argument came back in another shape ({error})") from None
-
-    def _attach(self, header: Mapping[str, Json]) -> None:
-        leaves = [self.decoder.decode(node) for node in _list(header.get("leaves"))]
-        if not all(isinstance(leaf, torch.Tensor) and leaf.is_leaf for leaf in leaves):
-            raise WireError("a leaf is none")
-        nodes = sorted(_outputs(header.get("value")), key=lambda node: int(node["out"]))
-        if [node["out"] for node in nodes] != list(range(len(nodes))):
-            raise WireError("the differentiable results are not numbered")
-        data = [self.decoder.elements(node) for node in nodes]
-        if not data or not all(item.is_floating_point() or item.is_complex() for item in data):
-            raise WireError("a differentiable result is not of a floating dtype")
-        names = [str(node.get("fn", ""))[:80] for node in nodes]
-        call = header["call"]
-        if not isinstance(call, int):
-            raise WireError("a call is no number")
-        handles = [self.student.handle_of(leaf) for leaf in leaves]
-        results = attach(self.student, call, self.inputs, leaves, [h for h in handles if h is not None], data, names)
-        self.outputs = dict(enumerate(results))
-
-    def _tensor(self, data: torch.Tensor, node: Mapping[str, Json]) -> torch.Tensor:
-        if "arg" in node:
-            original = self.originals.get(node["arg"])
-            if original is None:
-                raise WireError("an argument that was never sent")
-            return original
-        handle = node.get("h")
-        if not isinstance(handle, int):
-            return data
-        known = self.student.copy_of(handle)
-        if known is not None:
-            return known
-        if "out" in node:
-            tensor = self.outputs[node["out"]]
-        else:
-            tensor = torch.nn.Parameter(data, requires_grad=bool(node.get("rg"))) if node.get("param") else data
-            if node.get("rg"):
-                tensor = tensor.requires_grad_()
-            if node.get("grad") is not None:
-                tensor.grad = self.decoder.elements(node["grad"])
-        self.student.keep_copy(handle, tensor)
-        return tensor
-
-
-def remote_exception(name: str, bases: list[Any], text: str) -> BaseException:
-    """An exception of the student's as one that the test can catch: its built-in type, or one of its own name.
-
-    >>> remote_exception("ValueError", ["ValueError", "Exception"], "no")
-    ValueError('no')
-    >>> isinstance(remote_exception("MyError", ["KeyError", "Exception"], "no"), KeyError)
-    True
-    """
-    for base_name in bases:
-        base = getattr(builtins, str(base_name), None)
-        usable = isinstance(base, type) and issubclass(base, Exception) and base_name not in _NOT_RAISED
-        if usable and (base_name == name or base_name != "Exception"):
-            try:
-                made: BaseException = base(text) if base_name == name else type(name, (base,), {})(text)
-            except Exception:  # UnicodeDecodeError and its like want more arguments
-                continue
-            return made
-    return type(name if name.isidentifier() else "StudentError", (RemoteError,), {})(text)
-
-
-def _outputs(node: Any) -> list[Mapping[str, Json]]:
-    """The JSON of each differentiable result in a value, found without recursion."""
-    found: dict[Any, Mapping[str, Json]] = {}
-    waiting = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            if item.get("t") == "tensor" and "out" in item:
-                found.setdefault(item["out"], item)
-            waiting.extend(v for k, v in item.items() if k == "v")
-        elif isinstance(item, list):
-            waiting.extend(item)
-    if not all(isinstance(key, int) for key in found):
-        raise WireError("the differentiable results are not numbered")
-    return list(found.values())
-
-
 def _replace(target: object, value: object) -> None:
     """Make a mutable argument what the student's function made of its copy."""
     if isinstance(target, list | bytearray):
@@ -437,7 +290,12 @@ def _replace(target: object, value: object) -> None:
 
 def _plain(encoder: Encoder, tensor: torch.Tensor) -> Json:
     tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
-    return {"i": encoder.put(tensor), "d": str(tensor.dtype), "dev": tensor.device.type, "shape": list(tensor.shape)}
+    return {
+        "i": encoder.put(tensor),
+        "d": str(tensor.dtype),
+        "dev": tensor.device.type,
+        "shape": list(tensor.shape),
+    }
 
 
 def _grad_state(tensor: torch.Tensor) -> tuple[int, int] | None:
@@ -448,11 +306,3 @@ def _grad_state(tensor: torch.Tensor) -> tuple[int, int] | None:
 
 def _no_reference(value: object) -> dict[str, Json]:
     raise RemoteError("only tensors are sent here")
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise WireError("a list was expected")
-    return value
-
-

@@ -46,7 +46,7 @@ class RemoteObject:
     def __setattr__(self, name: str, value: object) -> None:
         self._remote_student.setattr(self._remote_handle, name, value)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:
         """The type that isinstance sees: a module's, an optimizer's, a function's, or this one."""
         return _shown_type(self._remote_facts) or type(self)
@@ -107,13 +107,13 @@ class RemoteObject:
     def __bool__(self) -> NoReturn:
         self._remote_refuse("a truth value")
 
-    def __hash__(self) -> NoReturn:  # type: ignore[override]
+    def __hash__(self) -> NoReturn:
         self._remote_refuse("a hash")
 
     def __eq__(self, other: object) -> NoReturn:
         self._remote_refuse("a comparison")
 
-    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__  # type: ignore[assignment]
+    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
 
     def _remote_refuse(self, what: str) -> NoReturn:
         kind = str(self._remote_facts.get("type", "object"))[:200]

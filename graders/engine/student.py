@@ -106,7 +106,13 @@ class StudentServer:
             return {}
         if op == "vjp":
             return self._vjp(request, decoder, encoder)
-        work = {"get": self._get, "getattr": self._getattr, "setattr": self._setattr, "call": self._call, "do": self._do}[op]
+        work = {
+            "get": self._get,
+            "getattr": self._getattr,
+            "setattr": self._setattr,
+            "call": self._call,
+            "do": self._do,
+        }[op]
         with torch.set_grad_enabled(bool(request.get("grad", True))):
             result = work(request, decoder)
             encoder.arguments = {id(copy): number for number, copy in decoder.unchanged_copies().items()}
@@ -130,7 +136,11 @@ class StudentServer:
         return getattr(self.objects.get(need(request, "h")), need(request, "name"))
 
     def _setattr(self, request: Mapping[str, Json], decoder: StudentDecoder) -> object:
-        setattr(self.objects.get(need(request, "h")), need(request, "name"), decoder.decode(need(request, "value")))
+        setattr(
+            self.objects.get(need(request, "h")),
+            need(request, "name"),
+            decoder.decode(need(request, "value")),
+        )
         return None
 
     def _call(self, request: Mapping[str, Json], decoder: StudentDecoder) -> object:

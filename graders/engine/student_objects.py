@@ -91,7 +91,12 @@ class StudentEncoder:
     def plain(self, tensor: torch.Tensor) -> Json:
         """A tensor as elements only, without handle or autograd facts."""
         tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
-        return {"i": self.encoder.put(tensor), "d": str(tensor.dtype), "dev": tensor.device.type, "shape": list(tensor.shape)}
+        return {
+            "i": self.encoder.put(tensor),
+            "d": str(tensor.dtype),
+            "dev": tensor.device.type,
+            "shape": list(tensor.shape),
+        }
 
     def leaves(self, inputs: Sequence[torch.Tensor]) -> Json:
         """The leaves of the student's that the outputs encoded so far hang on, apart from ``inputs``."""

@@ -74,7 +74,10 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
     streams = _Streams(output_bytes)
     value: object = None
     failure: Failure | None = None
-    with contextlib.redirect_stdout(_Writer(streams, "stdout")), contextlib.redirect_stderr(_Writer(streams, "stderr")):
+    with (
+        contextlib.redirect_stdout(_Writer(streams, "stdout")),
+        contextlib.redirect_stderr(_Writer(streams, "stderr")),
+    ):
         try:
             with _alarm(seconds):
                 value = _execute(cell, namespace)
@@ -86,7 +89,9 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
     if failure is not None:
         outputs.append(_error_output(failure, cell))
         score = None if failure.outcome is Outcome.GRADER_ERROR else 0.0
-        return CellReport(cell.key, failure.outcome, tuple(outputs), score, _one_line(failure), time.monotonic() - start)
+        return CellReport(
+            cell.key, failure.outcome, tuple(outputs), score, _one_line(failure), time.monotonic() - start
+        )
     if value is not None:
         data = {"text/plain": _safe_repr(value)}
         outputs.append({"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": None})
@@ -186,7 +191,10 @@ def _explain(error: BaseException, cell: Cell) -> Failure:
 
 def _came_from_student(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
-    return any(frame.filename.endswith(("engine/remote.py", "engine/remote_object.py")) for frame in frames)
+    return any(
+        frame.filename.endswith(("engine/remote.py", "engine/remote_object.py", "engine/exchange.py"))
+        for frame in frames
+    )
 
 
 def hidden_lines(source: str) -> set[int]:

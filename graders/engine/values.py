@@ -108,7 +108,12 @@ class Encoder:
             self.tensors[key] = torch.from_numpy(raw.copy())
             return {"t": tag, "i": key, "d": array.dtype.str, "s": list(array.shape)}
         if array.dtype.kind in "UO" and tag == "array":
-            return {"t": "objects", "d": array.dtype.str, "s": list(array.shape), "v": self.encode(array.ravel().tolist())}
+            return {
+                "t": "objects",
+                "d": array.dtype.str,
+                "s": list(array.shape),
+                "v": self.encode(array.ravel().tolist()),
+            }
         return self.reference(value)
 
     def _named_tuple(self, value: tuple[Any, ...], depth: int) -> Json:
@@ -153,7 +158,11 @@ def _encode_simple(value: object) -> Json | None:
     if kind in (torch.dtype, torch.device, torch.layout, torch.memory_format):
         return {"t": "torch", "v": str(value), "k": kind.__name__}
     if kind in _FROM_TEXT:
-        return {"t": "text", "k": kind.__name__, "v": value.isoformat() if hasattr(value, "isoformat") else str(value)}
+        return {
+            "t": "text",
+            "k": kind.__name__,
+            "v": value.isoformat() if hasattr(value, "isoformat") else str(value),
+        }
     return None
 
 
@@ -221,7 +230,15 @@ class Decoder:
             return self._tagged(node, depth)
         except WireError:
             raise
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RuntimeError, IndexError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            AttributeError,
+            RuntimeError,
+            IndexError,
+        ) as error:
             raise WireError(f"a value of kind {str(node.get('t'))[:40]!r} does not fit together ({error})") from None
 
     def _tagged(self, node: Mapping[str, Json], depth: int) -> Any:
@@ -237,7 +254,7 @@ class Decoder:
             return self._array(node, depth)
         if tag == "namedtuple":
             items = [self.decode(item, depth + 1) for item in _list(node["v"])]
-            return namedtuple(str(node["n"]), [str(f) for f in node["f"]])(*items)  # type: ignore[misc]
+            return namedtuple(str(node["n"]), [str(f) for f in node["f"]])(*items)
         if tag == "ref":
             return self.reference(node)
         return _decode_simple(tag, node)

@@ -23,7 +23,16 @@ from graders.engine.report import Limits
 
 HOME = "/sandbox"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts", "alternatives", "mime.types", "ssl/openssl.cnf")
+_ETC = (
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "fonts",
+    "alternatives",
+    "mime.types",
+    "ssl/openssl.cnf",
+)
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _FIRST_UID = 1_600_000_000
 _KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE")
@@ -50,7 +59,9 @@ def python_view(packages: Iterable[Path], hidden: Iterable[Path] = ()) -> View:
     folders += [str(package) for package in packages]
     outermost: list[str] = []
     for folder in sorted(set(folders)):
-        if os.path.exists(folder) and not any(Path(folder).is_relative_to(o) for o in outermost if not os.path.islink(o)):
+        if os.path.exists(folder) and not any(
+            Path(folder).is_relative_to(o) for o in outermost if not os.path.islink(o)
+        ):
             outermost.append(folder)
     return View(tuple(outermost), tuple(str(Path(p).resolve()) for p in hidden))
 
@@ -125,7 +136,13 @@ def _devices(new_root: str) -> None:
         Path(f"{new_root}/dev/{name}").touch()
         kc.mount(f"/dev/{name}", f"{new_root}/dev/{name}", None, kc.MS_BIND)
     with contextlib.suppress(OSError):  # without pseudo-terminals only `!commands` fall back to pipes
-        kc.mount("devpts", f"{new_root}/dev/pts", "devpts", kc.MS_NOSUID | kc.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")
+        kc.mount(
+            "devpts",
+            f"{new_root}/dev/pts",
+            "devpts",
+            kc.MS_NOSUID | kc.MS_NOEXEC,
+            "newinstance,ptmxmode=0666,mode=0620",
+        )
         os.symlink("pts/ptmx", f"{new_root}/dev/ptmx")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"{new_root}/dev/{name}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from graders.engine.client import Engine
+from graders.engine.client import Engine, Isolation
 from graders.nbgrader_plugin import find_alembic
 from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.rows import SubmissionRow
@@ -20,7 +20,7 @@ def grade_assignment(
     jobs: int = 1,
     students: Sequence[str] | None = None,
     force: bool = False,
-    isolation: str | None = None,
+    isolation: Isolation | None = None,
     on_start: Callable[[int], None] = lambda count: None,
     on_result: Callable[[SubmissionRow], None] = lambda row: None,
 ) -> list[SubmissionRow]:
@@ -44,7 +44,7 @@ def grade_assignment(
     course = course.resolve()
     config = course_config(course)
     find_alembic()
-    chosen = isolation or config.EngineExecute.get("isolation", "namespaces")
+    chosen: Isolation = isolation or config.EngineExecute.get("isolation", "namespaces")
     rows: list[SubmissionRow] = []
     with Engine(isolation=chosen, hidden=[course]) as engine, contextlib.ExitStack() as stack:
         # the engine warms up on another core while nbgrader is imported here: each takes seconds

@@ -1,4 +1,4 @@
-"""nbgrader's autograding converter for use by many: one engine and one gradebook pool, whatever the number of submissions."""
+"""nbgrader's autograding converter for use by many: one engine and one pool of gradebook connections."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from graders.nbgrader_plugin.gradebooks import Gradebooks
 class EngineAutograde(Autograde):  # type: ignore[misc]
     """Does for one submission what nbgrader's converter does, in one gradebook session instead of five."""
 
+    notebooks: Any
     engine: Engine
     gradebooks: Gradebooks
 

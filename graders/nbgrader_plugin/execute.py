@@ -28,7 +28,7 @@ class EngineExecute(Execute):  # type: ignore[misc]
     ``Execute.timeout`` (seconds a cell) and ``Execute.enabled`` mean what they mean for nbgrader.
     """
 
-    isolation = Enum(
+    isolation: Any = Enum(
         ("namespaces", "process"),
         "namespaces",
         help="How a submission is kept apart. 'process' has no walls: a submission can read what the grader can.",
@@ -160,12 +160,10 @@ def is_attempted(nb: NotebookNode) -> bool:
 
 def write_outputs(nb: NotebookNode, report: Report) -> None:
     """Put the report's outputs into the notebook's code cells."""
-    count = 0
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    for entry in report.cells:
-        count += 1
+    for count, entry in enumerate(report.cells, 1):
         cell = nb.cells[entry.key]
         cell.execution_count = count
         cell.outputs = [nbformat.from_dict(dict(output)) for output in entry.outputs]
