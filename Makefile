@@ -1,0 +1,53 @@
+# Everything a contributor needs, from a fresh clone: git, make, and Python 3.10 or newer with its venv module.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+FAST   := not slow and not e2e and not sandbox and not bench and not gpu
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check bench lint types golden pictures clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
+
+venv: $(STAMP)  ## make .venv and install torchmagic and its pinned dependencies into it
+
+$(STAMP): constraints.txt setup.cfg pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "There is no program '$(PYTHON)'. Install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and "%s is Python %d.%d; torchmagic needs 3.10 or newer. Name another: make PYTHON=/path/to/python3" % (sys.executable, v[0], v[1]))'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks its venv module. Install it (on Debian and Ubuntu the package is python3-venv) and try again." >&2; exit 2; }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing torchmagic into $(VENV) (a minute or two the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## a course from release to feedback, with 24 simulated students, in ./demo-course
+	@$(BIN)/torchmagic demo --force demo-course
+
+test: lint types  ## lint, types and all tests
+	$(BIN)/python -m pytest
+
+check: lint types  ## lint, types and the quick tests
+	$(BIN)/python -m pytest -q -m '$(FAST)'
+
+bench: $(STAMP)  ## measure, and print each figure beside its goal
+	@$(BIN)/python -m bench
+
+lint: $(STAMP)  ## ruff
+	$(BIN)/ruff check .
+
+types: $(STAMP)  ## mypy, strict
+	$(BIN)/mypy
+
+golden: $(STAMP)  ## store what is rendered now as the golden files; then read the diff
+	TORCHMAGIC_REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -m '$(FAST)'
+
+pictures: $(STAMP)  ## take the README's pictures again (needs Chromium)
+	$(BIN)/python docs/make_pictures.py
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) demo-course build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis bench-results.json
+	find torchmagic graders tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

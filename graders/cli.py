@@ -1,0 +1,36 @@
+"""The `torchmagic` program: where a process starts, and where an error becomes one line."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import warnings
+from pathlib import Path
+
+_NEEDED = ("click", "nbformat", "nbclient", "nbgrader", "ipykernel", "safetensors")
+
+
+def main() -> None:
+    """Run the `torchmagic` command; ends the process with its exit status."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"torchmagic: the commands need {', '.join(missing)}, which this installation lacks. "
+            "Install the instructor's part: pip install 'torchmagic[grade]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    own_programs_first()
+    if not sys.warnoptions:
+        warnings.filterwarnings("ignore", module=r"(nbgrader|traitlets)\b")  # about their code, not ours
+    from graders.commands import app
+
+    app(prog_name="torchmagic")
+
+
+def own_programs_first() -> None:
+    """Put this interpreter's folder of programs first on PATH: nbgrader calls ``alembic`` by its bare name."""
+    folder = str(Path(sys.executable).parent)
+    rest = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry and entry != folder]
+    os.environ["PATH"] = os.pathsep.join([folder, *rest])

@@ -1,0 +1,142 @@
+"""What commands print: progress, tables and closing lines, for terminals and for files alike."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from graders.nbgrader_plugin.rows import NOT_GRADED, SubmissionRow
+
+_STYLES = {"passed": "green", "failed": "yellow", "not attempted": "yellow", "grader error": "bold red"}
+_UNGRADED = NOT_GRADED | {"missing"}
+
+
+def ungraded(rows: Sequence[SubmissionRow]) -> list[SubmissionRow]:
+    """The rows whose submission could not be graded."""
+    return [row for row in rows if row.outcome in _UNGRADED]
+
+
+def closing_line(rows: Sequence[SubmissionRow]) -> str:
+    """The last line of a run: that all were graded, or how many were not and of which kind.
+
+    >>> closing_line([SubmissionRow("ada", 2.0, 2.0, "passed", 0.1)])
+    'Graded 1 of 1 submission.'
+    >>> closing_line([SubmissionRow("bob", None, 2.0, "unreadable", 0.1), SubmissionRow("ada", 2.0, 2.0, "passed", 0.1)])
+    'Graded 1 of 2 submissions; 1 failed: 1 unreadable.'
+    """
+    failed = ungraded(rows)
+    text = f"Graded {len(rows) - len(failed)} of {len(rows)} submission{'s' * (len(rows) != 1)}"
+    if not failed:
+        return f"{text}."
+    kinds = Counter(row.outcome for row in failed)
+    return f"{text}; {len(failed)} failed: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}."
+
+
+def number(value: float | None) -> str:
+    """A score in as few digits as it needs, two decimals at the most.
+
+    >>> number(3.0), number(2.5), number(1 / 3), number(None)
+    ('3', '2.5', '0.33', '-')
+    """
+    return "-" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def outcome(text: str) -> str:
+    """An outcome with rich's markup around it."""
+    return f"[{_STYLES.get(text, 'red')}]{text}[/]"
+
+
+def grades_table(rows: Sequence[SubmissionRow], title: str) -> Table:
+    """The table student, score, max, outcome, seconds."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("student", no_wrap=True)
+    table.add_column("score", justify="right")
+    table.add_column("max", justify="right")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("seconds", justify="right")
+    for row in rows:
+        table.add_row(
+            escape(row.student), number(row.score), number(row.max_score), outcome(row.outcome), f"{row.seconds:.2f}"
+        )
+    return table
+
+
+class Meter:
+    """Shows how grading goes on: a bar on a terminal, a line for each submission elsewhere."""
+
+    def __init__(self, console: Console, label: str) -> None:
+        self._console = console
+        self._label = label
+        self._bar: Progress | None = None
+        self._total = self._done = 0
+        self._since = time.monotonic()
+
+    def start(self, total: int) -> None:
+        """The number of submissions is known, and the first begins."""
+        self._total = total
+        self._since = time.monotonic()
+        if self._bar is not None:
+            self._bar.reset(self._bar.task_ids[0], total=total, description=self._label, rate="")
+
+    def step(self, row: SubmissionRow) -> None:
+        """One submission is finished."""
+        self._done += 1
+        rate = self._done / max(time.monotonic() - self._since, 1e-9)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done, rate=f"{rate:.1f}/s")
+            return
+        left = (self._total - self._done) / rate
+        self._console.print(
+            f"[{self._done:>{len(str(self._total))}}/{self._total}] {row.student}: "
+            f"{row.outcome} {number(row.score)}/{number(row.max_score)} in {row.seconds:.2f} s "
+            f"({rate:.1f}/s, {left:.0f} s left)",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Meter]:
+        """Draw while the context lasts."""
+        if not self._console.is_terminal:
+            yield self
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console) as self._bar:
+            self._bar.add_task("warming up", total=None, rate="")
+            yield self
+        self._bar = None
+
+
+@contextlib.contextmanager
+def step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
+    """One step of several: a spinner on a terminal, then a line with what was done and how long it took."""
+    said: list[str] = []
+    start = time.monotonic()
+    with console.status(escape(doing)) if console.is_terminal else contextlib.nullcontext():
+        yield said.append
+    text = said[-1] if said else doing
+    console.print(f"{text} [dim]({time.monotonic() - start:.1f} s)[/]", highlight=False, soft_wrap=True)
