@@ -25,6 +25,7 @@ def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
     Raises:
         TorchmagicError: where none of ``tensors`` is a tensor.
 
+    >>> import torch
     >>> a = torch.tensor(2.0, requires_grad=True)
     >>> y = a + 3
     >>> [node.label for node in trace(y, names={"a": a, "y": y}).nodes]
@@ -48,9 +49,7 @@ def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
             graph.skeleton.roots.append((len(graph.skeleton.ops), 0))
             graph.skeleton.ops.append(OpFact("", -1, outputs={0: fact}))
             subject = fact.name or "The tensor"
-            notes.append(
-                f"{subject} does not require gradients: autograd kept no graph of it."
-            )
+            notes.append(f"{subject} does not require gradients: autograd kept no graph of it.")
         elif root.grad_fn is None:
             subject = data_names.get(id(root)) or "The tensor"
             notes.append(f"{subject} is a leaf: no operation computed it.")
@@ -62,7 +61,5 @@ def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
             "Run the backward pass under %%gradtrace to see them at every step."
         )
     if unknown:
-        notes.append(
-            "Operands that autograd did not keep are left out; %%gradtrace over the cell shows them."
-        )
+        notes.append("Operands that autograd did not keep are left out; %%gradtrace over the cell shows them.")
     return build_record([graph.skeleton], notes=notes)

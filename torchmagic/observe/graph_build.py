@@ -24,9 +24,7 @@ def build_record(
 class _Builder:
     """Adds the nodes and edges of one skeleton to growing lists."""
 
-    def __init__(
-        self, skeleton: Skeleton, nodes: list[GraphNode], edges: list[GraphEdge], backward_ran: bool
-    ) -> None:
+    def __init__(self, skeleton: Skeleton, nodes: list[GraphNode], edges: list[GraphEdge], backward_ran: bool) -> None:
         self.skeleton = skeleton
         self.nodes = nodes
         self.edges = edges
@@ -50,9 +48,7 @@ class _Builder:
         label = plain_name(op.grad_fn)
         if label == "Addmm" and any(place and place[0] in self.folded for place in op.inputs):
             label = "Linear"
-        ident = self._add(
-            GraphNode(self._next_id(), "operation", label, grad_fn=op.grad_fn, detail=op.detail)
-        )
+        ident = self._add(GraphNode(self._next_id(), "operation", label, grad_fn=op.grad_fn, detail=op.detail))
         waiting = [self.data_ids[id(fact)] for fact in op.data]
         sources: list[str] = []
         for place in op.inputs:  # data operands fill the inputs that take no gradient, in order

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from torchmagic.observe import graph_ops, values
-from torchmagic.observe.graph_walk import OpFact, TensorFact, Walk, leaf_fact, version_of
+from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact, Walk, leaf_fact, version_of
 
 
 @dataclass(slots=True)
@@ -20,12 +20,14 @@ class Call:
         values: its small outputs, by output number.
         data: its operands that take no gradient.
         constants: its plain number operands, in order.
+        names: the variables that held its outputs when a later call was given them, by output number.
     """
 
     first: int
     values: dict[int, values.Reading] = field(default_factory=dict)
     data: list[TensorFact] = field(default_factory=list)
     constants: tuple[str, ...] = ()
+    names: dict[int, str] = field(default_factory=dict)
 
 
 def put_names(walk: Walk, named: Iterable[tuple[str, torch.Tensor]]) -> None:
@@ -38,12 +40,7 @@ def put_names(walk: Walk, named: Iterable[tuple[str, torch.Tensor]]) -> None:
         fact.name = fact.name or name
         if fact.value is None:
             fact.value = values.read_small(tensor)
-        if (
-            fact.grad is None
-            and tensor.grad_fn is not None
-            and tensor.retains_grad
-            and tensor.grad is not None
-        ):
+        if fact.grad is None and tensor.grad_fn is not None and tensor.retains_grad and tensor.grad is not None:
             fact.grad = values.read_gradient(tensor.grad)
 
 
@@ -98,7 +95,20 @@ def put_operands(walk: Walk, calls: Mapping[int, Call], names: Mapping[int, str]
             if not op.detail and len(call.constants) == 1 and len(op.inputs) - op.inputs.count(None) == 1:
                 op.detail = graph_ops.constant_text(op.grad_fn, call.constants[0], None in op.inputs[:1])
         group.clear()
+    _put_past_names(walk.skeleton, calls)
     return unknown
+
+
+def _put_past_names(skeleton: Skeleton, calls: Mapping[int, Call]) -> None:
+    """Name what variables held before they were bound anew; each name goes to the last tensor that had it."""
+    used = {fact.name for op in skeleton.ops for fact in op.outputs.values()}
+    for op in reversed(skeleton.ops):
+        call = calls.get(op.key) if op.grad_fn else None
+        for output, name in call.names.items() if call is not None else ():
+            fact = op.outputs.get(output)
+            if fact is not None and not fact.name and name not in used:
+                fact.name = name
+                used.add(name)
 
 
 def _put_values(op: OpFact, call: Call) -> None:
@@ -125,9 +135,7 @@ def _distinct(facts: Sequence[TensorFact], data: dict[tuple[int, int], TensorFac
     return list({id(fact): fact for fact in found}.values())
 
 
-def _from_saved(
-    walk: Walk, number: int, data: dict[tuple[int, int], TensorFact], names: Mapping[int, str]
-) -> None:
+def _from_saved(walk: Walk, number: int, data: dict[tuple[int, int], TensorFact], names: Mapping[int, str]) -> None:
     op, node = walk.skeleton.ops[number], walk.nodes[number]
     for tensor in graph_ops.saved_inputs(node):
         if tensor.requires_grad:

@@ -6,16 +6,17 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from torchmagic.observe import graph_pass, values
+from torchmagic.observe import graph_pass, names, values
 from torchmagic.observe.graph_facts import Call
 from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
 
-_SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+_SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
 _MOST_CALLS = 30_000
 _MOST_SITES = 4
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
@@ -46,14 +47,14 @@ class WatchMode(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if torch.compiler.is_compiling():  # torch.compile traces the cell: let it see the plain call
+            return func(*args, **kwargs)
         if type(func) is _PYTHON_FUNCTION and func in _BACKWARD:
             return self._backward(func, args, kwargs)
         out = func(*args, **kwargs)
         try:
             self._saw(out, args, kwargs)
-        except (
-            Exception
-        ) as error:  # ours, not the user's: the cell goes on and the picture says so
+        except Exception as error:  # ours, not the user's: the cell goes on and the picture says so
             self._trouble(error)
         return out
 
@@ -72,7 +73,7 @@ class WatchMode(TorchFunctionMode):
         call: Call | None = None
         first = self._highest + 1
         for tensor in outputs:
-            if not isinstance(tensor, torch.Tensor) or not tensor.requires_grad:
+            if not isinstance(tensor, torch.Tensor) or not tensor.requires_grad or values.wrapped(tensor):
                 continue
             node = tensor.grad_fn
             key = -1 if node is None else node._sequence_nr()
@@ -80,6 +81,7 @@ class WatchMode(TorchFunctionMode):
                 continue
             if call is None:
                 operands = [*args, *kwargs.values()]
+                self._name_operands(operands, sys._getframe(2))
                 constants = tuple(values.constant_text(v) for v in operands if type(v) in (int, float))
                 call = Call(first, data=self._operands(operands), constants=constants)
             reading = values.read_small(tensor)
@@ -92,14 +94,27 @@ class WatchMode(TorchFunctionMode):
             for old in list(self.calls)[: _MOST_CALLS // 2]:
                 del self.calls[old]
 
+    def _name_operands(self, operands: Sequence[Any], frame: FrameType | None) -> None:
+        """Remember which variables hold the operands now: they may be bound anew later."""
+        unnamed: dict[int, tuple[Call, int]] = {}
+        for tensor in operands:
+            if isinstance(tensor, torch.Tensor) and tensor.requires_grad and tensor.grad_fn is not None:
+                call = self.calls.get(tensor.grad_fn._sequence_nr())
+                if call is not None and tensor.output_nr not in call.names:
+                    unnamed[id(tensor)] = (call, tensor.output_nr)
+        if not unnamed:
+            return
+        for name, value in names.nearest_variables(frame, _SKIP):
+            if id(value) in unnamed:
+                call, output = unnamed[id(value)]
+                call.names.setdefault(output, name)
+
     def _operands(self, operands: Iterable[Any]) -> list[TensorFact]:
         found: list[TensorFact] = []
         for operand in operands:
             items = operand if isinstance(operand, (tuple, list)) else (operand,)
             found.extend(
-                self._data_fact(item)
-                for item in items
-                if isinstance(item, torch.Tensor) and not item.requires_grad
+                self._data_fact(item) for item in items if isinstance(item, torch.Tensor) and not item.requires_grad
             )
         return found
 
@@ -118,7 +133,7 @@ class WatchMode(TorchFunctionMode):
         try:
             given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
             roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
-            if roots:
+            if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
                 graph, seen = self._watch.before(roots, sys._getframe(2), _SKIP, self.calls)
                 graph_pass.install(graph, handles, self._trouble)
         except Exception as error:
@@ -127,7 +142,8 @@ class WatchMode(TorchFunctionMode):
             out = func(*args, **kwargs)
         except BaseException as error:
             if seen is not None:
-                seen.error = ": ".join(filter(None, (type(error).__name__, str(error).partition("\n")[0])))
+                text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
+                seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
             raise
         finally:
             for handle in handles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +49,20 @@ _PLAIN = {
 }
 _ARGUMENTS = ("exponent", "dim", "negative_slope", "p", "min", "max", "dim0", "dim1")
 _INPUTS = (
-    *("self", "other", "mat1", "mat2", "batch1", "batch2", "input", "tensor1", "tensor2", "vec", "vec1", "vec2"),
+    *(
+        "self",
+        "other",
+        "mat1",
+        "mat2",
+        "batch1",
+        "batch2",
+        "input",
+        "tensor1",
+        "tensor2",
+        "vec",
+        "vec1",
+        "vec2",
+    ),
     *("weight", "bias", "target", "index", "mask", "exponent", "condition", "end", "hx", "cx"),
 )
 
@@ -116,11 +130,9 @@ def saved_inputs(node: Any) -> list[torch.Tensor]:
     and never runs a hook.
     """
     kind = type(node)
-    if hasattr(
-        kind, "_forward_cls"
-    ):  # a custom Function: the class is the user's, so not cached
+    if hasattr(kind, "_forward_cls"):  # a custom Function: the class is the user's, so not cached
         return _saved_list(node, "saved_tensors")
-    names, has_list = _saved_names(kind)
+    names, has_list = _saved_names(kind)  # type: ignore[arg-type]  # classes hash
     found: list[torch.Tensor] = []
     for name in names:
         raw = _read(node, f"_raw_saved_{name}")
@@ -132,7 +144,7 @@ def saved_inputs(node: Any) -> list[torch.Tensor]:
 
 
 @lru_cache(maxsize=512)
-def _saved_names(kind: type) -> tuple[tuple[str, ...], bool]:
+def _saved_names(kind: Hashable) -> tuple[tuple[str, ...], bool]:
     names = tuple(name for name in _INPUTS if hasattr(kind, f"_raw_saved_{name}"))
     return names, hasattr(kind, "_raw_saved_tensors")
 

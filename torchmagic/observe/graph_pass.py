@@ -89,13 +89,10 @@ class PassWatch:
 def install(graph: Walk, handles: list[Any], trouble: Callable[[Exception], None]) -> None:
     """Put a reading pre-hook on every node of the graph; the handles go into ``handles`` as they are made."""
     for node, op in zip(graph.nodes, graph.skeleton.ops, strict=True):
-        if node is not None:
-            handles.append(node.register_prehook(_reader(op, trouble)))
+        handles.append(node.register_prehook(_reader(op, trouble)))
 
 
-def _reader(
-    op: OpFact, trouble: Callable[[Exception], None]
-) -> Callable[[Sequence[torch.Tensor | None]], None]:
+def _reader(op: OpFact, trouble: Callable[[Exception], None]) -> Callable[[Sequence[torch.Tensor | None]], None]:
     def read(grads: Sequence[torch.Tensor | None]) -> None:
         try:
             for output, grad in enumerate(grads):

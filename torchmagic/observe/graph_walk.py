@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.autograd.graph import get_gradient_edge
 
 from torchmagic.observe import graph_ops, values
 from torchmagic.records import Role
@@ -120,7 +121,7 @@ def version_of(tensor: torch.Tensor) -> int:
 def walk(roots: Sequence[torch.Tensor]) -> Walk:
     """The graph below ``roots``, tensors that have a grad_fn or are leaves that require gradients."""
     found: dict[Any, tuple[Any, ...]] = {}
-    stack: list[Any] = [root.grad_fn for root in roots if root.grad_fn is not None]
+    stack: list[Any] = [get_gradient_edge(root).node for root in roots]
     while stack:
         node = stack.pop()
         if node in found:
@@ -142,11 +143,6 @@ def walk(roots: Sequence[torch.Tensor]) -> Walk:
             continue
         inputs = [None if edge[0] is None else (numbers[edge[0]], edge[1]) for edge in found[node]]
         ops.append(OpFact(graph_ops.class_name(node), node._sequence_nr(), inputs=inputs))
-    for root in roots:
-        if root.grad_fn is None and root.requires_grad and id(root) not in numbers:
-            numbers[id(root)] = len(ops)
-            nodes.append(None)
-            ops.append(OpFact("", -1, outputs={0: leaf_fact(root)}))
     result = Walk(Skeleton(ops, []), nodes, numbers)
     for op in ops:
         for place in op.inputs:

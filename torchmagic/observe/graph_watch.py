@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 
 import torch
+from torch import overrides
 
 from torchmagic.observe import graph_mode, names
 from torchmagic.observe.graph_build import build_record
@@ -37,13 +38,13 @@ class GraphWatch:
         self._mode = graph_mode.WatchMode()
 
     def __enter__(self) -> GraphWatch:
-        self._mode.__enter__()
+        self._mode.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._mode.__exit__(kind, error, traceback)
+        self._mode.__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
         if error is not None:
             hide_own_frames(error)
 
@@ -82,21 +83,37 @@ class GraphWatch:
         return build_record([graph.skeleton], notes=notes)
 
     def _record_passes(self, named: Sequence[tuple[str, torch.Tensor]]) -> GraphRecord:
-        chosen = _chosen(list(self._mode.passes.values()))
+        passes = list(self._mode.passes.values())
+        chosen = _chosen(passes)
         skeletons = [each.skeleton for each in chosen]
         _name_the_rest(skeletons, named)
-        notes = [*self._mode.troubles, *_pass_notes(chosen, self._mode.pass_count)]
+        notes = [
+            *self._mode.troubles,
+            *_pass_notes(list(self._mode.passes.values()), chosen, self._mode.pass_count),
+        ]
         return build_record(skeletons, backward_ran=True, notes=notes)
 
 
 def hide_own_frames(error: BaseException) -> None:
     """Take the watch's frames out of an exception's traceback, so that it reads as without the watch."""
-    kept: list[TracebackType] = []
+    entries: list[TracebackType] = []
     traceback = error.__traceback__
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename != graph_mode.__file__:
-            kept.append(traceback)
+        entries.append(traceback)
         traceback = traceback.tb_next
+    kept: list[TracebackType] = []
+    own = False
+    for entry in entries:
+        code = entry.tb_frame.f_code
+        if code.co_filename == graph_mode.__file__:
+            if not own and kept and kept[-1].tb_frame.f_code.co_filename == overrides.__file__:
+                kept.pop()
+            own = True
+            continue
+        if own and kept and kept[-1].tb_frame.f_code is code:
+            kept.pop()  # torch's function handed itself to the watch, which called it again
+        own = False
+        kept.append(entry)
     chain: TracebackType | None = None
     for each in reversed(kept):
         chain = TracebackType(chain, each.tb_frame, each.tb_lasti, each.tb_lineno)
@@ -120,27 +137,33 @@ def _name_the_rest(skeletons: Sequence[Skeleton], named: Sequence[tuple[str, tor
 
 
 def _chosen(passes: Sequence[Pass]) -> list[Pass]:
-    """The last passes, each from another root, as many as can be read together in one picture."""
-    chosen: list[Pass] = []
+    """The last passes, each from another root, as many as can be read together; broken ones last."""
+    chosen: dict[int, Pass] = {}
     size = 0
-    for each in reversed(passes):
+    for number in sorted(range(len(passes)), key=lambda n: (bool(passes[n].error), -n)):
+        each = passes[number]
         size += len(each.skeleton.ops)
         if chosen and (size > _MOST_TOGETHER or len(chosen) == _MOST_GRAPHS):
             break
-        root_keys = {each.skeleton.ops[number].key for number, _ in each.skeleton.roots}
-        if all(root_keys != {c.skeleton.ops[number].key for number, _ in c.skeleton.roots} for c in chosen):
-            chosen.append(each)
-    return chosen[::-1]
+        if all(_root_keys(each) != _root_keys(other) for other in chosen.values()):
+            chosen[number] = each
+    return [chosen[number] for number in sorted(chosen)]
 
 
-def _pass_notes(chosen: Sequence[Pass], count: int) -> list[str]:
+def _root_keys(each: Pass) -> set[tuple[int, int]]:
+    return {(each.skeleton.ops[number].key, number) for number, _ in each.skeleton.roots}
+
+
+def _pass_notes(passes: Sequence[Pass], chosen: Sequence[Pass], count: int) -> list[str]:
     notes: list[str] = []
     if count > len(chosen):
-        drawn = "the last one is" if len(chosen) == 1 else f"the last of each of {len(chosen)} lines are"
-        notes.append(f"The cell ran {count:,} backward passes; {drawn} drawn.")
+        whole = any(each.error for each in passes) and not chosen[-1].error
+        drawn = f"last {'whole ' if whole else ''}one is"
+        if len(chosen) > 1:
+            drawn = f"last of each of {len(chosen)} lines are"
+        notes.append(f"The cell ran {count:,} backward passes; the {drawn} drawn.")
+    notes.extend(f"The pass{_from(each)} stopped with {each.error}." for each in passes if each.error)
     for each in chosen:
-        if each.error:
-            notes.append(f"The backward pass stopped with {each.error}")
         kept = [fact.name for fact in each.accumulated if fact.name]
         if kept:
             names_text = ", ".join(kept[:4]) + (", …" if len(kept) > 4 else "")

@@ -30,9 +30,7 @@ def plain_tensors(namespace: Mapping[str, object]) -> list[tuple[str, torch.Tens
     return [(name, value) for name, value in found if issubclass(type(value), torch.Tensor)]  # type: ignore[misc]
 
 
-def named_tensors(
-    namespace: Mapping[str, object], first: Iterable[str] = ()
-) -> list[tuple[str, torch.Tensor]]:
+def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) -> list[tuple[str, torch.Tensor]]:
     """Every tensor that the namespace reaches, with the expression that reaches it.
 
     Plain variables come first (those in ``first`` before the others), then module parameters, container
@@ -98,9 +96,7 @@ def _module_tensors(name: str, module: torch.nn.Module) -> list[tuple[str, objec
         children = current.__dict__["_modules"].items()
         stack.extend((f"{prefix}.{key}", child) for key, child in children if child is not None)
         pairs.extend(
-            (f"{prefix}.{key}", item)
-            for key, item in current.__dict__.items()
-            if issubclass(type(item), torch.Tensor)
+            (f"{prefix}.{key}", item) for key, item in current.__dict__.items() if issubclass(type(item), torch.Tensor)
         )
     return pairs
 
@@ -129,3 +125,22 @@ def frame_variables(frame: FrameType | None, skip: tuple[str, ...], most: int = 
                 variables.clear()  # before Python 3.13 the frame would keep this snapshot
         frame = frame.f_back
     return found
+
+
+def nearest_variables(frame: FrameType | None, skip: tuple[str, ...], most: int = 6) -> Iterable[tuple[str, object]]:
+    """The variables that the nearest user's frame mentions; none where it is over ``most`` frames away."""
+    for _ in range(most):
+        if frame is None:
+            break
+        code = frame.f_code
+        if code.co_filename.startswith(skip):
+            frame = frame.f_back
+            continue
+        if code.co_flags & _OPTIMIZED:
+            variables = frame.f_locals
+            found = list(variables.items())
+            if type(variables) is dict:
+                variables.clear()
+            return found
+        return [(name, frame.f_locals[name]) for name in code.co_names if name in frame.f_locals]
+    return ()

@@ -59,9 +59,9 @@ def number_text(value: complex | bool) -> str:
     >>> number_text(2.0), number_text(0.1 + 0.2), number_text(-123456.0), number_text(True)
     ('2', '0.3', '-1.235e+05', 'True')
     """
-    if isinstance(value, (bool, int)):
+    if isinstance(value, int):
         return str(value)
-    if isinstance(value, complex):
+    if isinstance(value, complex) and not isinstance(value, float):
         sign = "-" if math.copysign(1, value.imag) < 0 else "+"
         return f"{number_text(value.real)}{sign}{number_text(abs(value.imag))}j"
     if value == 0:
@@ -91,30 +91,40 @@ def readable(tensor: torch.Tensor) -> bool:
         and tensor.layout is torch.strided
         and tensor.device.type != "meta"
         and not tensor.is_quantized
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+        and not wrapped(tensor)
     )
+
+
+def wrapped(tensor: torch.Tensor) -> bool:
+    """Whether the tensor stands for others inside a transform of ``torch.func`` (vmap, grad, …)."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def read_small(tensor: torch.Tensor) -> Reading | None:
     """The elements of a small readable tensor, copied; None for others. Changes nothing of the tensor."""
     if tensor.numel() > SMALL or not readable(tensor):
         return None
-    with torch.no_grad():
-        return Reading(tensor.detach().clone())
+    return Reading(_copy(tensor))
 
 
 def read_gradient(grad: torch.Tensor) -> Reading | None:
     """A small gradient's elements or a large one's 2-norm; None where neither can be read."""
-    if grad.layout is torch.sparse_coo and type(grad) is torch.Tensor:
+    if not readable(grad):
+        if type(grad) is not torch.Tensor or grad.layout is not torch.sparse_coo:
+            return None
         with torch.no_grad():
             return Reading(torch.linalg.vector_norm(grad.detach().coalesce().values()), is_norm=True)
-    small = read_small(grad)
-    if small is not None:
-        return small
-    if not readable(grad) or not (grad.is_floating_point() or grad.is_complex()):
-        return None
+    if grad.numel() <= SMALL:
+        return Reading(_copy(grad))
+    if not torch.is_grad_enabled():  # as in every backward pass without create_graph
+        return Reading(torch.linalg.vector_norm(grad), is_norm=True)
     with torch.no_grad():
-        return Reading(torch.linalg.vector_norm(grad.detach()), is_norm=True)
+        return Reading(torch.linalg.vector_norm(grad), is_norm=True)
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return tensor.detach().clone()
 
 
 def dtype_text(dtype: torch.dtype) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
-import jinja2
 from markupsafe import Markup
 
 from torchmagic.records import GraphNode, GraphRecord
 from torchmagic.render.graph_svg import graph_svg
+from torchmagic.render.graph_templates import template
 from torchmagic.render.graph_view import shape_text, shorten
 
 _MOST_ROWS = 20
@@ -36,7 +35,9 @@ def graph_html(record: GraphRecord) -> str:
     if not any(row.cells[-1] for row in rows):
         rows = [_Row(row.name, row.cells[:-1]) for row in rows]
     more = f"{len(rows) - _MOST_ROWS} more are not listed." if len(rows) > _MOST_ROWS else ""
-    return _template().render(
+    return template(
+        "graph.html.j2"
+    ).render(
         svg=Markup(graph_svg(record)),  # escaped where it was made
         notes=record.notes,
         caption="Leaves: what a gradient step would move",
@@ -44,13 +45,6 @@ def graph_html(record: GraphRecord) -> str:
         rows=rows[:_MOST_ROWS],
         more=more,
     )
-
-
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("torchmagic.render")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("graph.html.j2")
 
 
 def _row(node: GraphNode) -> _Row:

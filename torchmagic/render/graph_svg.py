@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-
-import jinja2
 
 from torchmagic.records import GraphNode, GraphRecord
 from torchmagic.render import graph_view
+from torchmagic.render.graph_templates import template
 from torchmagic.render.layout import Layout, Point, place
 
 _CELL = 7.4  # px that one monospace character takes at most at 12 px
@@ -102,7 +100,7 @@ def graph_svg(record: GraphRecord) -> str:
         for edge, line in zip(view.edges, layout.polylines, strict=True)
     ]
     stubs = [_stub(centres[ident], boxes[ident]) for ident in boxes if ident in view.cut]
-    return _template().render(
+    return template("graph.svg.j2").render(
         width=_n(wide + 2 * _MARGIN),
         height=_n(bottom + _MARGIN),
         title="Autograd graph" + _of_roots(record),
@@ -128,13 +126,6 @@ def _fitting(record: GraphRecord) -> tuple[graph_view.View, dict[str, _Box], Lay
     return best
 
 
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("torchmagic.render")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("graph.svg.j2")
-
-
 def _n(value: float) -> str:
     """A coordinate with at most one decimal."""
     return f"{value:.1f}".removesuffix(".0")
@@ -147,9 +138,7 @@ def _moved(point: Point, shift: Point) -> Point:
 def _box(node: GraphNode, view: graph_view.View) -> _Box:
     if node.kind == "tensor":
         lines = graph_view.tensor_lines(node, view.tight)
-        width = max(
-            [44.0, *(graph_view.cells(line) * _CELL * (1 if i == 0 else 0.9) for i, line in enumerate(lines))]
-        )
+        width = max([44.0, *(graph_view.cells(line) * _CELL * (1 if i == 0 else 0.9) for i, line in enumerate(lines))])
         return _Box(node, tuple(lines), 1, width + 18, len(lines) * _LINE + 12)
     lines = [graph_view.shorten(node.label, 24)]
     if node.detail:
@@ -311,10 +300,7 @@ def _description(record: GraphRecord) -> str:
     text = f"{tensors} tensors and {len(operations)} operations, inputs above results."
     if len(operations) > 12:
         return text
-    label = {
-        node.id: node.label or f"a tensor of shape {graph_view.shape_text(node.shape)}"
-        for node in record.nodes
-    }
+    label = {node.id: node.label or f"a tensor of shape {graph_view.shape_text(node.shape)}" for node in record.nodes}
     for operation in operations:
         given = " and ".join(label[edge.source] for edge in record.edges if edge.target == operation.id)
         gives = " and ".join(label[edge.target] for edge in record.edges if edge.source == operation.id)

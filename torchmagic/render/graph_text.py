@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from torchmagic.records import GraphNode, GraphRecord
+from torchmagic.render.graph_templates import printable
 from torchmagic.render.graph_view import ROLE_WORDS, cells, gradient_text, shape_text, shorten
 
 _WIDTH = 80
@@ -38,15 +39,13 @@ def graph_text(record: GraphRecord) -> str:
     lines = [_head(record, len(tensors))]
     given_lines = [_given_line(node, names) for node in given]
     computed_lines = [
-        _computed_line(
-            node, nodes[producer[node.id]], [names[i] for i in inputs.get(producer[node.id], ())], names
-        )
+        _computed_line(node, nodes[producer[node.id]], [names[i] for i in inputs.get(producer[node.id], ())], names)
         for node in computed
     ]
     lines += _middle_out(given_lines, _MOST_LINES // 2)
     lines += _middle_out(computed_lines, _MOST_LINES)
     for note in record.notes:
-        lines += textwrap.wrap(f"note: {note}", _WIDTH, subsequent_indent="      ")
+        lines.append(_wrapped(f"note: {printable(note)}", "      "))
     return "\n".join(lines)
 
 
@@ -99,8 +98,8 @@ def _facts(node: GraphNode) -> list[str]:
 
 def _fit(parts: list[str]) -> str:
     """The parts in one line, or on indented further lines where they do not fit."""
-    lines = [parts[0]]
-    for part in parts[1:]:
+    lines = [printable(parts[0])]
+    for part in map(printable, parts[1:]):
         if cells(lines[-1]) + 2 + cells(part) <= _WIDTH:
             lines[-1] += "  " + part
         else:
@@ -108,10 +107,11 @@ def _fit(parts: list[str]) -> str:
     return "\n".join(line if cells(line) <= _WIDTH else _wrapped(line) for line in lines)
 
 
-def _wrapped(line: str) -> str:
+def _wrapped(line: str, indent: str = "        ") -> str:
     width = _WIDTH if cells(line) == len(line) else _WIDTH // 2
-    return "\n".join(textwrap.wrap(line, width, initial_indent=" " * (len(line) - len(line.lstrip())),
-                                   subsequent_indent="        ", break_on_hyphens=False))  # fmt: skip
+    start = line[: len(line) - len(line.lstrip())]
+    lines = textwrap.wrap(line, width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def _middle_out(lines: list[str], most: int) -> list[str]:

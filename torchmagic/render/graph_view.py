@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from torchmagic.records import GraphEdge, GraphNode, GraphRecord
+from torchmagic.render.graph_templates import printable
 
 ROLE_WORDS = {
     "data": "data (no gradient)",
@@ -156,7 +157,7 @@ def shorten(text: str, most: int = _LONGEST_LABEL) -> str:
     >>> shorten("encoder.layers.0.self_attn.in_proj_weight")
     'encoder.layer…n.in_proj_weight'
     """
-    text = "".join(character if character.isprintable() else " " for character in text)
+    text = printable(text)
     if len(text) <= most:
         return text
     head = (most - 1) * 9 // 20
