@@ -87,5 +87,7 @@ def bound_names(statements: Iterable[ast.stmt]) -> set[str]:
             isinstance(node, ast.MatchAs | ast.MatchStar) and node.name
         ):
             found.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            found.add(node.rest)
         waiting.extend(ast.iter_child_nodes(node))
     return found

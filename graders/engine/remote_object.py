@@ -133,7 +133,8 @@ class RemoteObject:
 
 
 class RemoteCallable(RemoteObject):
-    """A function, class, module or other callable of the student's."""
+    # a function, class or other callable of the student's; its docstring is the student's own, too
+    __doc__ = RemoteObject.__dict__["__doc__"]
 
     def __call__(self, /, *args: object, **kwargs: object) -> Any:
         return self._remote_student.call(self._remote_handle, args, kwargs)

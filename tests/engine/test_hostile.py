@@ -1,0 +1,174 @@
+"""No submission gives itself a point, reads a test, or stops the judge, whatever it patches or breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graders.engine.report import Outcome
+from tests.engine.conftest import Grade
+
+pytestmark = pytest.mark.sandbox
+
+#: The question: `double(x)` must give 2x. Every attack also "answers" it wrongly.
+_TEST = """
+import torch
+x = torch.tensor([1.0, 2.0, 3.0])
+y = double(x)
+assert torch.equal(y, torch.tensor([2.0, 4.0, 6.0])), "double() is wrong"
+assert torch.allclose(double(x + 1), 2 * (x + 1))
+assert abs(float(double(torch.tensor(4.0))) - 8.0) < 1e-6
+"""
+_WRONG = "import torch\ndef double(x):\n    return x\n"
+
+ATTACKS = {
+    "patch torch": "torch.equal = torch.allclose = lambda *a, **k: True\ntorch.Tensor.__eq__ = lambda *a: True",
+    "patch builtins": "import builtins\nbuiltins.abs = lambda x: 0\nbuiltins.AssertionError = StopIteration\nbuiltins.float = lambda x: 8.0",
+    "shadow builtins": "abs = lambda x: 0\nfloat = lambda x: 8.0\nAssertionError = None",
+    "shadow torch": "class torch:\n    equal = allclose = staticmethod(lambda *a, **k: True)\n    tensor = staticmethod(lambda x: x)",
+    "patch graders": "import sys, types\nfor n in ('graders', 'graders.checks'):\n    sys.modules[n] = types.ModuleType(n)",
+    "ast transformer": (
+        "import ast\nclass T(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
+        "get_ipython().ast_transformers.append(T())"
+    ),
+    "input transformer": "get_ipython().input_transformers_cleanup.append(lambda lines: ['pass\\n'])",
+    "run_cell replaced": "ip = get_ipython()\nip.run_cell = lambda *a, **k: None",
+    "equal to all": (
+        "class Any:\n    def __getattr__(self, n): return self\n    def __call__(self, *a, **k): return self\n"
+        "    def __eq__(self, o): return True\n    __lt__ = __gt__ = __le__ = __ge__ = __eq__\n    def __ne__(self, o): return False\n"
+        "    def __bool__(self): return True\n    def __float__(self): return 8.0\n    def __sub__(self, o): return 0.0\n"
+        "    __hash__ = None\ndef double(x):\n    return Any()"
+    ),
+    "lying tensor": (
+        "class Liar(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, t, a=(), k=None): return True\n"
+        "def double(x):\n    return x.as_subclass(Liar)"
+    ),
+    "nan": "def double(x):\n    return x * float('nan')",
+    "stop iteration": "def double(x):\n    raise StopIteration",
+    "system exit": "def double(x):\n    raise SystemExit(0)",
+    "keyboard interrupt": "def double(x):\n    raise KeyboardInterrupt",
+    "skip test": "import unittest\ndef double(x):\n    raise unittest.SkipTest('skip')",
+    "exit with success": "import os\ndef double(x):\n    os._exit(0)",
+    "abort": "import os\ndef double(x):\n    os.abort()",
+    "segfault": "import ctypes\ndef double(x):\n    ctypes.string_at(0)",
+    "show a score": "print(1.0)\nfrom IPython.display import display\ndisplay(1.0)\n1.0",
+    "bind the test's names": "x = y = expected = torch.zeros(3)\nscore = points = 1.0",
+    "write to every descriptor": (
+        "import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'TM\\x01\\x00\\x00\\x00\\x00\\x0d' + bytes(8) + b'{\"done\":true}')\n    except OSError: pass"
+    ),
+    "speak for the serving loop": (
+        "import gc\nfrom graders.engine import wire\ndef double(x):\n"
+        "    for o in gc.get_objects():\n        if type(o).__name__ == 'StudentServer':\n"
+        "            for i in range(50): wire.send_frame(o.sock, wire.Frame({'value': True, 'run': {'status': 'ok', 'outputs': []}}))\n"
+        "    return x"
+    ),
+    "kill everything": "import os, signal\ndef double(x):\n    os.kill(-1, signal.SIGKILL)\n    os.kill(os.getppid(), signal.SIGKILL)\n    return x",
+    "hand back the argument's memory": "def double(x):\n    x.zero_()\n    return x",
+    "interrupt blocked": (
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "def double(x):\n    while True: time.sleep(0.1)"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_wrong_answer_stays_wrong(grade: Grade, name: str) -> None:
+    report = grade(("student", _WRONG), ("student", ATTACKS[name]), ("test", _TEST), cell_seconds=3.0)
+    assert report.of(2).score == 0.0, report  # type: ignore[union-attr]
+    assert report.outcome is not Outcome.PASSED
+    assert report.outcome is not Outcome.GRADER_ERROR, report.message
+
+
+def test_the_question_can_be_answered(grade: Grade) -> None:
+    assert grade(("student", "def double(x):\n    return 2 * x"), ("test", _TEST)).of(1).score == 1.0  # type: ignore[union-attr]
+
+
+def test_nothing_survives_into_the_next_submission(grade: Grade) -> None:
+    for name in ("patch torch", "patch builtins", "kill everything"):
+        grade(("student", _WRONG), ("student", ATTACKS[name]), ("test", _TEST))
+    assert grade(("student", "def double(x):\n    return 2 * x"), ("test", _TEST)).outcome is Outcome.PASSED
+
+
+PEEKS = {
+    "home": "import os\nfound = os.listdir(os.path.expanduser('~root'))",
+    "course": "found = open({course!r}).read()",
+    "other processes": "import os\nfound = [p for p in os.listdir('/proc') if p.isdigit() and int(p) > 1][0]",
+    "environment": "import os\nfound = os.environ['TORCHMAGIC_SECRET_OF_THE_GRADER']",
+    "first environment": "found = open('/proc/1/environ').read().index('TORCHMAGIC_SECRET_OF_THE_GRADER')",
+    "network": "import socket\nfound = socket.create_connection(('127.0.0.1', {port}), timeout=2)",
+    "write outside": "found = open('/usr/left-behind', 'w')",
+    "write into the environment": "import torch\nfound = open(torch.__file__, 'a')",
+    "become root": "import os\nos.setuid(0)\nfound = True",
+    "mount": (
+        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "if libc.mount(b'none', b'/', b'tmpfs', 0, None): raise OSError(ctypes.get_errno())\nfound = True"
+    ),
+    "tests in memory": (
+        "import gc, sys\nsecret = 'a-word-of-the-' + 'hidden-test'\n"
+        "found = [o for o in gc.get_objects() if isinstance(o, (list, dict)) and any(isinstance(v, str) and secret in v for v in"
+        " (o if isinstance(o, list) else list(o.values())))][0]"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PEEKS)
+def test_a_submission_cannot_see_or_reach(
+    grade: Grade, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    secret = tmp_path / "gradebook.db"
+    secret.write_text("a-word-of-the-hidden-test")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = PEEKS[name].replace("{course!r}", repr(str(secret))).replace("{port}", str(server.getsockname()[1]))
+        report = grade(("student", source), ("test", "# a-word-of-the-hidden-test\nassert not found"))
+    assert report.of(0).outcome is Outcome.ERROR, report.of(0)  # type: ignore[union-attr]
+    assert report.of(1).score == 0.0  # type: ignore[union-attr]
+
+
+FAULTS = {
+    "endless cell": ("while True: pass", Outcome.TIMEOUT),
+    "endless sleep": ("import time\ntime.sleep(1000)", Outcome.TIMEOUT),
+    "exit": ("import os\nos._exit(3)", Outcome.CRASHED),
+    "memory": ("x = bytearray(900 << 20)\nx[::4096] = b'x' * len(x[::4096])", Outcome.MEMORY),
+    "memory in torch": ("import torch\nx = torch.ones(1 << 28)", Outcome.MEMORY),
+    "memory in children": (
+        "import os, time\nfor i in range(6):\n    if os.fork() == 0:\n        x = bytearray(150 << 20)\n        x[::4096] = b'x' * len(x[::4096])\n"
+        "        time.sleep(60)\n        os._exit(0)\ntime.sleep(60)",
+        Outcome.MEMORY,
+    ),
+    "fork bomb": ("import os, time\nfor i in range(500):\n    if os.fork() == 0: time.sleep(100)", Outcome.ERROR),
+    "full disk": ("with open('big', 'wb') as f:\n    for i in range(400): f.write(bytes(1 << 20))", Outcome.ERROR),
+    "endless print": ("for i in range(300_000): print('x' * 100)", Outcome.PASSED),
+    "syntax error": ("def f(:", Outcome.ERROR),
+    "recursion": ("import sys\nsys.setrecursionlimit(200)\ndef f(): f()\nf()", Outcome.ERROR),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_has_its_outcome(grade: Grade, name: str) -> None:
+    source, outcome = FAULTS[name]
+    report = grade(
+        ("student", source),
+        ("test", "assert answer == 1"),
+        cell_seconds=3.0,
+        memory_bytes=512 << 20,
+        disk_bytes=64 << 20,
+    )
+    assert report.of(0).outcome is outcome, report.of(0)  # type: ignore[union-attr]
+    assert report.of(1).score == 0.0  # type: ignore[union-attr]
+    assert sum(len(str(o)) for o in report.of(0).outputs) < 12_000_000  # type: ignore[union-attr]
+
+
+def test_cells_before_a_crash_keep_their_points(grade: Grade) -> None:
+    report = grade(
+        ("student", "a = 1"), ("test", "assert a == 1"), ("student", "import os\nos._exit(0)"), ("test", "pass")
+    )
+    assert [report.of(i).score for i in (1, 3)] == [1.0, 0.0]  # type: ignore[union-attr]
+
+
+def test_a_cell_after_a_timeout_still_counts(grade: Grade) -> None:
+    report = grade(("student", "while True: pass"), ("student", "a = 1"), ("test", "assert a == 1"), cell_seconds=1.0)
+    assert report.of(2).score == 1.0  # type: ignore[union-attr]
+    assert report.outcome is Outcome.TIMEOUT
