@@ -12,7 +12,8 @@ FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
 
-venv: $(STAMP)  ## make .venv and install torchmagic and its pinned dependencies into it
+venv: $(STAMP)  ## make .venv with torchmagic and its pinned dependencies
+	@echo "Ready: $(BIN)"
 
 $(STAMP): constraints.txt setup.cfg pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "There is no program '$(PYTHON)'. Install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -20,8 +21,8 @@ $(STAMP): constraints.txt setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks its venv module. Install it (on Debian and Ubuntu the package is python3-venv) and try again." >&2; exit 2; }
 	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing torchmagic into $(VENV) (a minute or two the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt setuptools
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(STAMP)  ## a course from release to feedback, with 24 simulated students, in ./demo-course

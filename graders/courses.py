@@ -10,7 +10,7 @@ import graders
 from graders.nbgrader_plugin.config import CONFIG_NAME
 from torchmagic.errors import TorchmagicError
 
-_CONFIG = '''"""nbgrader's configuration of this course; its options are listed by `nbgrader --help-all`"""
+_CONFIG = '''"""nbgrader's configuration of this course; its options are listed by `nbgrader --help-all`."""
 
 c = get_config()
 
@@ -97,7 +97,7 @@ def make_course(folder: Path, assignments: Path, *, extra_config: str = "") -> l
     if in_the_way:
         more = f" and {len(in_the_way) - 3} more" if len(in_the_way) > 3 else ""
         raise TorchmagicError(
-            f"{folder} already holds other files of these names: {', '.join(in_the_way[:3])}{more}. Nothing was written.",
+            f"{folder} holds other files of these names: {', '.join(in_the_way[:3])}{more}. Nothing was written.",
             hint="Name a new folder, or move those files away.",
         )
     written = []

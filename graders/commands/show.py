@@ -36,8 +36,8 @@ def closing_line(rows: Sequence[SubmissionRow]) -> str:
 
     >>> closing_line([SubmissionRow("ada", 2.0, 2.0, "passed", 0.1)])
     'Graded 1 of 1 submission.'
-    >>> closing_line([SubmissionRow("bob", None, 2.0, "unreadable", 0.1), SubmissionRow("ada", 2.0, 2.0, "passed", 0.1)])
-    'Graded 1 of 2 submissions; 1 failed: 1 unreadable.'
+    >>> closing_line([SubmissionRow("bob", None, 2.0, "unreadable", 0.1)])
+    'Graded 0 of 1 submission; 1 failed: 1 unreadable.'
     """
     failed = ungraded(rows)
     text = f"Graded {len(rows) - len(failed)} of {len(rows)} submission{'s' * (len(rows) != 1)}"

@@ -67,11 +67,17 @@ class Course:
         root = Path(directory.format_path(directory.source_directory, ".", "*").split("*", 1)[0])
         return sorted({path.parent.name for path in root.glob("*/*.ipynb")})
 
+    def generate(self, assignment: str) -> None:
+        """Generate the student version of an assignment, and make it known to the gradebook."""
+        app = GenerateAssignment(coursedir=self._coursedir(assignment), config=self._config)
+        app.force = True
+        self._run(app, f"generate {assignment!r}")
+
     def release(self, assignment: str) -> None:
-        """Generate the student version of an assignment and put it into the exchange."""
-        directory = self._coursedir(assignment)
-        self._run(GenerateAssignment(coursedir=directory, config=self._config), f"generate {assignment!r}")
-        self._run(self._exchange("ReleaseAssignment", directory), f"release {assignment!r}")
+        """Put the generated student version of an assignment into the exchange."""
+        app = self._exchange("ReleaseAssignment", self._coursedir(assignment))
+        app.force = True
+        self._run(app, f"release {assignment!r}")
 
     def fetch(self, student: str, assignment: str, home: Path) -> Path:
         """Fetch an assignment into a student's own folder, as ``nbgrader fetch_assignment`` does."""
@@ -144,7 +150,7 @@ class Course:
             except (NbGraderException, ExchangeError) as error:
                 said = reasons[-1] if reasons else str(error)
                 raise TorchmagicError(
-                    f"nbgrader could not {what} in {self.folder}: {said}",
+                    f"nbgrader could not {what} in {self.folder}: {said.rstrip('.')}.",
                     hint=f"Mend what it names; the settings are in {CONFIG_NAME}.",
                 ) from error
 

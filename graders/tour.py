@@ -1,0 +1,65 @@
+"""Run the tour notebook in a kernel of this very interpreter, and see that the magics drew in it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import nbformat
+from ipykernel.kernelspec import make_ipkernel_cmd
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from torchmagic.errors import TorchmagicError
+
+_SECONDS = 120
+_DRAWING = ("%%tensorinfo", "%%gradtrace", "%tensorinfo", "%gradtrace")
+
+
+class OwnKernel(KernelSpecManager):
+    """Whatever kernel a notebook asks for, it gets one of this interpreter: installed kernels may be of another."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """The one kernel that there is."""
+        return KernelSpec(argv=make_ipkernel_cmd(), display_name="Python 3", language="python", env=dict(os.environ))
+
+
+def run_tour(notebook: Path, executed: Path) -> list[str]:
+    """Execute a notebook and store it with its outputs.
+
+    Args:
+        notebook: the notebook as committed, without outputs.
+        executed: where the executed one goes; its folder is the kernel's working folder.
+
+    Returns:
+        the first line of every cell in which a magic drew.
+
+    Raises:
+        TorchmagicError: a cell failed, or a magic drew nothing; the notebook is stored all the same.
+    """
+    nb = nbformat.read(notebook, as_version=4)
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    manager = AsyncKernelManager(kernel_spec_manager=OwnKernel(), kernel_name="python3")
+    client = NotebookClient(nb, km=manager, timeout=_SECONDS, resources={"metadata": {"path": str(executed.parent)}})
+    try:
+        asyncio.run(client.async_execute())
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise TorchmagicError(
+            f"{notebook.name} does not run: {str(error).strip().splitlines()[-1]}", hint=f"See {executed}."
+        ) from error
+    finally:
+        nbformat.write(nb, executed)
+    cells = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.startswith(_DRAWING)]
+    blank = [cell.source.splitlines()[0] for cell in cells if not _drew(cell)]
+    if blank or not cells:
+        raise TorchmagicError(f"Magics drew nothing in {executed}: {', '.join(blank)}.", hint=f"See {executed}.")
+    return [cell.source.splitlines()[0] for cell in cells]
+
+
+def _drew(cell: nbformat.NotebookNode) -> bool:
+    shown = [output.data for output in cell.outputs if output.output_type in ("display_data", "execute_result")]
+    graph = "gradtrace" in cell.source.split(None, 1)[0]
+    return any("<svg" in str(data.get("text/html", "")) or not graph for data in shown if "text/html" in data)

@@ -1,0 +1,92 @@
+"""Small real courses for the command-line tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from click.testing import CliRunner, Result
+from nbformat.v4 import new_code_cell, new_notebook
+
+from graders.commands import app
+from graders.courses import config_text
+from graders.nbgrader_plugin.course import Course
+
+Run = Callable[..., Result]
+
+
+def _meta(name: str, **more: Any) -> dict[str, Any]:
+    base = {"grade": False, "solution": False, "locked": False, "task": False, "schema_version": 3}
+    return {"nbgrader": {**base, "grade_id": name, **more}}
+
+
+def source_notebook() -> nbformat.NotebookNode:
+    """An assignment in plain nbgrader terms: double a number, two points."""
+    cells = [
+        new_code_cell(
+            "### BEGIN SOLUTION\ndef double(x):\n    return 2 * x\n### END SOLUTION",
+            metadata=_meta("double", solution=True),
+            id="solve",
+        ),
+        new_code_cell(
+            "assert double(2) == 4\n### BEGIN HIDDEN TESTS\nassert double(-1) == -2\n### END HIDDEN TESTS",
+            metadata=_meta("test-double", grade=True, locked=True, points=2),
+            id="check",
+        ),
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return new_notebook(cells=cells, metadata=kernel)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `torchmagic` with the arguments, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+
+    def call(*arguments: object) -> Result:
+        result = runner.invoke(app, [str(argument) for argument in arguments], prog_name="torchmagic")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return call
+
+
+class Classroom:
+    """A course with one released assignment `ps1`, whose students hand in what the test says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        source = folder / "source" / "ps1"
+        source.mkdir(parents=True)
+        (folder / "nbgrader_config.py").write_text(config_text("tiny"))
+        nbformat.write(source_notebook(), source / "ps1.ipynb")
+        self.course = Course(folder)
+        self.course.generate("ps1")
+
+    def hands_in(self, student: str, answer: str | bytes | None) -> Path:
+        """Put work into submitted/: a solution's source, a file's raw bytes, or a folder without a notebook."""
+        folder = self.folder / "submitted" / student / "ps1"
+        folder.mkdir(parents=True)
+        path = folder / "ps1.ipynb"
+        if isinstance(answer, bytes):
+            path.write_bytes(answer)
+        elif answer is not None:
+            notebook = json.loads((self.folder / "release" / "ps1" / "ps1.ipynb").read_text())
+            notebook["cells"][0]["source"] = answer
+            path.write_text(json.dumps(notebook))
+        return path
+
+
+RIGHT = "def double(x):\n    return x + x"
+WRONG = "def double(x):\n    return 4"
+
+
+@pytest.fixture
+def classroom(tmp_path: Path) -> Iterator[Classroom]:
+    """A fresh classroom."""
+    return Classroom(tmp_path / "tiny")
