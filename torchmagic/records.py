@@ -81,7 +81,7 @@ class GraphNode:
         grad_fn: the class name of the autograd node (``"MulBackward0"``), None for leaves and data.
         shape, dtype, value_text: of the tensor, where known.
         grad_text: the gradient that arrived there in a backward pass (value when small, else its norm).
-        detail: an operation's plain arguments (``"exponent 2"``), or "".
+        detail: an operation's plain arguments (``"dim 1"``), or "".
         value, grad: the number itself, for a real tensor of one element.
         grad_norm: the 2-norm of that gradient.
         grad_of: name of the scalar that ``grad_text`` is the gradient of, or "" where that is not known.

@@ -88,7 +88,7 @@ def test_the_gradient_of_the_second_note() -> None:
         "loss.backward()"
     )
     assert (tensor_named(record, "loss").value, tensor_named(record, "W").grad) == (16.0, -16.0)
-    assert [node.detail for node in record.nodes if node.kind == "operation"] == ["", "- 10", "exponent 2"]
+    assert [node.detail for node in record.nodes if node.kind == "operation"] == ["", "- 10", "** 2"]
 
 
 def test_a_tensor_without_a_graph_says_so() -> None:

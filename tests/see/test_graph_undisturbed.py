@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import traceback
+import warnings
 import weakref
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -210,3 +212,113 @@ def test_hiding_frames_leaves_a_foreign_traceback_alone() -> None:
     before = [entry.lineno for entry in traceback.extract_tb(caught.value.__traceback__)]
     hide_own_frames(caught.value)
     assert [entry.lineno for entry in traceback.extract_tb(caught.value.__traceback__)] == before
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "torch.ones(2, 2, 2).T",
+        "F.mse_loss(torch.ones(3, 1), torch.ones(3))",
+        "F.softmax(torch.ones(3))",
+        "nn.L1Loss()(torch.ones(3, 1, requires_grad=True), torch.ones(3)).backward()",
+        "w = torch.ones(1, requires_grad=True)\n(w * 2).backward(create_graph=True)",
+        "w = torch.ones(1, requires_grad=True)\n(w * 2).grad",
+    ],
+)
+def test_warnings_point_to_the_same_line(source: str) -> None:
+    def warned(watch: bool) -> list[tuple[str, int, str]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            torch.set_warn_always(True)
+            try:
+                with GraphWatch() if watch else nullcontext():
+                    run("\n\n" + source, fresh())
+            finally:
+                torch.set_warn_always(False)
+        return [(each.filename, each.lineno, str(each.message)) for each in caught]
+
+    assert warned(watch=True) == warned(watch=False) != []
+
+
+def test_a_subclass_of_the_users_does_not_notice() -> None:
+    source = (
+        "class Logged(torch.Tensor):\n"
+        "    @classmethod\n"
+        "    def __torch_function__(cls, func, types, args=(), kwargs=None):\n"
+        "        log.append(getattr(func, '__name__', '?'))\n"
+        "        return super().__torch_function__(func, types, args, kwargs or {})\n"
+        "x = torch.ones(2).as_subclass(Logged)\n"
+        "w = torch.ones(2, requires_grad=True)\n"
+        "s = (x * w).sum()\ns.backward()"
+    )
+    logs = []
+    for watch in (False, True):
+        namespace = fresh() | {"log": []}
+        with GraphWatch() if watch else nullcontext() as watching:
+            run(source, namespace)
+        logs.append(list(namespace["log"]))
+        if watching is not None:
+            watching.record(namespace, list(namespace))
+            trace(namespace["s"], names=namespace)
+            assert namespace["log"] == logs[0]
+    assert logs[0] == logs[1] != []
+
+
+def test_modes_of_the_users_do_not_notice() -> None:
+    source = (
+        "from torch.utils._python_dispatch import TorchDispatchMode\n"
+        "from torch.overrides import TorchFunctionMode\n"
+        "class Seen(TorchDispatchMode):\n"
+        "    def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n"
+        "        log.append(str(func))\n"
+        "        return func(*args, **(kwargs or {}))\n"
+        "class Called(TorchFunctionMode):\n"
+        "    def __torch_function__(self, func, types, args=(), kwargs=None):\n"
+        "        log.append(getattr(func, '__name__', '?'))\n"
+        "        return func(*args, **(kwargs or {}))\n"
+        "w = torch.ones(2, requires_grad=True)\n"
+        "with Seen(), Called():\n"
+        "    (w * 2).sum().backward()\n"
+    )
+    logs = []
+    for watch in (False, True):
+        namespace = fresh() | {"log": []}
+        with GraphWatch() if watch else nullcontext():
+            run(source, namespace)
+        logs.append(namespace["log"])
+    assert logs[0] == logs[1] != []
+
+
+def test_a_mode_that_the_cell_leaves_on_stays_on_and_ours_goes() -> None:
+    namespace = fresh()
+    depth = torch._C._len_torch_function_stack()
+    try:
+        with GraphWatch():
+            run(
+                "from torch.overrides import TorchFunctionMode\n"
+                "class Called(TorchFunctionMode):\n"
+                "    count = 0\n"
+                "    def __torch_function__(self, func, types, args=(), kwargs=None):\n"
+                "        Called.count += 1\n"
+                "        return func(*args, **(kwargs or {}))\n"
+                "mode = Called()\nmode.__enter__()",
+                namespace,
+            )
+        assert torch._C._len_torch_function_stack() == depth + 1
+        torch.ones(2) * 2
+        assert namespace["Called"].count > 0
+    finally:
+        namespace["mode"].__exit__(None, None, None)
+    assert torch._C._len_torch_function_stack() == depth
+
+
+def test_a_trace_of_torch_jit_holds_only_the_users_operations() -> None:
+    source = "traced = torch.jit.trace(lambda x: (x * 2).sum(), torch.ones(3, requires_grad=True))"
+    graphs = []
+    for watch in (False, True):
+        namespace = fresh()
+        with warnings.catch_warnings(), GraphWatch() if watch else nullcontext():
+            warnings.simplefilter("ignore")
+            run(source, namespace)
+        graphs.append([node.kind() for node in namespace["traced"].graph.nodes()])
+    assert graphs[0] == graphs[1] != []

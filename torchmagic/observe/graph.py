@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import torch
 
 from torchmagic.errors import TorchmagicError
 from torchmagic.observe import names as name_finder
@@ -31,6 +33,11 @@ def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
     >>> [node.label for node in trace(y, names={"a": a, "y": y}).nodes]
     ['a', 'Add', 'y']
     """
+    with torch._C.DisableTorchFunction():  # a subclass of the user's is not to notice
+        return _trace(tensors, names)
+
+
+def _trace(tensors: Sequence[object], names: Mapping[str, object]) -> GraphRecord:
     roots = [tensor for _, tensor in name_finder.named_tensors({"it": list(tensors)})]
     if not roots:
         kinds = ", ".join(dict.fromkeys(type(each).__name__ for each in tensors)) or "nothing"

@@ -6,10 +6,11 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import torch
+from torch import overrides
 from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import graph_pass, names, values
@@ -40,6 +41,7 @@ class WatchMode(TorchFunctionMode):
         self.troubles: list[str] = []
         self._last: weakref.ref[torch.Tensor] | None = None
         self._data: dict[int, TensorFact] = {}
+        self._callers: dict[tuple[str, int], CodeType] = {}
         self._watch = graph_pass.PassWatch()
         self._highest = torch._C._autograd._get_sequence_nr() - 1
 
@@ -47,16 +49,46 @@ class WatchMode(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if torch.compiler.is_compiling():  # torch.compile traces the cell: let it see the plain call
-            return func(*args, **kwargs)
-        if type(func) is _PYTHON_FUNCTION and func in _BACKWARD:
-            return self._backward(func, args, kwargs)
-        out = func(*args, **kwargs)
+        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+            return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
+        is_python = type(func) is FunctionType
+        call = self._as_caller(sys._getframe(1), is_python)
+        if is_python and func in _BACKWARD:
+            return self._backward(call, func, args, kwargs)
+        out = call(func, args, kwargs)
         try:
-            self._saw(out, args, kwargs)
+            with torch._C.DisableTorchFunction():
+                self._saw(out, args, kwargs)
         except Exception as error:  # ours, not the user's: the cell goes on and the picture says so
             self._trouble(error)
         return out
+
+    def leave(self) -> None:
+        """Take this mode off the stack, wherever it stands: the cell may have entered modes that stay."""
+        above: list[Any] = []
+        while torch._C._len_torch_function_stack():
+            mode = overrides._pop_mode()
+            if mode is self:
+                break
+            above.append(mode)
+        for mode in reversed(above):
+            overrides._push_mode(mode)
+
+    def _as_caller(self, frame: FrameType | None, is_python: bool) -> Callable[..., Any]:
+        """A function that calls, from a frame with the caller's own file, line and globals.
+
+        Warnings are attributed to a frame so many levels up, so they must meet the caller's line and not ours.
+        """
+        if is_python and frame is not None and frame.f_code.co_filename == overrides.__file__:
+            frame = frame.f_back and frame.f_back.f_back  # handle_torch_function, the function itself
+        if frame is None:
+            return _torchmagic_call
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        code = self._callers.get(place)
+        if code is None:
+            code = _torchmagic_call.__code__.replace(co_filename=place[0], co_firstlineno=place[1] - 1)
+            self._callers[place] = code
+        return FunctionType(code, frame.f_globals)
 
     def last(self) -> torch.Tensor | None:
         """The result of the last call that has a graph, while the user still holds it."""
@@ -127,19 +159,22 @@ class WatchMode(TorchFunctionMode):
         fact = self._data[id(tensor)] = leaf_fact(tensor, "data")
         return fact
 
-    def _backward(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def _backward(
+        self, call: Callable[..., Any], func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
         graph, seen = None, None
         handles: list[Any] = []
         try:
-            given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
-            roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
-            if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
-                graph, seen = self._watch.before(roots, sys._getframe(2), _SKIP, self.calls)
-                graph_pass.install(graph, handles, self._trouble)
+            with torch._C.DisableTorchFunction():
+                given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
+                roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
+                if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
+                    graph, seen = self._watch.before(roots, sys._getframe(2), _SKIP, self.calls)
+                    graph_pass.install(graph, handles, self._trouble)
         except Exception as error:
             self._trouble(error)
         try:
-            out = func(*args, **kwargs)
+            out = call(func, args, kwargs)
         except BaseException as error:
             if seen is not None:
                 text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
@@ -152,7 +187,8 @@ class WatchMode(TorchFunctionMode):
                 self._after(seen, kwargs)
         if graph is not None and func is torch.autograd.grad:
             try:
-                graph_pass.put_results(graph, args[1] if len(args) > 1 else kwargs.get("inputs"), out)
+                with torch._C.DisableTorchFunction():
+                    graph_pass.put_results(graph, args[1] if len(args) > 1 else kwargs.get("inputs"), out)
             except Exception as error:
                 self._trouble(error)
         return out
@@ -168,7 +204,11 @@ class WatchMode(TorchFunctionMode):
                 self.calls.pop(op.key, None)
 
 
-def _plain() -> None: ...
+# Its body must be the line after its first: _as_caller places it on the caller's line.
+def _torchmagic_call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    return func(*args, **kwargs)
 
 
-_PYTHON_FUNCTION = type(_plain)
+def is_own(code: CodeType) -> bool:
+    """Whether a frame with this code is the watch's and not the user's."""
+    return code.co_filename == __file__ or code.co_name == _torchmagic_call.__name__

@@ -96,7 +96,7 @@ def constant_text(grad_fn: str, constant: str, comes_first: bool = False) -> str
 
 
 def arguments(node: Any) -> str:
-    """The operation's plain arguments in a few words (``"exponent 2"``), or ""."""
+    """The operation's plain arguments in a few words (``"dim 1"``, ``"** 2"``), or ""."""
     parts: list[str] = []
     for name in _ARGUMENTS:
         attribute = f"_saved_{name}"
@@ -108,7 +108,7 @@ def arguments(node: Any) -> str:
             continue
         text = _argument_text(value)
         if text:
-            parts.append(f"{name} {text}")
+            parts.append(f"** {text}" if name == "exponent" else f"{name} {text}")
     return ", ".join(parts[:2])
 
 

@@ -95,9 +95,10 @@ def install(graph: Walk, handles: list[Any], trouble: Callable[[Exception], None
 def _reader(op: OpFact, trouble: Callable[[Exception], None]) -> Callable[[Sequence[torch.Tensor | None]], None]:
     def read(grads: Sequence[torch.Tensor | None]) -> None:
         try:
-            for output, grad in enumerate(grads):
-                if grad is not None and output in op.outputs:
-                    op.outputs[output].grad = values.read_gradient(grad)
+            with torch._C.DisableTorchFunction():
+                for output, grad in enumerate(grads):
+                    if grad is not None and output in op.outputs:
+                        op.outputs[output].grad = values.read_gradient(grad)
         except Exception as error:
             trouble(error)
 

@@ -44,7 +44,7 @@ class GraphWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._mode.__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+        self._mode.leave()
         if error is not None:
             hide_own_frames(error)
 
@@ -59,6 +59,10 @@ class GraphWatch:
             touched_names: those that the cell assigned or changed.
         """
         touched = [name for name in dict.fromkeys(touched_names) if name in namespace]
+        with torch._C.DisableTorchFunction():
+            return self._record(namespace, touched)
+
+    def _record(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord | None:
         named = names.named_tensors(namespace, touched)
         if self._mode.passes:
             return self._record_passes(named)
@@ -105,7 +109,7 @@ def hide_own_frames(error: BaseException) -> None:
     own = False
     for entry in entries:
         code = entry.tb_frame.f_code
-        if code.co_filename == graph_mode.__file__:
+        if graph_mode.is_own(code):
             if not own and kept and kept[-1].tb_frame.f_code.co_filename == overrides.__file__:
                 kept.pop()
             own = True

@@ -92,6 +92,7 @@ def readable(tensor: torch.Tensor) -> bool:
         and tensor.device.type != "meta"
         and not tensor.is_quantized
         and not wrapped(tensor)
+        and not torch._C._len_torch_dispatch_stack()  # a mode of the user's would see the reading
     )
 
 
@@ -111,6 +112,8 @@ def read_gradient(grad: torch.Tensor) -> Reading | None:
     """A small gradient's elements or a large one's 2-norm; None where neither can be read."""
     if not readable(grad):
         if type(grad) is not torch.Tensor or grad.layout is not torch.sparse_coo:
+            return None
+        if torch._C._len_torch_dispatch_stack():
             return None
         with torch.no_grad():
             return Reading(torch.linalg.vector_norm(grad.detach().coalesce().values()), is_norm=True)

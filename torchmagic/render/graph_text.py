@@ -10,7 +10,7 @@ from torchmagic.render.graph_view import ROLE_WORDS, cells, gradient_text, shape
 
 _WIDTH = 80
 _MOST_LINES = 60
-_SIGNS = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "MatMul": "@"}
+_SIGNS = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "MatMul": "@", "Pow": "**"}
 
 
 def graph_text(record: GraphRecord) -> str:
