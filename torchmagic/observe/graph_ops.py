@@ -97,19 +97,22 @@ def constant_text(grad_fn: str, constant: str, comes_first: bool = False) -> str
 
 def arguments(node: Any) -> str:
     """The operation's plain arguments in a few words (``"dim 1"``, ``"** 2"``), or ""."""
+    kind = type(node)
+    if hasattr(kind, "_forward_cls"):  # a custom Function keeps what it likes under any name
+        return ""
     parts: list[str] = []
-    for name in _ARGUMENTS:
-        attribute = f"_saved_{name}"
-        if not hasattr(type(node), attribute) or hasattr(type(node), f"_raw_saved_{name}"):
-            continue
-        try:
-            value = getattr(node, attribute)
-        except RuntimeError:  # freed by a backward pass
-            continue
-        text = _argument_text(value)
+    for name in _argument_names(kind):  # type: ignore[arg-type]  # classes hash
+        text = _argument_text(_read(node, f"_saved_{name}"))
         if text:
             parts.append(f"** {text}" if name == "exponent" else f"{name} {text}")
     return ", ".join(parts[:2])
+
+
+@lru_cache(maxsize=512)
+def _argument_names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(
+        name for name in _ARGUMENTS if hasattr(kind, f"_saved_{name}") and not hasattr(kind, f"_raw_saved_{name}")
+    )
 
 
 def _argument_text(value: Any) -> str:
@@ -166,11 +169,9 @@ def saved_result(node: Any) -> torch.Tensor | None:
 
 
 def _read(node: Any, attribute: str) -> Any:
-    if not hasattr(type(node), attribute):
-        return None
     try:
         return getattr(node, attribute)
-    except RuntimeError:  # freed, or changed in place since it was saved
+    except (AttributeError, RuntimeError):  # not kept, freed, or changed in place since it was saved
         return None
 
 

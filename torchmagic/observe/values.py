@@ -18,21 +18,26 @@ _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read of a tensor: its elements when small (``is_norm`` False), else its 2-norm.
+    """What was read of a tensor: its elements when small, else its 2-norm.
 
     Attributes:
-        data: a detached copy (0-dim for a norm) that shares no memory with the tensor.
+        data: the elements as (nested lists of) Python numbers, or a detached copy of them on another device, which is
+            fetched when it is needed and not while the cell runs.
         is_norm: True when ``data`` is the 2-norm and not the elements.
     """
 
-    data: torch.Tensor
+    data: Any
     is_norm: bool = False
+
+    def items(self) -> Any:
+        """The elements as (nested lists of) Python numbers; the norm, where that is what was read."""
+        return self.data.tolist() if isinstance(self.data, torch.Tensor) else self.data
 
     def text(self) -> str | None:
         """The reading in a few characters, or None where the elements do not fit in a label."""
         if self.is_norm:
             return f"norm {number_text(self.norm())}"
-        text = _items_text(self.data.tolist())
+        text = _items_text(self.items())
         return text if len(text) <= _LONGEST else None
 
     def brief(self) -> str:
@@ -41,23 +46,21 @@ class Reading:
 
     def norm(self) -> float:
         """The 2-norm of the elements."""
-        if self.is_norm:
-            return float(self.data.item())
-        wide = self.data.to(torch.complex128 if self.data.is_complex() else torch.float64)
-        return float(torch.linalg.vector_norm(wide).item())
+        return math.hypot(*(abs(item) for item in _flat(self.items())))
 
     def number(self) -> float | None:
         """The number itself, for a real tensor of exactly one element."""
-        if self.is_norm or self.data.numel() != 1 or self.data.is_complex():
+        flat = _flat(self.items())
+        if self.is_norm or len(flat) != 1 or isinstance(flat[0], complex):
             return None
-        return float(self.data.item())
+        return float(flat[0])
 
 
 def number_text(value: complex | bool) -> str:
     """A number in at most about nine characters, four significant digits.
 
-    >>> number_text(2.0), number_text(0.1 + 0.2), number_text(-123456.0), number_text(True)
-    ('2', '0.3', '-1.235e+05', 'True')
+    >>> number_text(2.0), number_text(0.1 + 0.2), number_text(-123456.0), number_text(1e-9), number_text(True)
+    ('2', '0.3', '-123456', '1e-09', 'True')
     """
     if isinstance(value, int):
         return str(value)
@@ -66,6 +69,8 @@ def number_text(value: complex | bool) -> str:
         return f"{number_text(value.real)}{sign}{number_text(abs(value.imag))}j"
     if value == 0:
         return "0"
+    if 1e4 <= abs(value) < 1e6:
+        return f"{value:.0f}"
     return f"{value:.4g}"
 
 
@@ -125,9 +130,13 @@ def read_gradient(grad: torch.Tensor) -> Reading | None:
         return Reading(torch.linalg.vector_norm(grad), is_norm=True)
 
 
-def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return tensor.detach().clone()
+def _copy(tensor: torch.Tensor) -> Any:
+    # On the CPU reading is immediate; elsewhere it would make the cell wait for the device.
+    return tensor.tolist() if tensor.device.type == "cpu" else tensor.detach().clone()
+
+
+def _flat(items: Any) -> list[Any]:
+    return [number for item in items for number in _flat(item)] if isinstance(items, list) else [items]
 
 
 def dtype_text(dtype: torch.dtype) -> str:
