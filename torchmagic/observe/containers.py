@@ -1,0 +1,57 @@
+"""From what the user names to records: a tensor, or every tensor in a container, module or optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+
+from torchmagic.display import Tensors
+from torchmagic.errors import TorchmagicError
+from torchmagic.observe.changes import reached
+from torchmagic.observe.tensors import observe_tensor
+
+MAX_ROWS = 50
+"""Rows that are shown unless the user asks for more."""
+
+
+def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Tensors:
+    """Records of every tensor in the given values, by the expressions that name them.
+
+    Raises:
+        TorchmagicError: there is none.
+
+    >>> [record.name for record in observe_all({"m": torch.nn.Linear(1, 1)}).records]
+    ['m.weight', 'm.bias']
+    """
+    found = reached({name: _opened(value) for name, value in values.items()})
+    if not found:
+        kinds = ", ".join(f"{name} is a {type(value).__name__}" for name, value in values.items())
+        raise TorchmagicError(f"No tensors there: {kinds}.", hint="Name a tensor, an array, a container or a module.")
+    return observe_found([(name, value, "") for name, value in found], stats=stats, max_rows=max_rows)
+
+
+def observe_found(found: Iterable[tuple[str, object, str]], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Tensors:
+    """Records of tensors given as (name, tensor, change), each tensor once unless a variable names it."""
+    chosen: list[tuple[str, object, str]] = []
+    seen: set[int] = set()
+    for name, value, change in found:
+        if id(value) not in seen or name.isidentifier():
+            chosen.append((name, value, change))
+        seen.add(id(value))
+    shown = chosen[: max(max_rows, 1)]
+    records = tuple(observe_tensor(value, name, stats=stats, change=change) for name, value, change in shown)
+    return Tensors(records, len(chosen) - len(shown))
+
+
+def _opened(value: object) -> object:
+    """An optimizer as its parameters and their state; anything else as it is."""
+    if not isinstance(value, torch.optim.Optimizer):
+        return value
+    return {
+        f"group {i}": {
+            "params": list(group["params"]),
+            "state": [dict(value.state.get(parameter, {})) for parameter in group["params"]],
+        }
+        for i, group in enumerate(value.param_groups)
+    }
