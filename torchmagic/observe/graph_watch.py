@@ -168,7 +168,7 @@ def _pass_notes(passes: Sequence[Pass], chosen: Sequence[Pass], count: int) -> l
         notes.append(f"The cell ran {count:,} backward passes; the {drawn} drawn.")
     notes.extend(f"The pass{_from(each)} stopped with {each.error}." for each in passes if each.error)
     for each in chosen:
-        kept = [fact.name for fact in each.accumulated if fact.name]
+        kept = [fact.name for fact in each.accumulated if fact.name and fact.grad is not None]
         if kept:
             names_text = ", ".join(kept[:4]) + (", …" if len(kept) > 4 else "")
             notes.append(

@@ -23,6 +23,7 @@ _RADIUS = {"data": 0.0, "leaf": 12.0, "parameter": 12.0, "intermediate": 4.0, "r
 _THICK = {"data": 1.4, "leaf": 1.8, "parameter": 1.4, "intermediate": 1.0, "result": 2.6}
 _LEGEND_COLUMN = 170.0
 _PAGE = 720.0
+_LEAST = 0.7  # a picture shrinks to this much of its size and no further: below, the words could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def graph_svg(record: GraphRecord) -> str:
     return template("graph.svg.j2").render(
         width=_n(wide + 2 * _MARGIN),
         height=_n(bottom + _MARGIN),
+        least=_n((wide + 2 * _MARGIN) * _LEAST),
         title="Autograd graph" + _of_roots(record),
         description=_description(record),
         edges=edges,
