@@ -23,8 +23,8 @@ c.Exchange.root = str(Path(__file__).resolve().parent / "exchange")
 c.Exchange.cache = str(Path(__file__).resolve().parent / "students" / ".cache")
 c.ExchangeCollect.check_owner = False
 
-# Some of them submit endless loops: five seconds a cell are plenty here (nbgrader's default is thirty).
-c.Execute.timeout = 5
+# Some of them submit endless loops: three seconds a cell are plenty here (nbgrader's default is thirty).
+c.Execute.timeout = 3
 '''
 
 

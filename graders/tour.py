@@ -12,6 +12,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from traitlets import default
 
 from torchmagic.errors import TorchmagicError
 
@@ -24,7 +25,16 @@ class OwnKernel(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """The one kernel that there is."""
-        return KernelSpec(argv=make_ipkernel_cmd(), display_name="Python 3", language="python", env=dict(os.environ))
+        argv = [*make_ipkernel_cmd(), "--IPKernelApp.log_level=40"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python", env=dict(os.environ))
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts kernels of this interpreter only."""
+
+    @default("kernel_spec_manager")
+    def _own_kernel(self) -> KernelSpecManager:
+        return OwnKernel(parent=self)
 
 
 def run_tour(notebook: Path, executed: Path) -> list[str]:
@@ -42,14 +52,17 @@ def run_tour(notebook: Path, executed: Path) -> list[str]:
     """
     nb = nbformat.read(notebook, as_version=4)
     executed.parent.mkdir(parents=True, exist_ok=True)
-    manager = AsyncKernelManager(kernel_spec_manager=OwnKernel(), kernel_name="python3")
-    client = NotebookClient(nb, km=manager, timeout=_SECONDS, resources={"metadata": {"path": str(executed.parent)}})
+    client = NotebookClient(
+        nb,
+        kernel_manager_class=OwnKernelManager,
+        kernel_name="python3",
+        timeout=_SECONDS,
+        resources={"metadata": {"path": str(executed.parent)}},
+    )
     try:
         asyncio.run(client.async_execute())
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise TorchmagicError(
-            f"{notebook.name} does not run: {str(error).strip().splitlines()[-1]}", hint=f"See {executed}."
-        ) from error
+        raise TorchmagicError(f"{notebook.name} does not run: {_reason(error)}.", hint=f"See {executed}.") from error
     finally:
         nbformat.write(nb, executed)
     cells = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.startswith(_DRAWING)]
@@ -57,6 +70,12 @@ def run_tour(notebook: Path, executed: Path) -> list[str]:
     if blank or not cells:
         raise TorchmagicError(f"Magics drew nothing in {executed}: {', '.join(blank)}.", hint=f"See {executed}.")
     return [cell.source.splitlines()[0] for cell in cells]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, CellExecutionError):
+        return f"{error.ename}: {error.evalue}"
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _drew(cell: nbformat.NotebookNode) -> bool:

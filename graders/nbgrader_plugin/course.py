@@ -6,6 +6,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from nbgrader.converters import GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange import ExchangeError, ExchangeFactory
-from traitlets.config import Config
 from traitlets.log import get_logger
 
 from graders.nbgrader_plugin import find_alembic
@@ -100,7 +100,7 @@ class Course:
 
     def write_feedback(self, assignment: str) -> list[Path]:
         """Write the feedback of every graded submission; gives its files."""
-        config = Config(self._config)
+        config = deepcopy(self._config)  # sections are shared otherwise
         config.HTMLExporter.template_name = "feedback"
         directory = self._coursedir(assignment)
         app = GenerateFeedback(coursedir=directory, config=config)
@@ -131,7 +131,7 @@ class Course:
         return {entry.student: entry for entry in sorted(entries, key=lambda entry: entry.student)}
 
     def _coursedir(self, assignment: str | None = None, student: str | None = None) -> CourseDirectory:
-        config = Config(self._config)
+        config = deepcopy(self._config)  # sections are shared otherwise
         if assignment is not None:
             config.CourseDirectory.assignment_id = assignment
         if student is not None:
