@@ -72,6 +72,16 @@ def test_names_in_modules_and_containers() -> None:
     assert operations(record) == ["Linear", "Relu", "Mul", "Sum"]
 
 
+def test_a_parameter_keeps_its_name_in_its_module() -> None:
+    record = watched(
+        "net = nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+        "for p in net.parameters():\n    p.data.zero_()\n"
+        "_own = nn.Parameter(torch.ones(1))\n"
+        "loss = (net(torch.ones(1, 2)) * _own).sum()\nloss.backward()"
+    )
+    assert names(record) == ["_own", "loss", "net.bias", "net.weight"]
+
+
 def test_several_losses_are_drawn_beside_each_other() -> None:
     record = watched(
         "w = torch.tensor(2., requires_grad=True)\n"

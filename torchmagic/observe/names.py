@@ -11,30 +11,31 @@ import torch
 
 _DEPTH = 3
 _MOST = 5_000
-_HIDDEN = re.compile(r"_.*|In|Out|exit|quit|get_ipython|open")
+_HIDDEN = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|__.*|_exit_code|In|Out|exit|quit|get_ipython|open")
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's frame, whose f_locals is a snapshot
 
 
 def user_variables(namespace: Mapping[str, object]) -> list[tuple[str, object]]:
-    """The user's own variables: IPython's history and names with a leading underscore left out.
+    """The user's own variables, without those in which IPython keeps its history.
 
-    >>> user_variables({"x": 1, "_": 2, "_i1": "x", "Out": {}})
-    [('x', 1)]
+    >>> user_variables({"x": 1, "_": 2, "_i1": "x", "Out": {}, "_w": 3})
+    [('x', 1), ('_w', 3)]
     """
     return [(name, value) for name, value in list(namespace.items()) if not _HIDDEN.fullmatch(name)]
 
 
 def plain_tensors(namespace: Mapping[str, object]) -> list[tuple[str, torch.Tensor]]:
-    """The variables that are tensors themselves."""
+    """The variables that are tensors themselves, but for parameters: those have a better name in their module."""
     found = user_variables(namespace)
-    return [(name, value) for name, value in found if issubclass(type(value), torch.Tensor)]  # type: ignore[misc]
+    return [(name, value) for name, value in found if _is_tensor(value) and not _is_parameter(value)]  # type: ignore[misc]
 
 
 def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) -> list[tuple[str, torch.Tensor]]:
     """Every tensor that the namespace reaches, with the expression that reaches it.
 
     Plain variables come first (those in ``first`` before the others), then module parameters, container
-    entries and attributes, nearest first. Only stored state is read: no property, no iterator, is run.
+    entries and attributes, nearest first. A variable that holds a parameter comes after its name in its module:
+    it is often a loop's. Only stored state is read: no property, no iterator, is run.
 
     >>> w = torch.ones(1)
     >>> [name for name, _ in named_tensors({"params": {"w": w}, "x": torch.ones(2)})]
@@ -46,18 +47,31 @@ def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) ->
     found: list[tuple[str, torch.Tensor]] = []
     level: list[tuple[str, object]] = variables
     seen: set[int] = set()
-    for _ in range(_DEPTH):
+    parameters = [(name, value) for name, value in variables if _is_parameter(value)]
+    for depth in range(_DEPTH):
         deeper: list[tuple[str, object]] = []
         for name, value in level:
-            if issubclass(type(value), torch.Tensor):
+            if depth == 0 and _is_parameter(value):
+                continue
+            if _is_tensor(value):
                 found.append((name, value))  # type: ignore[arg-type]
             elif id(value) not in seen:
                 seen.add(id(value))
                 deeper.extend(_entries(name, value))
             if len(found) + len(deeper) > _MOST:
                 break
+        if depth == 1:
+            found.extend(parameters)  # type: ignore[arg-type]
         level = deeper
     return found
+
+
+def _is_tensor(value: object) -> bool:
+    return issubclass(type(value), torch.Tensor)
+
+
+def _is_parameter(value: object) -> bool:
+    return issubclass(type(value), torch.nn.Parameter)
 
 
 def _entries(name: str, value: Any) -> Iterable[tuple[str, object]]:
