@@ -13,6 +13,7 @@ from torchmagic.observe import names, values
 from torchmagic.observe.graph_facts import Call, data_name, put_names, put_operands
 from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact, Walk, walk
 
+_MOST_CHECKED = 16  # leaves; where one was not zeroed the others were not either
 _CHECKED = 100_000
 """A ``.grad`` of at most this many elements is looked at for gradients of earlier passes."""
 
@@ -57,7 +58,7 @@ class PassWatch:
                 tensor = fact.alive()
                 if tensor is not None and not fact.name:
                     fact.name = data_name(tensor, data_names)
-        held = [fact for fact in graph.skeleton.leaves() if _holds_gradient(fact)]
+        held = [fact for fact in graph.skeleton.leaves()[:_MOST_CHECKED] if _holds_gradient(fact)]
         return graph, Pass(graph.skeleton, _site(frame, skip), accumulated=held)
 
     def _put_names(self, graph: Walk, variables: Sequence[Mapping[str, object]]) -> dict[int, str]:

@@ -156,5 +156,6 @@ def nearest_variables(frame: FrameType | None, skip: tuple[str, ...], most: int 
             if type(variables) is dict:
                 variables.clear()
             return found
-        return [(name, frame.f_locals[name]) for name in code.co_names if name in frame.f_locals]
+        variables = frame.f_locals
+        return [(name, variables[name]) for name in code.co_names if name in variables]
     return ()
