@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: Words between two halves of one expression.
+_JOINING = [[word] for word in "+ - * / // % @ ** == != < > <= >= & | ^ << >> and or in is not if else for".split()]
 _MAGIC = re.compile(r"^%%(\w+)[ \t]*(.*?)[ \t]*$")
 
 
@@ -40,17 +42,17 @@ def split_expressions(line: str) -> list[str]:
     >>> split_expressions("x y.T w[0, :] f(a, b) (a + b) d['a b']")
     ['x', 'y.T', 'w[0, :]', 'f(a, b)', '(a + b)', "d['a b']"]
 
-    A line that is one expression only as a whole stays whole:
+    An operator between two words joins them:
 
-    >>> split_expressions("x + 1"), split_expressions("lambda: 0")
-    (['x + 1'], ['lambda: 0'])
+    >>> split_expressions("x + 1 y"), split_expressions("lambda: 0")
+    (['x + 1', 'y'], ['lambda: 0'])
     """
     words = line.split()
     found: list[str] = []
     start = 0
     while start < len(words):
         end = start + 1
-        while end <= len(words) and not _parses(" ".join(words[start:end])):
+        while end <= len(words) and (words[end : end + 1] in _JOINING or not _parses(" ".join(words[start:end]))):
             end += 1
         if end > len(words):
             return [line.strip()]

@@ -7,6 +7,7 @@ errors are its own), and two of its events say when the cell begins and has ende
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import Any
 
@@ -31,7 +32,7 @@ def _flag(name: str, default: bool, text: str) -> Any:
 
 
 @magics_class
-class TorchMagics(Magics):  # type: ignore[misc]
+class TorchMagics(Magics):
     """``tensorinfo`` and ``gradtrace``, over a cell and on a line."""
 
     def __init__(self, shell: Any) -> None:
@@ -147,7 +148,7 @@ class TorchMagics(Magics):  # type: ignore[misc]
             try:
                 display(observe_all(values, stats=options.stats, max_rows=options.max_rows))
             except TorchmagicError as error:
-                print(f"tensorinfo: {error}")
+                _say(f"tensorinfo: {error}")
 
     def _show_graph(self, options: Any) -> None:
         from torchmagic.display import Graph
@@ -158,7 +159,7 @@ class TorchMagics(Magics):  # type: ignore[misc]
             try:
                 display(Graph(trace(*values.values(), names={**self._shell.user_ns, **values})))
             except TorchmagicError as error:
-                print(f"gradtrace: {error}")
+                _say(f"gradtrace: {error}")
 
     def _evaluate(self, magic: str, expressions: list[str]) -> dict[str, object]:
         """The values of expressions, each evaluated once; one line for each that fails."""
@@ -166,7 +167,7 @@ class TorchMagics(Magics):  # type: ignore[misc]
         for text in expressions:
             failure = self._evaluate_one(text, values)
             if failure:
-                print(f"{magic}: {text} cannot be shown ({failure})")
+                _say(f"{magic}: {text} cannot be shown ({failure})")
         return values
 
     def _evaluate_one(self, text: str, values: dict[str, object]) -> str:
@@ -217,12 +218,12 @@ class _Run:
                 magics._show_graph(options)
                 return
             graph = self.watch.graph()
-            display(graph) if graph is not None else print(_NO_GRAPH)
+            display(graph) if graph is not None else _say(_NO_GRAPH)
         elif options.expressions:
             magics._show_expressions(options)
         else:
             tensors = self.watch.tensors(stats=options.stats, max_rows=options.max_rows)
-            display(tensors) if tensors is not None else print(_NO_TENSORS)
+            display(tensors) if tensors is not None else _say(_NO_TENSORS)
 
     def _show_error(
         self,
@@ -245,6 +246,11 @@ class _Run:
             self.shell.custom_exceptions = exceptions
             if handler is not None:
                 self.shell.CustomTB = handler
+
+
+def _say(text: str) -> None:
+    """One line in one write: the kernel cannot put anything between the text and its end."""
+    sys.stdout.write(f"{text}\n")
 
 
 def load(shell: Any) -> None:

@@ -24,7 +24,7 @@ def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: i
     >>> [record.name for record in observe_all({"m": torch.nn.Linear(1, 1)}).records]
     ['m.weight', 'm.bias']
     """
-    found = reached({name: _opened(value) for name, value in values.items()})
+    found = reached({inner: item for name, value in values.items() for inner, item in _opened(name, value)})
     if not found:
         kinds = ", ".join(f"{name} is a {type(value).__name__}" for name, value in values.items())
         raise TorchmagicError(f"No tensors there: {kinds}.", hint="Name a tensor, an array, a container or a module.")
@@ -44,14 +44,13 @@ def observe_found(found: Iterable[tuple[str, object, str]], *, stats: bool = Tru
     return Tensors(records, len(chosen) - len(shown))
 
 
-def _opened(value: object) -> object:
-    """An optimizer as its parameters and their state; anything else as it is."""
+def _opened(name: str, value: object) -> Iterable[tuple[str, object]]:
+    """An optimizer as its parameters and what it keeps for each; anything else as it is."""
     if not isinstance(value, torch.optim.Optimizer):
-        return value
-    return {
-        f"group {i}": {
-            "params": list(group["params"]),
-            "state": [dict(value.state.get(parameter, {})) for parameter in group["params"]],
-        }
-        for i, group in enumerate(value.param_groups)
-    }
+        return [(name, value)]
+    parameters = [parameter for group in value.param_groups for parameter in group["params"]]
+    found: list[tuple[str, object]] = [(f"{name} parameter {i}", each) for i, each in enumerate(parameters)]
+    for i, each in enumerate(parameters):
+        state = value.state.get(each, {})
+        found += [(f"{name} parameter {i}: {key}", item) for key, item in state.items()]
+    return found

@@ -1,0 +1,47 @@
+"""Run cells in a real kernel, plainly or with every code cell under magics."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+_OURS = ("tensorinfo: this cell", "gradtrace: no operation")
+_OUR_HTML = ('<div style="overflow-x:auto;max-width:100%;margin:0.3em 0">', '<figure style="margin:0.4em 0')
+
+
+class ThisInterpreter(AsyncKernelManager):
+    """A kernel of the interpreter that runs the tests, whatever kernels are installed."""
+
+    def format_kernel_cmd(self, extra_arguments: Any = None) -> list[str]:
+        connection = self.connection_file
+        return [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", connection]
+
+
+def run_cells(cells: list[str]) -> list[Any]:
+    """The executed cells of a notebook; errors are kept as outputs."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
+    client = NotebookClient(notebook, allow_errors=True, timeout=120, kernel_manager_class=ThisInterpreter)
+    client.execute()
+    nbformat.validate(notebook)
+    return list(notebook.cells)
+
+
+def without_ours(outputs: list[Any]) -> list[Any]:
+    """The outputs that are the cell's own: what the magics show, always at the end, left out."""
+    kept = []
+    for output in outputs:
+        plain = dict(output)
+        if output.output_type == "display_data" and output.data.get("text/html", "").lstrip().startswith(_OUR_HTML):
+            continue
+        if output.output_type == "stream" and output.name == "stdout":
+            lines = [line for line in output.text.splitlines(keepends=True) if not line.startswith(_OURS)]
+            plain["text"] = "".join(lines)
+            if not lines:
+                continue
+        kept.append(plain)
+    return kept

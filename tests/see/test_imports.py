@@ -1,0 +1,99 @@
+"""Who may import whom, read from the source; and what an import must not cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: (modules that start with …, must not import modules that start with …)
+RULES = [
+    ("torchmagic", ("graders", "nbgrader", "assignments")),
+    ("torchmagic.records", ("torch", "IPython", "torchmagic")),
+    ("torchmagic.render", ("torch", "IPython", "torchmagic.observe", "torchmagic.magics")),
+    ("torchmagic.observe", ("IPython", "torchmagic.render", "torchmagic.magics")),
+    ("graders.engine", ("nbgrader", "graders.nbgrader_plugin", "graders.cli")),
+    ("graders.checks", ("nbgrader", "graders.engine")),
+    ("graders.engine.student", ("graders.checks", "graders.engine.judge", "graders.engine.namespace")),
+    ("graders.engine.watch", ("graders.checks",)),
+]
+_NBGRADER_ONLY_IN = "graders.nbgrader_plugin"
+
+
+def imported(source: str) -> Iterator[str]:
+    """Every module that a text imports, at whatever depth."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _below(name: str, root: str) -> bool:
+    return name == root or name.startswith((f"{root}.", f"{root}_"))
+
+
+def violations(name: str, source: str) -> list[str]:
+    """What a module imports against the rules."""
+    found = []
+    for subject, forbidden in RULES:
+        if _below(name, subject):
+            found += [f"{name} imports {i}" for i in imported(source) for f in forbidden if i == f or i.startswith(f"{f}.")]
+    if not _below(name, _NBGRADER_ONLY_IN):
+        found += [f"{name} imports {i}" for i in imported(source) if i.split(".")[0] == "nbgrader"]
+    if name != "torchmagic.magics" and _below(name, "torchmagic"):
+        found += [f"{name} imports {i}" for i in imported(source) if i.split(".")[0] == "IPython"]
+    return found
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in ("torchmagic", "graders"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            yield name, path
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+def test_import_directions(name: str, path: Path) -> None:
+    assert not violations(name, path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("torchmagic.render.html", "import torch"),
+        ("torchmagic.render.text", "def f():\n    from torch import nn"),
+        ("torchmagic.cellrun", "from IPython import get_ipython"),
+        ("torchmagic.observe.tensors", "import graders.checks"),
+        ("graders.cli", "from nbgrader.api import Gradebook"),
+        ("graders.engine.student", "from graders import checks"),
+        ("torchmagic.records", "from torchmagic import errors"),
+    ],
+)
+def test_the_rules_can_be_broken(name: str, source: str) -> None:
+    assert violations(name, source)
+
+
+def _after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_torchmagic_is_light() -> None:
+    heavy = {"torch", "numpy", "IPython", "matplotlib", "pandas", "nbgrader", "jinja2"}
+    assert not heavy & _after("import torchmagic")
+    assert heavy & _after("import torchmagic, torch"), "the proof cannot fail"
+
+
+def test_loading_the_extension_does_not_import_torch() -> None:
+    assert "torch" not in _after(
+        "from IPython.core.interactiveshell import InteractiveShell as S\n"
+        "s = S.instance()\ns.run_cell('%load_ext torchmagic')"
+    )
