@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +58,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 class Classroom:
-    """A course with one released assignment `ps1`, whose students hand in what the test says."""
+    """A course with one generated assignment `ps1`, whose students hand in what the test says."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        source = folder / "source" / "ps1"
-        source.mkdir(parents=True)
-        (folder / "nbgrader_config.py").write_text(config_text("tiny"))
-        nbformat.write(source_notebook(), source / "ps1.ipynb")
         self.course = Course(folder)
-        self.course.generate("ps1")
 
     def hands_in(self, student: str, answer: str | bytes | None) -> Path:
         """Put work into submitted/: a solution's source, a file's raw bytes, or a folder without a notebook."""
@@ -86,7 +82,20 @@ RIGHT = "def double(x):\n    return x + x"
 WRONG = "def double(x):\n    return 4"
 
 
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course whose assignment nbgrader has generated: made once, for it takes seconds."""
+    folder = tmp_path_factory.mktemp("generated") / "tiny"
+    source = folder / "source" / "ps1"
+    source.mkdir(parents=True)
+    (folder / "nbgrader_config.py").write_text(config_text("tiny"))
+    nbformat.write(source_notebook(), source / "ps1.ipynb")
+    Course(folder).generate("ps1")
+    return folder
+
+
 @pytest.fixture
-def classroom(tmp_path: Path) -> Iterator[Classroom]:
+def classroom(generated: Path, tmp_path: Path) -> Classroom:
     """A fresh classroom."""
+    shutil.copytree(generated, tmp_path / "tiny")
     return Classroom(tmp_path / "tiny")

@@ -139,7 +139,7 @@ def test_a_bad_test_cell_is_the_instructors_and_takes_nothing_away(run: Run, cla
     assert run("grade", "ps1", "--course", classroom.folder).exit_code == 0
     source = classroom.folder / "source" / "ps1" / "ps1.ipynb"
     notebook = json.loads(source.read_text())
-    notebook["cells"][1]["source"] = "assert double(2) == expected_by_nobody"
+    notebook["cells"][1]["source"] = "import a_module_that_nobody_has\nassert double(2) == 4"
     source.write_text(json.dumps(notebook))
     classroom.course.generate("ps1")
     result = run("grade", "ps1", "--course", classroom.folder, "--force")
