@@ -24,9 +24,12 @@ def main() -> None:
     own_programs_first()
     if not sys.warnoptions:
         warnings.filterwarnings("ignore", module=r"(nbgrader|traitlets)\b")  # about their code, not ours
-    from graders.commands import app
+    try:
+        from graders.commands import app
 
-    app(prog_name="torchmagic")
+        app(prog_name="torchmagic")
+    except KeyboardInterrupt:  # before the command began
+        sys.exit(130)
 
 
 def own_programs_first() -> None:

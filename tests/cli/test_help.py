@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from graders import cli
+from graders.commands import app
 from torchmagic import __version__
 
 from .conftest import Run
@@ -95,3 +97,11 @@ def test_version_needs_neither_torch_nor_nbgrader() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_shell_completes_assignments(tmp_path: Path) -> None:
+    for name in ("backward_pass", "computation_graph"):
+        (tmp_path / "source" / name).mkdir(parents=True)
+    complete = ShellComplete(app, {}, "torchmagic", "_TORCHMAGIC_COMPLETE")
+    found = complete.get_completions(["grade", "--course", str(tmp_path)], "back")
+    assert [item.value for item in found] == ["backward_pass"]
