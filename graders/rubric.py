@@ -1,0 +1,66 @@
+"""Partial credit: weighted parts, and the reason for each part that was lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A part that was not earned."""
+
+    label: str
+    points: float
+    reason: str
+
+
+class Rubric:
+    """Adds up the parts of one question; make it with :func:`rubric`."""
+
+    def __init__(self, points: float) -> None:
+        self.points = points
+        self._asked = 0.0
+        self._earned = 0.0
+        self.lost: list[Lost] = []
+
+    @contextlib.contextmanager
+    def part(self, points: float, label: str) -> Iterator[None]:
+        """A part worth ``points``: earned unless the block raises; then its reason is kept and the next part runs."""
+        self._asked += points
+        try:
+            yield
+        except Exception as error:  # whatever an answer leads to costs this part alone
+            text = str(getattr(error, "redacted", error)).strip()
+            reason = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
+            self.lost.append(Lost(label, points, reason.removesuffix(": ")))
+        else:
+            self._earned += points
+
+    def score(self) -> float:
+        """The points earned; prints a line for each part that was lost. Make it a test cell's last expression.
+
+        Raises:
+            ValueError: the parts do not add up to the rubric's points (the instructor's mistake).
+        """
+        if abs(self._asked - self.points) > 1e-9:
+            raise ValueError(f"the parts add up to {self._asked:g} points, not to {self.points:g}")
+        for lost in self.lost:
+            print(f"{lost.label}: 0 of {lost.points:g} points. {lost.reason}")
+        return float(self._earned)
+
+
+def rubric(points: float) -> Rubric:
+    """A rubric whose parts are worth ``points`` together.
+
+    >>> r = rubric(3)
+    >>> with r.part(2, "the shape"):
+    ...     assert (3, 1) == (3, 1)
+    >>> with r.part(1, "the values"):
+    ...     assert 4 == 5, "the sum is 4, expected 5"
+    >>> r.score()
+    the values: 0 of 1 points. the sum is 4, expected 5
+    2.0
+    """
+    return Rubric(points)
