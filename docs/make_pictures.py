@@ -1,6 +1,6 @@
 """Take the README's pictures: run the tour in a real kernel and photograph what the magics gave, with Chromium.
 
-    python docs/make_pictures.py [--chromium PROGRAM]
+python docs/make_pictures.py [--chromium PROGRAM]
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def _flag_problem(got: bool, wanted: bool | None, yes: str, no: str) -> list[str
 
 
 def _device(wanted: str | torch.device, got: str) -> str:
-    device = torch.device(wanted)
-    return got if device.index is None and got.split(":")[0] == device.type else str(device)
+    device = str(torch.device(wanted))
+    return got if got.split(":")[0] == device else device  # "cuda" without an index means any
 
 
 def _check_values(value: Any, name: str, values: object, rtol: float | None, atol: float | None) -> None:

@@ -16,7 +16,7 @@ from torchmagic.errors import TorchmagicError
 LOG = "demo.log"
 TOLERANCE = 1e-6
 
-_CONFIG = '''# A demo: its students share this machine and account, so exchange and homes lie in the course's folder.
+_CONFIG = """# A demo: its students share this machine and account, so exchange and homes lie in the course's folder.
 from pathlib import Path
 
 c.Exchange.root = str(Path(__file__).resolve().parent / "exchange")
@@ -25,7 +25,7 @@ c.ExchangeCollect.check_owner = False
 
 # Some of them submit endless loops: three seconds a cell are plenty here (nbgrader's default is thirty).
 c.Execute.timeout = 3
-'''
+"""
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,11 @@ def diagnose_gradient(expected: torch.Tensor, got: torch.Tensor) -> str:
         return "The sign is flipped."
     for count in _COUNTS:
         if _same(count * expected, got):
-            return f"It is {count} times the expected one: was it added up over {count} backward passes, or a factor too many?"
+            why = f"was it added up over {count} backward passes, or is there a factor too many?"
+            return f"It is {count} times the expected one: {why}"
         if _same(expected / count, got):
-            return f"It is the expected one divided by {count}: is a factor {count} missing, as from a square or a mean?"
+            why = f"is a factor {count} missing, as from a square or a mean?"
+            return f"It is the expected one divided by {count}: {why}"
     size = expected.numel()
     if size > 1 and _same(expected / size, got):
         return f"It is the expected one divided by {size}, the number of elements: a mean instead of a sum?"

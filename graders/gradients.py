@@ -88,7 +88,7 @@ def _gradients(
 ) -> list[torch.Tensor]:
     if not result.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(result, leaves, weights, allow_unused=True)
+    found: tuple[torch.Tensor | None, ...] = torch.autograd.grad(result, leaves, weights, allow_unused=True)
     for index, grad in enumerate(found):
         needed = expected is None or bool(expected[index].any())
         if grad is None and not lenient and needed:
@@ -123,7 +123,8 @@ def _compare_with_differences(
     """Autograd against central differences of the function itself, at some elements of each input."""
     for index, grad in enumerate(got):
         flat = grad.reshape(-1)
-        for place in torch.linspace(0, max(flat.numel() - 1, 0), min(flat.numel(), _PROBES)).round().long().unique().tolist():
+        spread = torch.linspace(0, max(flat.numel() - 1, 0), min(flat.numel(), _PROBES))
+        for place in spread.round().long().unique().tolist():
             sides = []
             for step in (_STEP, -_STEP):
                 moved = [_leaf(value).detach() for value in inputs]

@@ -33,9 +33,7 @@ def students(count: int) -> list[str]:
     >>> students(3), students(26)[-2:]
     (['ada', 'alan', 'barbara'], ['ada-2', 'alan-2'])
     """
-    return [
-        _NAMES[i % len(_NAMES)] + (f"-{i // len(_NAMES) + 1}" if i >= len(_NAMES) else "") for i in range(count)
-    ]
+    return [_NAMES[i % len(_NAMES)] + (f"-{i // len(_NAMES) + 1}" if i >= len(_NAMES) else "") for i in range(count)]
 
 
 def cast(ids: Sequence[str], mutants: Mapping[str, Sequence[Mutant]], seed: int = 0) -> list[Handin]:

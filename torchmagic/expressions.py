@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: Words between two halves of one expression.
-_JOINING = [[word] for word in "+ - * / // % @ ** == != < > <= >= & | ^ << >> and or in is not if else for".split()]
+_OPERATORS = "+ - * / // % @ ** == != < > <= >= & | ^ << >> and or in is not if else for"
+_JOINING = frozenset(_OPERATORS.split())
 _MAGIC = re.compile(r"^%%(\w+)[ \t]*(.*?)[ \t]*$")
 
 
@@ -52,7 +53,7 @@ def split_expressions(line: str) -> list[str]:
     start = 0
     while start < len(words):
         end = start + 1
-        while end <= len(words) and (words[end : end + 1] in _JOINING or not _parses(" ".join(words[start:end]))):
+        while end <= len(words) and (_joins(words, end) or not _parses(" ".join(words[start:end]))):
             end += 1
         if end > len(words):
             return [line.strip()]
@@ -67,3 +68,7 @@ def _parses(text: str) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
+
+
+def _joins(words: Sequence[str], at: int) -> bool:
+    return at < len(words) and words[at] in _JOINING

@@ -7,7 +7,6 @@ errors are its own), and two of its events say when the cell begins and has ende
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 from typing import Any
 
@@ -249,8 +248,8 @@ class _Run:
 
 
 def _say(text: str) -> None:
-    """One line in one write: the kernel cannot put anything between the text and its end."""
-    sys.stdout.write(f"{text}\n")
+    """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
+    display({"text/plain": text}, raw=True)
 
 
 def load(shell: Any) -> None:

@@ -103,9 +103,7 @@ def _grade(
     rows = {}
     for name in names:
         with Meter(console, name).running() as meter:
-            graded = grade_assignment(
-                course.folder, name, jobs=jobs, on_start=meter.start, on_result=meter.step
-            )
+            graded = grade_assignment(course.folder, name, jobs=jobs, on_start=meter.start, on_result=meter.step)
         rows[name] = {row.student: row for row in graded}
     return rows, time.monotonic() - start
 

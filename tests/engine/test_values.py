@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import math
 from collections import Counter, OrderedDict, deque
@@ -162,7 +163,32 @@ def test_a_value_that_contains_itself_is_refused() -> None:
 
 
 _tags = st.sampled_from(
-    ["list", "tuple", "set", "dict", "odict", "counter", "int", "float", "complex", "bytes", "range", "slice", "constant", "torch", "text", "tensor", "array", "scalar", "objects", "namedtuple", "ref", "size", "deque", "nonsense"]
+    [
+        "list",
+        "tuple",
+        "set",
+        "dict",
+        "odict",
+        "counter",
+        "int",
+        "float",
+        "complex",
+        "bytes",
+        "range",
+        "slice",
+        "constant",
+        "torch",
+        "text",
+        "tensor",
+        "array",
+        "scalar",
+        "objects",
+        "namedtuple",
+        "ref",
+        "size",
+        "deque",
+        "nonsense",
+    ]
 )
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -185,10 +211,8 @@ _nodes = st.recursive(
 @given(node=_nodes)
 def test_whatever_is_sent_is_decoded_or_a_wire_error(node: Any) -> None:
     decoder = Decoder({"0": torch.zeros(3)}, lambda node: object(), lambda data, node: data)
-    try:
+    with contextlib.suppress(WireError):
         decoder.decode(node)
-    except WireError as error:
-        assert str(error)
 
 
 def test_a_tensor_whose_bytes_are_of_another_dtype_is_refused() -> None:

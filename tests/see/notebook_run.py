@@ -38,10 +38,7 @@ def without_ours(outputs: list[Any]) -> list[Any]:
         plain = dict(output)
         if output.output_type == "display_data" and output.data.get("text/html", "").lstrip().startswith(_OUR_HTML):
             continue
-        if output.output_type == "stream" and output.name == "stdout":
-            lines = [line for line in output.text.splitlines(keepends=True) if not line.startswith(_OURS)]
-            plain["text"] = "".join(lines)
-            if not lines:
-                continue
+        if output.output_type == "display_data" and output.data.get("text/plain", "").startswith(_OURS):
+            continue
         kept.append(plain)
     return kept

@@ -45,7 +45,9 @@ def violations(name: str, source: str) -> list[str]:
     found = []
     for subject, forbidden in RULES:
         if _below(name, subject):
-            found += [f"{name} imports {i}" for i in imported(source) for f in forbidden if i == f or i.startswith(f"{f}.")]
+            found += [
+                f"{name} imports {i}" for i in imported(source) for f in forbidden if i == f or i.startswith(f"{f}.")
+            ]
     if not _below(name, _NBGRADER_ONLY_IN):
         found += [f"{name} imports {i}" for i in imported(source) if i.split(".")[0] == "nbgrader"]
     if name != "torchmagic.magics" and _below(name, "torchmagic"):
@@ -83,7 +85,9 @@ def test_the_rules_can_be_broken(name: str, source: str) -> None:
 
 def _after(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint(*sys.modules)"
-    return set(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    )
 
 
 def test_importing_torchmagic_is_light() -> None:

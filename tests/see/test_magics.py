@@ -49,12 +49,14 @@ CELLS = [
     "get_ipython().execution_count",
     "%%capture captured\nprint('hidden')",
     "captured.stdout",
-    "torch.overrides._get_current_function_mode_stack(), torch.is_grad_enabled()",
+    "torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()",
 ]
+#: Run after all of them without a magic: nothing is left behind.
+AFTER = "torch.overrides._get_current_function_mode_stack(), get_ipython().showtraceback.__func__.__qualname__"
 
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _TIME = re.compile(r"[\d.]+ [mμnu]?s\b")
-_FILE = re.compile(r"ipykernel_\d+/\d+")
+_FILE = re.compile(r"ipykernel_\d+/\d+(\.py:\d+)?")  # a magic line moves a warning one line down
 _SYNTAX = re.compile(r"\(\d+\.py, line \d+\)")  # the file is named after the text, and the magic's line counts
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -73,10 +75,10 @@ def _traceback_without_line_numbers_of_the_magic(outputs: list[Any]) -> list[Any
 @pytest.mark.parametrize("magics", ["%%tensorinfo", "%%gradtrace", "%%tensorinfo\n%%gradtrace"])
 def test_with_and_without(magics: str) -> None:
     load = ["%load_ext torchmagic"]
-    plain = run_cells([*load, *CELLS])
-    under = run_cells([*load, *(f"{magics}\n{cell}" for cell in CELLS)])
+    plain = run_cells([*load, *CELLS, AFTER])
+    under = run_cells([*load, *(f"{magics}\n{cell}" for cell in CELLS), AFTER])
     shift = magics.count("\n") + 1
-    for source, one, other in zip([*load, *CELLS], plain, under, strict=True):
+    for source, one, other in zip([*load, *CELLS, AFTER], plain, under, strict=True):
         assert other.execution_count == one.execution_count, source
         wanted = _traceback_without_line_numbers_of_the_magic(without_ours(one.outputs))
         found = _traceback_without_line_numbers_of_the_magic(without_ours(other.outputs))
@@ -84,7 +86,7 @@ def test_with_and_without(magics: str) -> None:
             continue  # shows its own history: compared below by its length
         assert _masked(found) == _masked(wanted), source
         for mine, theirs in zip(_errors(one), _errors(other), strict=True):
-            assert _lines(theirs, 0) == _lines(mine, 0 if source.startswith("%%") else shift), source
+            assert _lines(theirs, 0) == _lines(mine, 0 if source.startswith("%%") or source == AFTER else shift), source
 
 
 def _errors(cell: Any) -> list[str]:
@@ -94,7 +96,12 @@ def _errors(cell: Any) -> list[str]:
 def _lines(text: str, shift: int) -> list[int]:
     """The cell's own line numbers that a traceback marks, moved by the lines that the magics take."""
     frames = re.split(r"^(?=Cell In|File )", text, flags=re.M)
-    return [int(n) + shift for frame in frames if frame.startswith("Cell In") for n in re.findall(r"^-+> (\d+)", frame, re.M)]
+    return [
+        int(n) + shift
+        for frame in frames
+        if frame.startswith("Cell In")
+        for n in re.findall(r"^-+> (\d+)", frame, re.M)
+    ]
 
 
 def test_what_the_magics_show() -> None:
@@ -123,7 +130,8 @@ def test_what_the_magics_show() -> None:
 
     def text(index: int) -> str:
         return "\n".join(
-            o.get("text", "") + o.get("data", {}).get("text/plain", "") + o.get("evalue", "") for o in cells[index].outputs
+            o.get("text", "") + o.get("data", {}).get("text/plain", "") + o.get("evalue", "")
+            for o in cells[index].outputs
         )
 
     assert "a  Tensor () float32 on cpu · requires grad, leaf · new" in text(1)
@@ -133,7 +141,9 @@ def test_what_the_magics_show() -> None:
     assert "<svg" in html
     assert "<script" not in html
     assert "http" not in re.sub(r"http://www\.w3\.org/[\w/]+", "", html)
-    assert all(name in text(3) for name in ("a  Tensor", "y.data  Tensor", "torch.zeros(2, 2)  Tensor (2, 2)", "[a, b][1]"))
+    assert all(
+        name in text(3) for name in ("a  Tensor", "y.data  Tensor", "torch.zeros(2, 2)  Tensor (2, 2)", "[a, b][1]")
+    )
     assert "z = " in text(4)
     assert "p  Tensor" in text(5)
     assert "1 more" in text(5)

@@ -48,11 +48,16 @@ _texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max
 def test_any_text_is_escaped_and_fits(name: str, kind: str, value: str, change: str) -> None:
     record = TensorRecord(name, kind, (1,), "int8", "cpu", value_text=value, change=change)
     html = tensors_html([record])
-    assert html.count("<td") == tensors_html([TensorRecord("x", "y", (1,), "int8", "cpu", value_text="1", change="n")]).count("<td")
+    assert html.count("<td") == tensors_html(
+        [TensorRecord("x", "y", (1,), "int8", "cpu", value_text="1", change="n")]
+    ).count("<td")
     for line in tensors_text([record]).splitlines():
         assert len(line) <= max(WIDTH, max(map(len, (name + kind + value + change).split() or [""])) + 4)
 
 
 def test_renderers_need_neither_torch_nor_ipython() -> None:
     code = "import sys, torchmagic.render.html, torchmagic.render.text; print('torch' in sys.modules, 'IPython' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "False False\n"
+    )

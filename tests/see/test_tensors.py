@@ -116,7 +116,11 @@ def test_statistics_are_torch_s(shape: list[int], seed: int, odd: float | None) 
     stats = statistics(tensor)
     usual = tensor[tensor.isfinite()]
     assert stats is not None
-    assert (stats.count, stats.nans, stats.infs) == (tensor.numel(), int(tensor.isnan().sum()), int(tensor.isinf().sum()))
+    assert (stats.count, stats.nans, stats.infs) == (
+        tensor.numel(),
+        int(tensor.isnan().sum()),
+        int(tensor.isinf().sum()),
+    )
     if usual.numel():
         wanted = (usual.min(), usual.max(), usual.mean())
         assert (stats.minimum, stats.maximum, stats.mean) == pytest.approx([float(x) for x in wanted])
@@ -170,7 +174,9 @@ def test_containers_modules_and_optimizers() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     model(torch.ones(4, 2)).sum().backward()
     optimizer.step()
-    names = {record.name for record in observe_all({"model": model, "batch": [torch.ones(1), (torch.ones(2),)]}).records}
+    names = {
+        record.name for record in observe_all({"model": model, "batch": [torch.ones(1), (torch.ones(2),)]}).records
+    }
     assert {"model.0.weight", "model.1.running_mean", "batch[0]", "batch[1][0]"} <= names
     assert any("momentum_buffer" in record.name for record in observe_all({"opt": optimizer}).records)
 
