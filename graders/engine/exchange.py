@@ -49,9 +49,14 @@ class Sender:
         number = self._numbers.setdefault(id(tensor), len(self._numbers))
         self.originals[number] = tensor
         facts: dict[str, Json] = {"n": number, "shape": list(tensor.shape)}
-        if tensor.requires_grad and torch.is_grad_enabled():
+        if not tensor.requires_grad:
+            return facts
+        facts.update(rg=True, leaf=tensor.is_leaf)
+        if tensor.is_leaf and tensor.grad is not None:
+            facts["grad"] = self.encoder.plain(tensor.grad)
+        if torch.is_grad_enabled():
             known = next((i for i, seen in enumerate(self.inputs) if seen is tensor), None)
-            facts.update(rg=True, leaf=tensor.is_leaf, **{"in": len(self.inputs) if known is None else known})
+            facts["in"] = len(self.inputs) if known is None else known
             if known is None:
                 self.inputs.append(tensor)
         return facts
@@ -82,6 +87,7 @@ class Receiver:
         value = self.decoder.decode(header.get("value"))
         if isinstance(value, list) and len(value) == 3 and "value" in header and self.originals:
             self._change_originals(value[1])
+            self._change_gradients(header.get("arg_grads", []))
         return value
 
     def _change_originals(self, changed: Any) -> None:
@@ -93,6 +99,21 @@ class Receiver:
                         original.copy_(pair[1])
                     except RuntimeError as error:
                         raise WireError(f"an argument came back in another shape ({error})") from None
+
+    def _change_gradients(self, changed: Any) -> None:
+        """Give the judge's own leaves the gradients that the student's function left in its copies of them."""
+        for entry in as_list(changed):
+            try:
+                number, node, in_place = entry
+                original = self.originals[number]
+                grad = None if node is None else self.decoder.elements(node)
+                if in_place and grad is not None and original.grad is not None:
+                    with torch.no_grad():
+                        original.grad.copy_(grad)
+                else:
+                    original.grad = grad
+            except (RuntimeError, TypeError, ValueError, KeyError) as error:
+                raise WireError(f"the gradient of an argument does not fit it ({error})") from None
 
     def _attach(self, header: Mapping[str, Json]) -> None:
         leaves = [self.decoder.decode(node) for node in as_list(header.get("leaves"))]

@@ -179,9 +179,9 @@ class Student:
             version, grad_state = self._known[handle]
             entry: dict[str, Json] = {"h": handle}
             if copy._version != version:
-                entry["new"] = _plain(encoder, copy)
+                entry["new"] = encoder.plain(copy)
             if _grad_state(copy) != grad_state:
-                entry["grad"] = None if copy.grad is None else _plain(encoder, copy.grad)
+                entry["grad"] = None if copy.grad is None else encoder.plain(copy.grad)
             if len(entry) > 1:
                 changed.append(entry)
                 self._known[handle] = (copy._version, _grad_state(copy))
@@ -286,16 +286,6 @@ def _replace(target: object, value: object) -> None:
         target.update(value)  # type: ignore[call-overload, arg-type]
     elif isinstance(target, np.ndarray) and isinstance(value, np.ndarray) and value.shape == target.shape:
         target[...] = value
-
-
-def _plain(encoder: Encoder, tensor: torch.Tensor) -> Json:
-    tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
-    return {
-        "i": encoder.put(tensor),
-        "d": str(tensor.dtype),
-        "dev": tensor.device.type,
-        "shape": list(tensor.shape),
-    }
 
 
 def _grad_state(tensor: torch.Tensor) -> tuple[int, int] | None:

@@ -117,7 +117,12 @@ class StudentServer:
             result = work(request, decoder)
             encoder.arguments = {id(copy): number for number, copy in decoder.unchanged_copies().items()}
             inputs = [decoder.inputs[i] for i in sorted(decoder.inputs)]
-            return self._result(result, inputs, encoder)
+            header = self._result(result, inputs, encoder)
+            header["arg_grads"] = [
+                [number, None if grad is None else encoder.plain(grad), in_place]
+                for number, grad, in_place in decoder.changed_gradients()
+            ]
+            return header
 
     def _result(self, result: object, inputs: list[torch.Tensor], encoder: StudentEncoder) -> dict[str, Json]:
         header: dict[str, Json] = {"value": encoder.encode(result)}

@@ -90,13 +90,7 @@ class StudentEncoder:
 
     def plain(self, tensor: torch.Tensor) -> Json:
         """A tensor as elements only, without handle or autograd facts."""
-        tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
-        return {
-            "i": self.encoder.put(tensor),
-            "d": str(tensor.dtype),
-            "dev": tensor.device.type,
-            "shape": list(tensor.shape),
-        }
+        return self.encoder.plain(tensor)
 
     def leaves(self, inputs: Sequence[torch.Tensor]) -> Json:
         """The leaves of the student's that the outputs encoded so far hang on, apart from ``inputs``."""
@@ -157,6 +151,7 @@ class StudentDecoder:
         self.inputs: dict[int, torch.Tensor] = {}
         self.copies: dict[int, torch.Tensor] = {}
         self._versions: dict[int, int] = {}
+        self._grads: dict[int, tuple[torch.Tensor | None, tuple[int, int] | None]] = {}
         self.decoder = Decoder(tensors, self._reference, self._tensor)
 
     def decode(self, node: Json) -> Any:
@@ -171,6 +166,14 @@ class StudentDecoder:
         """The tensors of the judge's that the judge's own still equal, whatever was done with them."""
         return {n: c for n, c in self.copies.items() if c._version == self._versions[n] or not c.requires_grad}
 
+    def changed_gradients(self) -> list[tuple[int, torch.Tensor | None, bool]]:
+        """The judge's leaves whose ``.grad`` is another one now: number, gradient, and whether it changed in place."""
+        return [
+            (number, copy.grad, copy.grad is self._grads[number][0])
+            for number, copy in self.copies.items()
+            if copy.is_leaf and _grad_state(copy) != self._grads[number][1]
+        ]
+
     def _reference(self, node: Mapping[str, Json]) -> object:
         return self.objects.get(node["h"])
 
@@ -181,12 +184,17 @@ class StudentDecoder:
         tensor = data
         if node.get("rg"):
             tensor = data.requires_grad_()
-            self.inputs[int(node["in"])] = tensor
+            if "in" in node:
+                self.inputs[int(node["in"])] = tensor
             if not node.get("leaf"):
-                tensor = tensor.clone()  # as in one process, no leaf: the function may change it in place
+                with torch.enable_grad():
+                    tensor = tensor.clone()  # as in one process, no leaf: the function may change it in place
+            elif node.get("grad") is not None:
+                tensor.grad = self.decoder.elements(node["grad"])
         if isinstance(number, int):
             self.copies[number] = tensor
             self._versions[number] = tensor._version
+            self._grads[number] = (tensor.grad if tensor.is_leaf else None, _grad_state(tensor))
         return tensor
 
 

@@ -85,6 +85,11 @@ class Encoder:
         self.tensors[key] = plain_elements(tensor)
         return key
 
+    def plain(self, tensor: torch.Tensor) -> Json:
+        """A tensor as elements only, without a handle or facts for autograd."""
+        tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
+        return {"i": self.put(tensor), "d": str(tensor.dtype), "dev": tensor.device.type, "shape": list(tensor.shape)}
+
     def _tensor(self, value: torch.Tensor) -> Json:
         with torch._C.DisableTorchFunctionSubclass():
             try:

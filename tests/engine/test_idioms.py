@@ -66,6 +66,21 @@ IDIOMS = {
         "def f(t, l, d):\n    t += 1\n    l.append(4)\n    d['k'] = 2",
         "import torch\nt, l, d = torch.zeros(2), [1], {}\nf(t, l, d)\nassert t.tolist() == [1, 1] and l == [1, 4] and d == {'k': 2}",
     ),
+    "the gradient of an argument, accumulated": (
+        "def step(W, x):\n    loss = (W * x - 10) ** 2\n    loss.backward()\n    return W.grad",
+        "import torch\nW = torch.tensor(3., requires_grad=True)\nassert step(W, 2.) == -16 and W.grad == -16\nkept = W.grad\n"
+        "assert step(W, 2.) == -32 and W.grad == -32 and kept == -32",
+    ),
+    "the gradient of an argument, zeroed": (
+        "def forget(W):\n    W.grad = None\ndef clear(W):\n    W.grad.zero_()\ndef update(W):\n    import torch\n    with torch.no_grad():\n        W -= 0.5 * W.grad",
+        "import torch\nW = torch.tensor([3.], requires_grad=True)\n(W * 4).backward()\nupdate(W)\nassert W == 1 and W.grad == 4\n"
+        "clear(W)\nassert W.grad == 0 and W.is_leaf and W.requires_grad\nforget(W)\nassert W.grad is None",
+    ),
+    "arguments keep what they are": (
+        "def what(t):\n    return t.is_leaf, t.requires_grad",
+        "import torch\np = torch.ones(2, requires_grad=True)\nassert what(p) == (True, True) and what(p * 2) == (False, True)\n"
+        "assert what(torch.ones(1)) == (True, False)\nwith torch.no_grad():\n    assert what(p) == (True, True)",
+    ),
     "no_grad": (
         "import torch\nW = torch.ones(1, requires_grad=True)\ndef f(x):\n    return W * x",
         "import torch\nwith torch.no_grad():\n    assert not f(2.0).requires_grad\nassert f(2.0).requires_grad",
