@@ -79,6 +79,11 @@ class Engine:
             with contextlib.suppress(OSError):
                 self._controls[0].send(json.dumps({"preload": list(modules)}).encode())
 
+    def wait_until_ready(self) -> None:
+        """Wait for the warm parents; TorchmagicError where submissions cannot be walled off."""
+        with self._lock:
+            self._await_ready()
+
     def grade(self, submission: Submission) -> Report:
         """Run and judge one submission; never raises for anything that the submission does."""
         start = time.monotonic()

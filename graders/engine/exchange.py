@@ -102,9 +102,8 @@ class Receiver:
 
     def _change_gradients(self, changed: Any) -> None:
         """Give the judge's own leaves the gradients that the student's function left in its copies of them."""
-        for entry in as_list(changed):
-            try:
-                number, node, in_place = entry
+        try:
+            for number, node, in_place in as_list(changed):
                 original = self.originals[number]
                 grad = None if node is None else self.decoder.elements(node)
                 if in_place and grad is not None and original.grad is not None:
@@ -112,8 +111,8 @@ class Receiver:
                         original.grad.copy_(grad)
                 else:
                     original.grad = grad
-            except (RuntimeError, TypeError, ValueError, KeyError) as error:
-                raise WireError(f"the gradient of an argument does not fit it ({error})") from None
+        except (RuntimeError, TypeError, ValueError, KeyError) as error:
+            raise WireError(f"the gradient of an argument does not fit it ({error})") from None
 
     def _attach(self, header: Mapping[str, Json]) -> None:
         leaves = [self.decoder.decode(node) for node in as_list(header.get("leaves"))]

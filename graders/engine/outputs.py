@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ def clean_outputs(outputs: Any, limit: int) -> tuple[Mapping[str, Any], ...]:
     kept: list[Mapping[str, Any]] = []
     room = 8 * limit
     for output in outputs if isinstance(outputs, list) else ():
-        clean = _clean(output) if isinstance(output, dict) else None
+        clean = _storable(_clean(output)) if isinstance(output, dict) else None
         if clean is None:
             continue
         room -= len(str(clean))
@@ -26,6 +27,11 @@ def clean_outputs(outputs: Any, limit: int) -> tuple[Mapping[str, Any], ...]:
             break
         kept.append(clean)
     return tuple(kept)
+
+
+def _storable(output: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The same with what UTF-8 cannot write (lone surrogates) replaced: whatever it says, the notebook is written."""
+    return output and json.loads(json.dumps(output, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _clean(output: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -51,13 +51,18 @@ class Student:
         self._free: list[int] = []
         self._free_calls: list[int] = []
         self._seed = 0
+        self._request_number = 0
 
     def run(self, source: str) -> Mapping[str, Json]:
-        """Run one of the student's cells; gives status, outputs and the error's name and text."""
-        reply = self._ask({"op": "run", "source": source}, {})
+        """Run one of the student's cells; gives status, outputs and the error's name and text.
+
+        Raises:
+            WireError: its process is gone, or no longer answers as it was made to.
+        """
+        reply = self._ask_shell({"op": "run", "source": source})
         result = reply.header.get("run")
         if not isinstance(result, dict) or not isinstance(result.get("outputs"), list):
-            raise WireError("the reply to a cell is malformed")
+            raise self._broke("the reply to a cell is malformed")
         return result
 
     def get(self, name: str) -> Any:
@@ -93,7 +98,7 @@ class Student:
     def recover(self, grace: float) -> bool:
         """After a timeout: wait ``grace`` seconds for the interrupted request's answer; False when none comes."""
         try:
-            recv_frame(self.sock, caps=self.caps, deadline=time.monotonic() + grace)
+            self._receive(time.monotonic() + grace)
         except WireError as error:
             self.broken = error
             return False
@@ -128,9 +133,9 @@ class Student:
 
     def push(self) -> None:
         """Tell the student what the judge changed in copies of its tensors (values, gradients)."""
-        header, tensors = self._outgoing({})
-        if "changed" in header:
-            self._ask({"op": "sync"}, {}, (header, tensors))
+        outgoing = self._outgoing({})
+        if "changed" in outgoing[0]:
+            self._ask_shell({"op": "sync"}, outgoing)
 
     def forget_call(self, call: int) -> None:
         """Let the student free a call's graph with the next request."""
@@ -148,6 +153,17 @@ class Student:
         reply = self._ask(header, sender.tensors)
         return self._value(reply, sender.inputs, sender.originals)
 
+    def _ask_shell(
+        self, header: dict[str, Json], outgoing: tuple[dict[str, Json], dict[str, torch.Tensor]] | None = None
+    ) -> Frame:
+        """Ask for what cannot fail over there unless the student's code has broken its own process."""
+        try:
+            return self._ask(header, {}, outgoing)
+        except WireError:
+            raise
+        except Exception as error:
+            raise self._broke(f"its shell does not work any more ({type(error).__name__}: {error})") from None
+
     def _ask(
         self,
         header: dict[str, Json],
@@ -157,10 +173,11 @@ class Student:
         if self.broken is not None:
             raise self.broken
         extra, extra_tensors = outgoing or self._outgoing(dict(tensors))
-        frame = Frame({**header, **extra}, {**tensors, **extra_tensors})
+        self._request_number += 1
+        frame = Frame({**header, **extra, "id": self._request_number}, {**tensors, **extra_tensors})
         try:
             send_frame(self.sock, frame, deadline=self.deadline)
-            reply = recv_frame(self.sock, caps=self.caps, deadline=self.deadline)
+            reply = self._receive(self.deadline)
             self._apply_changes(reply)
         except WireError as error:
             self.broken = error
@@ -169,6 +186,16 @@ class Student:
         if "error" in reply.header:
             raise self._error(reply.header["error"])
         return reply
+
+    def _receive(self, deadline: float) -> Frame:
+        """The reply to the latest request; replies to earlier ones, of a child that goes on serving, are left out."""
+        while True:
+            reply = recv_frame(self.sock, caps=self.caps, deadline=deadline)
+            number = reply.header.get("id")
+            if number == self._request_number:
+                return reply
+            if type(number) is not int or not 0 < number < self._request_number:
+                raise WireError("a reply to a question that was not asked")
 
     def _outgoing(self, taken: dict[str, torch.Tensor]) -> tuple[dict[str, Json], dict[str, torch.Tensor]]:
         """What goes along with each request: freed handles, changed copies, the generator's state."""
@@ -218,7 +245,9 @@ class Student:
                         grad = change["grad"]
                         copy.grad = None if grad is None else decoder.elements(grad)
                 self._known[change["h"]] = (copy._version, _grad_state(copy))
-        except (KeyError, TypeError, RuntimeError, AttributeError) as error:
+        except WireError:
+            raise
+        except Exception as error:  # whatever a malformed change leads to
             raise WireError(f"a change does not fit its tensor ({error})") from None
 
     def _show_prints(self, printed: Any) -> None:

@@ -7,6 +7,7 @@ believes none of it beyond the numbers.
 from __future__ import annotations
 
 import operator
+import os
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 
 from graders.engine.student_objects import Objects, StudentDecoder, StudentEncoder, need
-from graders.engine.student_shell import StudentShell
+from graders.engine.student_shell import StudentShell, error_text, out_of_memory
 from graders.engine.values import Json, NotData
 from graders.engine.wire import Caps, Frame, WireClosed, recv_frame, send_frame
 
@@ -61,6 +62,7 @@ class StudentServer:
     def serve(self) -> None:
         """Answer requests until the judge has gone."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.register_at_fork(after_in_child=self.sock.close)  # a child of the cell's that goes on must not answer too
         while True:
             try:
                 frame = recv_frame(self.sock, caps=_TRUSTED_CAPS)
@@ -72,7 +74,7 @@ class StudentServer:
                 except WireClosed:
                     return
                 except Exception as error:  # a value that cannot be sent is an answer too: say so
-                    send_frame(self.sock, Frame({"error": describe_error(error)}))
+                    send_frame(self.sock, Frame({"error": describe_error(error), "id": frame.header.get("id")}))
             except WireClosed:
                 return
 
@@ -85,6 +87,7 @@ class StudentServer:
             encoder = StudentEncoder(self.objects)
             header = {"error": describe_error(error)}
         header["changed"] = encoder.changes()
+        header["id"] = request.get("id")
         if request["op"] != "run":
             header["printed"] = [o for o in self.shell.log.take() if o["output_type"] == "stream"]
         return Frame(header, encoder.tensors)
@@ -197,17 +200,13 @@ class StudentServer:
 
 def describe_error(error: BaseException) -> dict[str, Json]:
     """An exception as data: its name, the built-in classes it descends from, and its text."""
-    try:
-        text = str(error)[:4000]
-    except BaseException:  # a student's __str__ may do anything
-        text = ""
     return {
         "missing": isinstance(error, _Missing),
         "not_data": isinstance(error, NotData),
         "name": type(error).__name__[:200],
         "bases": [base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins"],
-        "text": text,
-        "memory": isinstance(error, MemoryError) or "can't allocate memory" in text,
+        "text": error_text(error),
+        "memory": out_of_memory(error),
     }
 
 

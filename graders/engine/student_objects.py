@@ -101,18 +101,23 @@ class StudentEncoder:
     def changes(self) -> Json:
         """The shared tensors that are no longer what the judge last saw: elements, and gradient of leaves."""
         found = []
-        for handle, shared in self.objects.tensors.items():
-            tensor = shared.tensor
-            entry: dict[str, Json] = {"h": handle}
-            if _version(tensor) != shared.version:
-                shared.version = _version(tensor)
-                entry["new"] = self.plain(tensor)
-            if _grad_state(tensor) != shared.grad_state:
-                shared.grad_state = _grad_state(tensor)
-                entry["grad"] = None if tensor.grad is None else self.plain(tensor.grad)
-            if len(entry) > 1:
-                found.append(entry)
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass of the student's has no say in this
+            for handle, shared in self.objects.tensors.items():
+                entry = self._change(handle, shared)
+                if len(entry) > 1:
+                    found.append(entry)
         return found
+
+    def _change(self, handle: int, shared: SharedTensor) -> dict[str, Json]:
+        tensor = shared.tensor
+        entry: dict[str, Json] = {"h": handle}
+        if _version(tensor) != shared.version:
+            shared.version = _version(tensor)
+            entry["new"] = self.plain(tensor)
+        if _grad_state(tensor) != shared.grad_state:
+            shared.grad_state = _grad_state(tensor)
+            entry["grad"] = None if tensor.grad is None else self.plain(tensor.grad)
+        return entry
 
     def _reference(self, value: object) -> dict[str, Json]:
         kind = type(value)

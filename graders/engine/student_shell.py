@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import sys
 from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
+from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session
 from traitlets.config import Config
 
 _KEPT = ("display_data", "execute_result", "update_display_data", "error")
+
+
+def error_text(error: BaseException) -> str:
+    """An exception's text; "" where its own ``__str__`` fails."""
+    try:
+        return str(error)[:4000]
+    except BaseException:  # a student's __str__ may do anything
+        return ""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception is Python's, torch's or C++'s way of saying that memory is over."""
+    text = error_text(error)
+    return isinstance(error, MemoryError) or "can't allocate memory" in text or "bad_alloc" in text
 
 
 class OutputLog:
@@ -121,8 +137,17 @@ class _RecordingSession(Session):
             kind, content = msg_or_type["header"]["msg_type"], msg_or_type["content"]
         else:
             kind = msg_or_type
-        self.log_to.message(str(kind), dict(content or {}))
+        self.log_to.message(str(kind), _as_sent(dict(content or {})))
         return {}
+
+
+def _as_sent(content: dict[str, Any]) -> dict[str, Any]:
+    """A message's content as it arrives at a notebook: plain JSON, NaN and infinity as text."""
+    try:
+        text = json.dumps(content, default=json_default, allow_nan=False)
+    except (TypeError, ValueError):
+        text = json.dumps(json_clean(content), default=json_default)
+    return json.loads(text)  # type: ignore[no-any-return]
 
 
 class StudentShell:
@@ -172,8 +197,8 @@ class StudentShell:
         self._flush_descriptors()
         reply: dict[str, Any] = {"status": "ok" if error is None else "error", "outputs": self.log.take()}
         if error is not None:
-            reply.update(ename=type(error).__name__, evalue=str(error)[:2000])
-            reply["memory"] = isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+            reply.update(ename=type(error).__name__, evalue=error_text(error)[:2000])
+            reply["memory"] = out_of_memory(error)
         return reply
 
     async def _run(self, source: str) -> Any:

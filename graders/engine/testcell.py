@@ -18,6 +18,7 @@ from typing import Any
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.wire import WireError, WireTimeout
+from graders.failure import CheckFailed
 
 _BEGIN_HIDDEN, _END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 
@@ -180,6 +181,8 @@ def _explain(error: BaseException, cell: Cell) -> Failure:
         return Failure(Outcome.GRADER_ERROR, name, f"the test cell does not parse: {text}", error.lineno, False)
     if isinstance(error, ImportError) and not _came_from_student(error):
         return Failure(Outcome.GRADER_ERROR, name, f"the test cell cannot import what it needs: {text}", line, hidden)
+    if isinstance(error, CheckFailed) and hidden:
+        return Failure(Outcome.FAILED, name, error.redacted, line, hidden)
     if isinstance(error, AssertionError):
         inner = frames[-1].filename if frames else ""
         library = inner != _filename(cell) and "graders" not in inner

@@ -52,6 +52,7 @@ def grade_assignment(
 
         run = stack.enter_context(open_run(config, engine, assignment, force=force))
         waiting_for = run.submitted(students)
+        engine.wait_until_ready()
         on_start(len(waiting_for))
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=max(jobs, 1)))
         waiting: set[Future[SubmissionRow]] = {pool.submit(run.grade, student) for student in waiting_for}

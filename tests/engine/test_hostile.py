@@ -44,6 +44,14 @@ ATTACKS = {
         "class Liar(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, t, a=(), k=None): return True\n"
         "def double(x):\n    return x.as_subclass(Liar)"
     ),
+    "shell that does nothing": "ip = get_ipython()\nip.run_cell = ip.run_code = ip.run_ast_nodes = lambda *a, **k: None\nip.showtraceback = lambda *a, **k: None",
+    "children that answer too": (
+        "import os\nfor i in range(3):\n    try: os.fork()\n    except OSError: pass"
+    ),
+    "children that answer, forked behind Python's back": (
+        "import ctypes\nfor i in range(3):\n    ctypes.CDLL(None).fork()"
+    ),
+    "broken text": "print('\\ud800')\nfrom IPython.display import display\ndisplay({'application/json': {'a': '\\udfff', 'b': float('nan')}}, raw=True)",
     "nan": "def double(x):\n    return x * float('nan')",
     "stop iteration": "def double(x):\n    raise StopIteration",
     "system exit": "def double(x):\n    raise SystemExit(0)",
@@ -133,6 +141,8 @@ FAULTS = {
     "exit": ("import os\nos._exit(3)", Outcome.CRASHED),
     "memory": ("x = bytearray(900 << 20)\nx[::4096] = b'x' * len(x[::4096])", Outcome.MEMORY),
     "memory in torch": ("import torch\nx = torch.ones(1 << 28)", Outcome.MEMORY),
+    "an error without a text": ("class E(Exception):\n    def __str__(self): raise ValueError\nraise E", Outcome.ERROR),
+    "memory in small pieces": ("import torch\na = torch.ones(1, requires_grad=True)\nwhile True: a = a + 0", Outcome.MEMORY),
     "memory in children": (
         "import os, time\nfor i in range(6):\n    if os.fork() == 0:\n        x = bytearray(150 << 20)\n        x[::4096] = b'x' * len(x[::4096])\n"
         "        time.sleep(60)\n        os._exit(0)\ntime.sleep(60)",
@@ -152,8 +162,8 @@ def test_each_fault_has_its_outcome(grade: Grade, name: str) -> None:
     report = grade(
         ("student", source),
         ("test", "assert answer == 1"),
-        cell_seconds=3.0,
-        memory_bytes=512 << 20,
+        cell_seconds=30.0 if outcome is Outcome.MEMORY else 3.0,
+        memory_bytes=(128 if name == "memory in small pieces" else 512) << 20,
         disk_bytes=64 << 20,
     )
     assert report.of(0).outcome is outcome, report.of(0)  # type: ignore[union-attr]

@@ -1,0 +1,3 @@
+hoard = []
+while True:
+    hoard.append(b'full' * (16 << 20))

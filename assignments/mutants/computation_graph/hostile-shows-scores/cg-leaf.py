@@ -1,0 +1,2 @@
+def is_parameter(t):
+    return None

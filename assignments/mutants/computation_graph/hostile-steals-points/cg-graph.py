@@ -1,0 +1,1 @@
+a = b = x = y = z = torch.zeros(1)

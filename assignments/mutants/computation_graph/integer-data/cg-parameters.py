@@ -1,0 +1,2 @@
+data = torch.tensor([[1, 2, 3], [4, 5, 6]])
+w = torch.full((3, 1), 0.5, requires_grad=True)

@@ -1,0 +1,1 @@
+predicted = {'p': None, 's': 'mul', 't': 'sub', 'u': 'sum', 'v': None}

@@ -1,0 +1,5 @@
+a, b, x = (torch.tensor(float(n)).requires_grad_() for n in (2, 3, 4))
+y = torch.add(a, b)
+z = torch.mul(y, x)
+z.backward(retain_graph=True)
+print(a.grad, b.grad, x.grad)

@@ -1,0 +1,3 @@
+def compute(a, b, x):
+    y = a + b
+    return x * y
