@@ -1,0 +1,64 @@
+"""One real course in which every mutant of every assignment is handed in and graded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from graders.courses import clone_assignments
+from graders.demo import make_demo
+from graders.mutants import Mutant, build_submission, load_mutants
+from graders.nbgrader_plugin.autograde import grade_assignment
+from graders.nbgrader_plugin.course import Course
+from graders.nbgrader_plugin.rows import SubmissionRow
+
+SOURCES = clone_assignments() / "source"
+TOPICS = sorted(path.name for path in SOURCES.iterdir() if path.is_dir())
+MUTANTS = {topic: load_mutants(clone_assignments() / "mutants", topic) for topic in TOPICS}
+
+
+@dataclass(frozen=True)
+class Graded:
+    """The course, and the rows that grading gave."""
+
+    folder: Path
+    rows: Mapping[tuple[str, str], SubmissionRow]
+
+    def outputs(self, topic: str, name: str) -> dict[str, str]:
+        """What a student reads below each test cell, by grade_id; nothing where no notebook was graded."""
+        path = self.folder / "autograded" / name / topic / f"{topic}.ipynb"
+        if not path.exists():
+            return {}
+        shown = {}
+        for cell in nbformat.read(path, as_version=4).cells:
+            meta = cell.metadata.get("nbgrader", {})
+            if meta.get("grade") and cell.cell_type == "code":
+                shown[meta["grade_id"]] = "\n".join(str(output) for output in cell.outputs)
+        return shown
+
+
+def hand_all_in(folder: Path, chosen: Mapping[str, list[Mutant]]) -> Course:
+    """A course in which a student of each mutant's name has handed it in."""
+    course = make_demo(folder, SOURCES)
+    for topic, mutants in chosen.items():
+        course.generate(topic)
+        release = (folder / "release" / topic / f"{topic}.ipynb").read_bytes()
+        for mutant in mutants:
+            target = folder / "submitted" / mutant.name / topic
+            target.mkdir(parents=True)
+            content = build_submission(release, mutant)
+            if content is not None:
+                (target / f"{topic}.ipynb").write_bytes(content)
+    return course
+
+
+@pytest.fixture(scope="session")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    folder = tmp_path_factory.mktemp("mutants") / "course"
+    hand_all_in(folder, MUTANTS)
+    rows = {(topic, row.student): row for topic in MUTANTS for row in grade_assignment(folder, topic, jobs=2)}
+    return Graded(folder, rows)
