@@ -20,7 +20,6 @@ from graders.simulation import Handin, students
 ASSIGNMENT = "backward_pass"
 SUBMISSIONS = 20
 GOAL = 15.0
-HONEST = ("passed", "failed")
 _PLUGIN = "from graders.nbgrader_plugin import configure; configure(c)\n"
 _SECONDS = 600
 
@@ -63,7 +62,7 @@ def _class(folder: Path) -> Course:
     course.generate(ASSIGNMENT)
     course.release(ASSIGNMENT)
     mutants = load_mutants(assignments / "mutants", ASSIGNMENT)
-    honest = [mutant for mutant in mutants if mutant.outcome in HONEST and mutant.kind != "hostile"]
+    honest = [mutant for mutant in mutants if mutant.honest]
     for student, mutant in zip(students(SUBMISSIONS), itertools.cycle(honest), strict=False):
         hand_in(course, Handin(student, ASSIGNMENT, mutant))
     course.collect(ASSIGNMENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -24,6 +25,7 @@ def main() -> None:
     own_programs_first()
     if not sys.warnoptions:
         warnings.filterwarnings("ignore", module=r"(nbgrader|traitlets)\b")  # about their code, not ours
+    gc.set_threshold(100_000, 50, 50)  # what is imported stays: no use in looking through it again and again
     try:
         from graders.commands import app
 

@@ -77,6 +77,18 @@ class Mutant:
     content: bytes | None = None
     absent: bool = False
 
+    @property
+    def honest(self) -> bool:
+        """True for a whole notebook with the instructor's cells as released, whose own cells end by themselves."""
+        tampered = self.delete or self.duplicate or self.metadata or self.edit or self.truncate is not None
+        return (
+            self.kind != "hostile"
+            and self.outcome != "timeout"
+            and self.content is None
+            and not self.absent
+            and not tampered
+        )
+
 
 def load_mutants(folder: Path, topic: str) -> list[Mutant]:
     """All mutants of an assignment, by name.

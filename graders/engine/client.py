@@ -13,7 +13,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ import graders
 import torchmagic
 from graders.engine import walls
 from graders.engine.begin import send_begin
+from graders.engine.needs import Needs, hints
 from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
@@ -39,6 +41,7 @@ class Engine:
         isolation: "namespaces" walls each submission off (Linux); "process" only limits time and memory,
             and accepts that a submission can read what the grader can.
         hidden: folders that no submission may see, wherever they lie (the course).
+        at_once: how many submissions run at a time; further callers of :meth:`grade` wait for their turn.
 
     Raises:
         TorchmagicError: the platform cannot wall off a submission and the risk was not accepted.
@@ -49,8 +52,10 @@ class Engine:
             report = engine.grade(submission)
     """
 
-    def __init__(self, *, isolation: Isolation = "namespaces", hidden: Iterable[Path] = ()) -> None:
+    def __init__(self, *, isolation: Isolation = "namespaces", hidden: Iterable[Path] = (), at_once: int = 1) -> None:
         self.isolation = isolation
+        self._at_once = at_once
+        self._turns = threading.BoundedSemaphore(at_once)
         self._view = walls.python_view(_packages(), hidden)
         self._lock = threading.Lock()
         self._serial = itertools.count(os.getpid() % 1000 * 1000)
@@ -58,6 +63,8 @@ class Engine:
         self._controls: tuple[socket.socket, socket.socket] | None = None
         self._spare: list[_Slot] = []
         self._ready = False
+        self._hinted: Counter[str] = Counter()
+        self._preloaded: set[tuple[socket.socket, str]] = set()
 
     def __enter__(self) -> Engine:
         self._start()
@@ -73,36 +80,53 @@ class Engine:
             self._spare.pop().__exit__()
         self._stack.close()
 
-    def preload(self, modules: Sequence[str]) -> None:
-        """Import modules in the students' warm parent, so that no submission pays for it; missing ones do no harm."""
-        if self._controls is not None and modules:
-            with contextlib.suppress(OSError):
-                self._controls[0].send(json.dumps({"preload": list(modules)}).encode())
+    def preload(self, needs: Needs) -> None:
+        """Import modules in the warm parents, so that no submission pays for it; missing ones do no harm."""
+        if self._controls is None:
+            return
+        for control, modules in zip(self._controls, (needs.students, needs.judges), strict=True):
+            new = [name for name in modules if (control, name) not in self._preloaded]
+            self._preloaded.update((control, name) for name in new)
+            if new:
+                with contextlib.suppress(OSError):
+                    control.send(json.dumps({"preload": new}).encode())
 
     def wait_until_ready(self) -> None:
         """Wait for the warm parents; TorchmagicError where submissions cannot be walled off."""
         with self._lock:
             self._await_ready()
+        self._fork_ahead()
+
+    def _preload_hinted(self, submission: Submission) -> None:
+        """Import what a second submission hints at, for those that follow: for a single one it would not pay."""
+        sources = "\n".join(cell.source for cell in submission.cells if cell.role == "student")
+        with self._lock:
+            self._hinted.update(hints(sources))
+            wanted = tuple(name for name, count in self._hinted.items() if count == 2)
+            self.preload(Needs(students=wanted))
 
     def grade(self, submission: Submission) -> Report:
         """Run and judge one submission; never raises for anything that the submission does."""
-        start = time.monotonic()
+        self._preload_hinted(submission)
+        archive = walls.pack(list(submission.files.items()))
         with (
-            self._take() as slot,
             tempfile.TemporaryDirectory(prefix="torchmagic-judge-", ignore_cleanup_errors=True) as scratch,
+            self._turns,
         ):
-            archive = walls.pack(list(submission.files.items()))
             walls.unpack(archive, scratch)
             os.mkdir(f"{scratch}/.student")
-            cells, why = self._collect(slot, submission, scratch, archive)
-        self._fork_ahead()
+            with self._take() as slot:
+                start = time.monotonic()
+                cells, why = self._collect(slot, submission, scratch, archive)
+            seconds = time.monotonic() - start
+            self._fork_ahead()
         done = {cell.key for cell in cells}
         for cell in submission.cells:
             if cell.role != "ignored" and cell.key not in done:
                 zero = 0.0 if cell.role == "test" and why[0] is not Outcome.GRADER_ERROR else None
                 cells.append(CellReport(cell.key, why[0], score=zero, message=why[1]))
         outcome, message = summarise(tuple(cells), attempted=submission.attempted)
-        return Report(tuple(cells), outcome, time.monotonic() - start, message)
+        return Report(tuple(cells), outcome, seconds, message)
 
     def _start(self) -> None:
         student_mine, student_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -165,12 +189,12 @@ class Engine:
             )
         with self._lock:
             self._await_ready()
-            return self._spare.pop() if self._spare else self._fork()
+            return self._spare.pop(0) if self._spare else self._fork()
 
     def _fork_ahead(self) -> None:
-        """Have a slot wait for the next submission, forked while this one's scores are being written."""
+        """Have slots wait for the next submissions: a fork takes as long as a short cell does."""
         with self._lock, contextlib.suppress(TorchmagicError):
-            if self._controls is not None:
+            while self._controls is not None and len(self._spare) <= self._at_once:
                 self._spare.append(self._fork())
 
     def _fork(self) -> _Slot:

@@ -149,6 +149,9 @@ def _devices(new_root: str) -> None:
     os.symlink("/proc/self/fd", f"{new_root}/dev/fd")
 
 
+_SCRATCH_FLAGS = kc.MS_NOSUID | kc.MS_NODEV
+
+
 def leave_namespaces() -> None:
     """In a fork of the walled parent: new namespaces; the next fork is process 1 of its own process tree."""
     flags = kc.CLONE_NEWNS | kc.CLONE_NEWPID | kc.CLONE_NEWNET | kc.CLONE_NEWIPC | kc.CLONE_NEWUTS
@@ -160,19 +163,21 @@ def leave_namespaces() -> None:
         kc.map_user(uid, gid)
 
 
-def raise_walls(limits: Limits, archive: bytes, *, serial: int) -> None:
-    """In process 1 of the new namespaces: scratch folder, limits, and no privilege left.
+def raise_walls(serial: int) -> tuple[int, int]:
+    """In process 1 of the new namespaces, ahead of any submission: a process table and a scratch folder of its own.
 
     Args:
-        archive: a tar of the files that the student's code may read; unpacked into the working folder.
         serial: distinguishes submissions that run at the same time; gives the user id when we are root.
+
+    Returns:
+        the user and group id that the student's code will have.
     """
     privileged = os.geteuid() == 0
     uid = gid = _FIRST_UID + serial % 1_000_000 if privileged else os.geteuid()
     gid = gid if privileged else os.getegid()
     kc.mount("proc", "/proc", "proc", kc.MS_NOSUID | kc.MS_NODEV | kc.MS_NOEXEC)
-    owner = f"mode=700,uid={uid},gid={gid},size={limits.disk_bytes},nr_inodes=20000"
-    kc.mount("tmpfs", HOME, "tmpfs", kc.MS_NOSUID | kc.MS_NODEV, owner)
+    owner = f"mode=700,uid={uid},gid={gid},size=1m,nr_inodes=20000"
+    kc.mount("tmpfs", HOME, "tmpfs", _SCRATCH_FLAGS, owner)
     for name, place in (("tmp", "/tmp"), ("shm", "/dev/shm")):
         os.mkdir(f"{HOME}/.{name}")
         os.chown(f"{HOME}/.{name}", uid, gid)
@@ -181,10 +186,21 @@ def raise_walls(limits: Limits, archive: bytes, *, serial: int) -> None:
     kc.loopback_up()
     socket.sethostname("sandbox")
     os.mkdir(f"{HOME}/work")
+    os.chown(f"{HOME}/work", uid, gid)
     os.chdir(f"{HOME}/work")
+    return uid, gid
+
+
+def shut_behind(limits: Limits, archive: bytes, uid: int, gid: int) -> None:
+    """Behind the walls, when the submission has come: its limits, and no privilege left.
+
+    Args:
+        archive: a tar of the files that the student's code may read; unpacked into the working folder.
+    """
+    privileged = os.geteuid() == 0
+    kc.mount("tmpfs", HOME, "tmpfs", _SCRATCH_FLAGS | kc.MS_REMOUNT, f"size={limits.disk_bytes},nr_inodes=20000")
     _limit(limits)
     if privileged:
-        os.chown(f"{HOME}/work", uid, gid)
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)

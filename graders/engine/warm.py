@@ -7,6 +7,7 @@ The student's parent moves behind the outer wall before it serves; it holds no c
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -15,7 +16,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graders.engine import kernel_calls as kc
@@ -34,6 +35,7 @@ def main(argv: list[str]) -> None:
     options: Mapping[str, Any] = json.loads(argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGTERM)
+    gc.disable()  # what is made here lives as long as we do: collecting amid the imports took a fifth of their time
     _import_torch()
     if os.fork() == 0:
         judge_control.close()
@@ -51,33 +53,9 @@ def _import_torch() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    (torch.ones(2, requires_grad=True) * 2).sum().backward()
-
-
-def _first_uses() -> Iterator[Callable[[], object]]:
-    """What costs a second at its first use, in small steps: it is paid here, between submissions, and once."""
-    import torch
-
-    def compare() -> None:
-        import torch.testing
-
-        torch.testing.assert_close(torch.ones(2), torch.ones(2))
-
-    def train() -> None:
-        layer = torch.nn.Linear(2, 2)
-        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-        torch.nn.functional.mse_loss(layer(torch.ones(1, 2)), torch.zeros(1, 2)).backward()
-        optimizer.step()
-
-    def check_gradients() -> None:
-        x = torch.ones(2, dtype=torch.float64, requires_grad=True)
-        torch.autograd.gradcheck(lambda t: (t * t).sum(), (x,))
-
-    yield compare
-    yield lambda: torch.nn.Linear(2, 2)
-    yield lambda: importlib.import_module("torch._dynamo")
-    yield train
-    yield check_gradients
+    importlib.import_module("safetensors.torch")
+    layer = torch.nn.Linear(2, 2)
+    torch.autograd.grad(layer(torch.ones(1, 2)), layer.weight, torch.ones(1, 2))  # its first use imports sympy
 
 
 def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
@@ -89,7 +67,6 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
     walled = options["isolation"] == "namespaces"
     try:
         shell = StudentShell()
-        _rehearse(shell)
         if walled:
             walls.enter_outer_root(walls.View(tuple(options["readable"]), tuple(options["hidden"])), options["root"])
     except OSError as error:
@@ -101,62 +78,76 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         if walled:
             walls.leave_namespaces()
         watch, orders = socket.socket(fileno=watcher), socket.socket(fileno=start)
-        watch_student(watch, orders, lambda begin: student(request, wire, begin))
+        watch_student(watch, orders, lambda wait: student(int(request["serial"]), wire, wait))
 
-    def student(request: Mapping[str, Any], wire: int, begin: Begin) -> None:
-        shell.log.limit = begin.limits.output_bytes
+    def student(serial: int, wire: int, wait: Callable[[], Begin]) -> None:
         if walled:
-            walls.raise_walls(begin.limits, begin.archive, serial=int(request["serial"]))
+            owner = walls.raise_walls(serial)
+            begin = wait()
+            walls.shut_behind(begin.limits, begin.archive, *owner)
         else:
+            begin = wait()
             walls.settle_unwalled(begin.limits, begin.archive, begin.scratch)
+        shell.log.limit = begin.limits.output_bytes
         sock = socket.socket(fileno=walls.take_descriptors(wire))
         shell.own_descriptors = True
         os.environ["IPYTHONDIR"] = f"{os.environ['HOME']}/.ipython"
         _reseed(judge=False)
         run_student(sock, shell)
 
-    _serve(control, child)
+    def preload(names: Sequence[str]) -> None:
+        _import_all(names)
+        if "torchmagic" in names:
+            _rehearse(shell, _DRAWING)
+
+    _serve(control, child, preload, [lambda: _rehearse(shell)])
 
 
 def _serve_judges(control: socket.socket) -> None:
     from graders.engine.judge_process import run_judge
 
-    _preload(["IPython.core.inputtransformer2", "unittest", "numpy.testing", "graders.checks"])
+    _import_all(["IPython.core.inputtransformer2", "unittest", "numpy.testing", "graders.checks"])
 
     def child(request: Mapping[str, Any], fds: list[int]) -> None:
         _reseed(judge=True)
         run_judge(*(socket.socket(fileno=fd) for fd in fds))
 
-    _serve(control, child)
+    _serve(control, child, _import_all, [])
 
 
-def _serve(control: socket.socket, child: Callable[[Mapping[str, Any], list[int]], None]) -> None:
-    """Fork ``child`` for each request on ``control`` until it closes; get warmer while there is none."""
+def _serve(
+    control: socket.socket,
+    child: Callable[[Mapping[str, Any], list[int]], None],
+    preload: Callable[[Sequence[str]], None],
+    todo: list[Callable[[], None]],
+) -> None:
+    """Fork ``child`` for each request on ``control`` until it closes, and get warmer on the way.
+
+    ``todo``, and what is asked to be preloaded, is done once the first fork is on its way, or when nothing else is:
+    the first submission then runs on one core while another one gets warm for all that follow.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()
     control.send(b"{}")
-    steps = _first_uses()
-    warm = False
+    started = False
     while True:
-        while not warm and not select.select([control], [], [], 0)[0]:
-            step = next(steps, None)
-            if step is None:
-                warm = True
-                gc.collect()
-                gc.freeze()
-            else:
-                with contextlib.suppress(Exception):  # a warm-up that fails here fails, and says so, where it is used
-                    step()
+        if todo and (started or not select.select([control], [], [], 0)[0]):
+            todo.pop(0)()
+            gc.freeze()
+            continue
         data, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
         if not data:
             return
         request = json.loads(data)
         if "preload" in request:
-            _preload(request["preload"])
+            todo.append(functools.partial(preload, request["preload"]))
             continue
+        started = True
         if os.fork() == 0:
             status = 1
             try:
                 control.close()
+                gc.enable()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 os.setsid()
@@ -173,17 +164,25 @@ def _serve(control: socket.socket, child: Callable[[Mapping[str, Any], list[int]
             os.close(fd)
 
 
-def _preload(names: list[str]) -> None:
-    """Import what the assignment's own notebook imports, where it is installed."""
+def _import_all(names: Sequence[str]) -> None:
+    """Import what the assignment's own notebook imports; what fails here fails, and says so, where it is used."""
     for name in names:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
 
 
-def _rehearse(shell: Any) -> None:
-    """Run a cell that succeeds and one that fails, so that the first student does not pay for it."""
+_FIRST = ("import torch\nx = torch.ones(2)\nx", "1 / 0", "x.undefined")
+_DRAWING = (
+    "%load_ext torchmagic",
+    "%%tensorinfo\n%%gradtrace\nimport torch\nx = torch.ones((), requires_grad=True)\ny = x * 2\ny.backward()",
+    "%unload_ext torchmagic",
+)
+
+
+def _rehearse(shell: Any, cells: Sequence[str] = _FIRST) -> None:
+    """Run cells and forget them, so that the first student does not pay for what is slow at its first use."""
     shell.open()
-    for source in ("import torch\nx = torch.ones(2)\nx", "1 / 0", "x.undefined"):
+    for source in cells:
         shell.run(source)
     shell.close()
     shell.shell.reset(new_session=True)
@@ -199,10 +198,11 @@ def _reseed(*, judge: bool) -> None:
 
     random.seed()
     np.random.seed(int.from_bytes(os.urandom(4), "big"))
+    # torch.manual_seed would also format the stack, once for each kind of accelerator: 16 ms in a fresh fork
     if judge:
-        torch.seed()
+        torch.default_generator.seed()
     else:
-        torch.manual_seed(_FRESH_TORCH_SEED)
+        torch.default_generator.manual_seed(_FRESH_TORCH_SEED)
 
 
 if __name__ == "__main__":

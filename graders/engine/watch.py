@@ -20,8 +20,8 @@ from graders.engine.wire import WireClosed
 _TICK_MS = 50
 
 
-def watch_student(watch: socket.socket, orders: socket.socket, student: Callable[[Begin], None]) -> None:
-    """Fork a process that runs ``student`` once told to begin; watch it until it ends, and tell the judge how.
+def watch_student(watch: socket.socket, orders: socket.socket, student: Callable[[Callable[[], Begin]], None]) -> None:
+    """Fork a process that runs ``student``, which waits to be told to begin; watch it, and tell the judge how it ended.
 
     On ``watch``, ``I`` asks for an interrupt and ``K`` for the end; when it closes, the student's process ends.
     """
@@ -34,9 +34,13 @@ def watch_student(watch: socket.socket, orders: socket.socket, student: Callable
             watch.close()
             tell.close()
             kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
-            begin = recv_begin(orders)
-            begun.send(str(begin.limits.memory_bytes).encode())
-            student(begin)
+
+            def wait() -> Begin:
+                begin = recv_begin(orders)
+                begun.send(str(begin.limits.memory_bytes).encode())
+                return begin
+
+            student(wait)
             status = 0
         except WireClosed:  # a slot that was not needed
             status = 0

@@ -31,7 +31,6 @@ def configure(c: Any) -> None:
     c.Autograde.sanitize_preprocessors = [
         f"{_HERE}.restore.RestoreCells",
         "nbgrader.preprocessors.ClearOutput",
-        "nbgrader.preprocessors.CheckCellMetadata",
     ]
     c.Autograde.autograde_preprocessors = [
         f"{_HERE}.execute.EngineExecute",

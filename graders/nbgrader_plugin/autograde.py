@@ -46,17 +46,17 @@ def grade_assignment(
     find_alembic()
     chosen: Isolation = isolation or config.EngineExecute.get("isolation", "namespaces")
     rows: list[SubmissionRow] = []
-    with Engine(isolation=chosen, hidden=[course]) as engine, contextlib.ExitStack() as stack:
+    with Engine(isolation=chosen, hidden=[course], at_once=jobs) as engine, contextlib.ExitStack() as stack:
         # the engine warms up on another core while nbgrader is imported here: each takes seconds
         from graders.nbgrader_plugin.grading import open_run
 
         run = stack.enter_context(open_run(config, engine, assignment, force=force))
         waiting_for = run.submitted(students)
-        engine.wait_until_ready()
         on_start(len(waiting_for))
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=max(jobs, 1)))
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=jobs + 1))  # one writes scores while others run
         waiting: set[Future[SubmissionRow]] = {pool.submit(run.grade, student) for student in waiting_for}
         try:
+            engine.wait_until_ready()
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import weakref
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +13,7 @@ from nbgrader.preprocessors import Execute
 from traitlets import Enum, Float, Integer
 
 from graders.engine.client import Engine
-from graders.engine.given import parse_cell
+from graders.engine.needs import read_needs
 from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
 from torchmagic.errors import TorchmagicError
 
@@ -85,7 +84,7 @@ class EngineExecute(Execute):  # type: ignore[misc]
         if engine is None:
             engine = Engine(isolation=self.isolation, hidden=[Path(converter.coursedir.root)])
             engine.__enter__()
-            engine.preload(imports(template))
+            engine.preload(read_needs(template))
             self._engines[converter] = engine
             weakref.finalize(converter, engine.close)
         return engine
@@ -108,24 +107,6 @@ def read_template(path: Path) -> tuple[Cell, ...]:
         mine = role == "student" and not utils.is_solution(cell)
         cells.append(_cell(index, cell, "provided" if mine else role))
     return tuple(cells)
-
-
-def imports(template: tuple[Cell, ...]) -> list[str]:
-    """The modules that the instructor's notebook imports.
-
-    >>> imports((Cell(0, "import numpy as np\\nfrom torch import nn", "provided"),))
-    ['numpy', 'torch']
-    """
-    found: dict[str, None] = {}
-    for cell in template:
-        if cell.role == "ignored":
-            continue
-        for statement in parse_cell(cell.source):
-            if isinstance(statement, ast.Import):
-                found.update(dict.fromkeys(alias.name for alias in statement.names))
-            elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
-                found[statement.module] = None
-    return [name for name in found if not name.startswith("graders")]
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

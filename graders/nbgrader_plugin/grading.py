@@ -18,9 +18,10 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from graders.engine.client import Engine
+from graders.engine.needs import Needs, read_needs
 from graders.engine.report import Outcome
 from graders.nbgrader_plugin.converter import EngineAutograde
-from graders.nbgrader_plugin.execute import imports, read_template
+from graders.nbgrader_plugin.execute import read_template
 from graders.nbgrader_plugin.gradebooks import Gradebooks
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.scores import STAMP
@@ -40,7 +41,7 @@ def open_run(config: Config, engine: Engine, assignment: str, *, force: bool) ->
     gradebooks = Gradebooks(coursedir.db_url, coursedir.course_id)
     try:
         _demand_assignment(gradebooks, assignment)
-        engine.preload(_imports(coursedir, assignment))
+        engine.preload(_needs(coursedir, assignment))
         yield Run(config, coursedir, engine, gradebooks, assignment, force)
     finally:
         gradebooks.close()
@@ -78,10 +79,9 @@ def _submitted(coursedir: CourseDirectory, assignment: str, students: Sequence[s
     return list(dict.fromkeys(students))
 
 
-def _imports(coursedir: CourseDirectory, assignment: str) -> list[str]:
+def _needs(coursedir: CourseDirectory, assignment: str) -> Needs:
     folder = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
-    templates = [read_template(path) for path in sorted(folder.glob("*.ipynb"))]
-    return list(dict.fromkeys(name for template in templates for name in imports(template)))
+    return read_needs(cell for path in sorted(folder.glob("*.ipynb")) for cell in read_template(path))
 
 
 class _Log(logging.Logger):
@@ -131,7 +131,7 @@ class Run:
             names = sorted(notebook.name for notebook in gradebook.find_assignment(self.assignment).notebooks)
         trouble = _unreadable(submitted, names)
         if trouble is not None:
-            return self._row(student, trouble[0], start, trouble[1])
+            return self._row(student, trouble[0], time.monotonic() - start, trouble[1])
         present = [name for name in names if (submitted / f"{name}.ipynb").exists()]
         log = _Log(f"torchmagic.grade.{self.assignment}.{student}")
         converter = EngineAutograde(coursedir=coursedir, config=config, log=log)
@@ -141,19 +141,21 @@ class Run:
         try:
             converter.start()
         except NbGraderException as error:
-            return self._row(student, "unreadable", start, f"nbgrader could not take it: {log.reason or error}")
-        stamps = [_stamp(autograded / f"{name}.ipynb") for name in names]
-        worst = max((s for s in stamps if s), key=lambda s: _RANK.get(s["outcome"], 0), default={"outcome": "missing"})
-        return self._row(student, worst["outcome"], start, worst.get("message", ""))
+            seconds = time.monotonic() - start
+            return self._row(student, "unreadable", seconds, f"nbgrader could not take it: {log.reason or error}")
+        stamps = [stamp for stamp in (_stamp(autograded / f"{name}.ipynb") for name in names) if stamp]
+        worst = max(stamps, key=lambda stamp: _RANK.get(stamp["outcome"], 0), default={"outcome": "missing"})
+        seconds = sum(float(stamp.get("seconds", 0.0)) for stamp in stamps)
+        return self._row(student, worst["outcome"], seconds, worst.get("message", ""))
 
-    def _row(self, student: str, outcome: str, start: float, message: str) -> SubmissionRow:
+    def _row(self, student: str, outcome: str, seconds: float, message: str) -> SubmissionRow:
         with self.gradebooks.open() as gradebook:
             max_score = float(gradebook.find_assignment(self.assignment).max_score)
             try:
                 score = float(gradebook.find_submission(self.assignment, student).score)
             except MissingEntry:
                 score = None
-        return SubmissionRow(student, score, max_score, outcome, time.monotonic() - start, message)
+        return SubmissionRow(student, score, max_score, outcome, seconds, message)
 
 
 def _unreadable(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 from nbgrader import utils
+from nbgrader.api import Comment, Grade, Gradebook
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
+from sqlalchemy.orm import joinedload
 
 from graders.engine.report import CellReport, Outcome, Report
 from graders.nbgrader_plugin.gradebooks import gradebook_of
@@ -24,8 +26,8 @@ class SaveEngineGrades(SaveAutoGrades):  # type: ignore[misc]
         where = resources["nbgrader"]
         with gradebook_of(self, resources) as gradebook:
             entry = gradebook.find_submission_notebook(where["notebook"], where["assignment"], where["student"])
-            grades = {grade.name: grade for grade in entry.grades}
-            comments = {comment.name: comment for comment in entry.comments}
+            grades = {grade.cell.name: grade for grade in _with_cells(gradebook, Grade, entry)}
+            comments = {comment.cell.name: comment for comment in _with_cells(gradebook, Comment, entry)}
             for index, cell in enumerate(nb.cells):
                 name = cell.metadata.get("nbgrader", {}).get("grade_id")
                 if utils.is_grade(cell):
@@ -76,6 +78,12 @@ class StampOutcome(NbGraderPreprocessor):  # type: ignore[misc]
                 "seconds": round(report.seconds, 4),
             }
         return nb, resources
+
+
+def _with_cells(gradebook: Gradebook, kind: Any, entry: Any) -> list[Any]:
+    """Grades or comments of a submitted notebook and their cells, in one query instead of one for each."""
+    query = gradebook.db.query(kind).filter(kind.notebook_id == entry.id).options(joinedload(kind.cell))
+    return list(query.all())
 
 
 def _unanswered(cell: NotebookNode) -> bool:

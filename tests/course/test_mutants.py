@@ -59,17 +59,10 @@ def test_the_class_is_mixed() -> None:
         assert all(m.score == 0 for m in MUTANTS[topic] if m.kind in ("hostile", "blank"))
 
 
-def _honest(mutant: Mutant) -> bool:
-    """A whole notebook with the instructor's cells as released, whose cells end by themselves."""
-    tampered = mutant.delete or mutant.duplicate or mutant.metadata or mutant.edit or mutant.truncate
-    handed_in = mutant.content is None and not mutant.absent
-    return mutant.kind != "hostile" and handed_in and not tampered and mutant.outcome != "timeout"
-
-
 @pytest.mark.timeout(900)
 def test_plain_nbgrader_gives_honest_work_the_same_score(graded: Graded, tmp_path: Path) -> None:
     """Real ``nbgrader autograde`` without the plugin, a process for each assignment."""
-    honest = {topic: [mutant for mutant in MUTANTS[topic] if _honest(mutant)] for topic in TOPICS}
+    honest = {topic: [mutant for mutant in MUTANTS[topic] if mutant.honest] for topic in TOPICS}
     running = []
     with contextlib.ExitStack() as stack:
         for topic in TOPICS:

@@ -1,0 +1,69 @@
+"""What a notebook's cells will want to have imported, read from their text, so that the warm parents import it once."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from graders.engine.given import parse_cell
+from graders.engine.report import Cell
+
+_LOAD_EXT = re.compile(r"^\s*%(?:re)?load_ext\s+([\w.]+)\s*$", re.MULTILINE)
+
+#: Words that stand for a first use that costs half a second, and the module that it spends that on importing.
+_HINTS = {
+    re.compile(r"\boptim\b"): "torch._dynamo",
+    re.compile(r"\b(?:testing|assert_close|gradcheck|gradgradcheck)\b"): "torch.testing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Modules to import ahead, in the students' parent and in the judges'."""
+
+    students: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.students or self.judges)
+
+
+def read_needs(cells: Iterable[Cell]) -> Needs:
+    """What the instructor's cells import, and what they hint at.
+
+    >>> read_needs([Cell(0, "import math\\n%load_ext torchmagic", "provided"), Cell(1, "gradcheck(f, x)", "test")])
+    Needs(students=('math', 'torchmagic'), judges=('math', 'torch.testing'))
+    """
+    students: dict[str, None] = {}
+    judges: dict[str, None] = {}
+    for cell in cells:
+        if cell.role == "ignored":
+            continue
+        imports = dict.fromkeys([*_imports(cell.source), *hints(cell.source)])
+        if cell.role != "test":
+            students.update(imports)
+            students.update(dict.fromkeys(_LOAD_EXT.findall(cell.source)))
+        if cell.role != "student":
+            judges.update(imports)
+    return Needs(tuple(students), tuple(judges))
+
+
+def hints(source: str) -> list[str]:
+    """Modules out of a fixed list that a cell's text hints at; safe to import for anybody's cell.
+
+    >>> hints("opt = torch.optim.SGD(model.parameters(), lr=0.1)")
+    ['torch._dynamo']
+    """
+    return [module for pattern, module in _HINTS.items() if pattern.search(source)]
+
+
+def _imports(source: str) -> list[str]:
+    found: list[str] = []
+    for statement in parse_cell(source):
+        if isinstance(statement, ast.Import):
+            found += [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+            found.append(statement.module)
+    return found
