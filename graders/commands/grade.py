@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from graders.commands.show import Meter, closing_line, grades_table, ungraded
+from graders.engine.client import Isolation
 from graders.nbgrader_plugin.autograde import grade_assignment
 
 
@@ -42,8 +43,16 @@ def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     help="Submissions in flight at a time.",
 )
 @click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be given repeatedly.")
+@click.option(
+    "--isolation",
+    type=click.Choice(["namespaces", "process"]),
+    help="How submissions are kept apart, in place of what the course's configuration says. `process` has no walls: "
+    "a submission can then read what you can.",
+)
 @click.option("--force", is_flag=True, help="Grade again what was graded and has not changed since.")
-def command(assignment: str, folder: Path, jobs: int, students: tuple[str, ...], force: bool) -> None:
+def command(
+    assignment: str, folder: Path, jobs: int, students: tuple[str, ...], isolation: Isolation | None, force: bool
+) -> None:
     """Grade all submitted work of ASSIGNMENT into the course's gradebook.
 
     Each submission runs behind walls of its own, and the tests run in another process. What was graded
@@ -67,6 +76,7 @@ def command(assignment: str, folder: Path, jobs: int, students: tuple[str, ...],
             jobs=jobs,
             students=students or None,
             force=force,
+            isolation=isolation,
             on_start=meter.start,
             on_result=meter.step,
         )

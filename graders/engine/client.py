@@ -114,7 +114,9 @@ class Engine:
             self._turns,
         ):
             walls.unpack(archive, scratch)
-            os.mkdir(f"{scratch}/.student")
+            for folder in (".student", ".modules"):
+                os.mkdir(f"{scratch}/{folder}")
+            walls.unpack(walls.pack(list(submission.modules.items())), f"{scratch}/.modules")
             with self._take() as slot:
                 start = time.monotonic()
                 cells, why = self._collect(slot, submission, scratch, archive)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from dataclasses import asdict
 
 from graders.engine.judge import Judge
@@ -18,6 +19,7 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket) 
     send_frame(report, Frame({"pid": os.getpid()}))
     header = recv_frame(report, caps=_TRUSTED).header
     os.chdir(header["scratch"])
+    sys.path.insert(0, f"{header['scratch']}/.modules")  # the instructor's files; never the folder of the student's
     submission = Submission(
         cells=tuple(Cell(**cell) for cell in header["cells"]),
         template=tuple(Cell(**cell) for cell in header["template"]),

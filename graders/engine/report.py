@@ -67,6 +67,7 @@ class Submission:
         template: the instructor's own cells (role and source, in order), from the source notebook where there
             is one; they say which names are the student's to define. Empty where the source is not at hand.
         files: the files that the student's code may read beside its notebook (relative path → bytes).
+        modules: the instructor's own Python files beside the notebook, which test cells may import.
         limits: what it may use.
         attempted: False when no solution cell differs from the release.
     """
@@ -74,6 +75,7 @@ class Submission:
     cells: tuple[Cell, ...]
     template: tuple[Cell, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
+    modules: Mapping[str, bytes] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     attempted: bool = True
 

@@ -21,12 +21,13 @@ from traitlets.log import get_logger
 
 from graders.nbgrader_plugin import find_alembic
 from graders.nbgrader_plugin.config import CONFIG_NAME, course_config
+from graders.nbgrader_plugin.gradebooks import final_score
 from torchmagic.errors import TorchmagicError
 
 
 @dataclass(frozen=True)
 class GradebookEntry:
-    """What gradebook.db holds of one submission: points got, and points that there are."""
+    """What gradebook.db holds of one submission: points got (less a late penalty), and points that there are."""
 
     student: str
     score: float
@@ -125,7 +126,7 @@ class Course:
                     hint="Make it known with `nbgrader generate_assignment NAME`.",
                 ) from None
             entries = [
-                GradebookEntry(s.student.id, float(s.score), float(s.max_score), bool(s.needs_manual_grade))
+                GradebookEntry(s.student.id, final_score(s), float(s.max_score), bool(s.needs_manual_grade))
                 for s in gradebook.assignment_submissions(assignment)
             ]
         return {entry.student: entry for entry in sorted(entries, key=lambda entry: entry.student)}

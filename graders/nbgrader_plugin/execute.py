@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +11,7 @@ from typing import Any, ClassVar
 import nbformat
 from nbformat.notebooknode import NotebookNode
 from nbgrader import utils
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
 from traitlets import Enum, Float, Integer
 
@@ -52,12 +55,17 @@ class EngineExecute(Execute):  # type: ignore[misc]
         if language != "python":
             self.log.warning("The kernel speaks %s: this notebook runs as in plain nbgrader, without walls", language)
             return super().preprocess(nb, resources, *args, **kwargs)  # type: ignore[no-any-return]
-        template = read_template(_source_notebook(converter.coursedir, where["assignment"], where["notebook"]))
+        course = converter.coursedir
+        submitted = course.format_path(course.submitted_directory, where["student"], where["assignment"])
+        self._leave_links_out(Path(submitted), folder)
+        source = _source_notebook(course, where["assignment"], where["notebook"])
+        template = read_template(source)
         engine = getattr(converter, "engine", None) or self._engine(converter, template)
         submission = Submission(
             cells=read_cells(nb),
             template=template,
             files=read_files(folder),
+            modules=read_files(source.parent, "*.py"),
             limits=self._limits(),
             attempted=is_attempted(nb),
         )
@@ -69,6 +77,14 @@ class EngineExecute(Execute):  # type: ignore[misc]
                 name = nb.cells[cell.key].metadata.get("nbgrader", {}).get("grade_id", cell.key)
                 self.log.error("GRADER ERROR in test cell %r: %s", name, cell.message)
         return nb, resources
+
+    def _leave_links_out(self, submitted: Path, folder: Path) -> None:
+        """Take away what nbgrader copied through links that lead out of the submission."""
+        for path in links_astray(submitted):
+            if path.suffix == ".ipynb":
+                raise NbGraderException(f"{path} is a link to a file elsewhere")
+            self.log.warning("%s links to something elsewhere: left out", path)
+            _remove(folder / path.relative_to(submitted))
 
     def _limits(self) -> Limits:
         return Limits(
@@ -109,7 +125,7 @@ def read_template(path: Path) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def read_files(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path, pattern: str = "*") -> dict[str, bytes]:
     """The regular files beside a notebook, by relative path; links and other notebooks are left out.
 
     Raises:
@@ -117,7 +133,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     room = _MAX_FILES
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob(pattern)):
         if path.is_symlink() or not path.is_file() or path.suffix == ".ipynb":
             continue
         if not path.resolve().is_relative_to(folder.resolve()):
@@ -130,6 +146,25 @@ def read_files(folder: Path) -> dict[str, bytes]:
             )
         files[str(path.relative_to(folder))] = path.read_bytes()
     return files
+
+
+def links_astray(folder: Path) -> list[Path]:
+    """The links in a submission that lead out of it: following them would show a student the course's own files."""
+    root = folder.resolve()
+    found = []
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(place, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                found.append(path)
+    return found
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_attempted(nb: NotebookNode) -> bool:

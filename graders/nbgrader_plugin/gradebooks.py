@@ -43,6 +43,11 @@ class Gradebooks:
         self._first.close()
 
 
+def final_score(submission: Any) -> float:
+    """What a submission counts: its points less the late penalty, at least 0, as nbgrader exports it."""
+    return max(0.0, float(submission.score) - float(submission.late_submission_penalty or 0.0))
+
+
 def gradebook_of(preprocessor: Any, resources: dict[str, Any]) -> Gradebook:
     """The gradebook for a preprocessor: from its converter's pool, or opened as nbgrader does."""
     pool: Gradebooks | None = getattr(preprocessor.parent.parent, "gradebooks", None)

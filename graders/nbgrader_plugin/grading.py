@@ -9,20 +9,23 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import nbformat
 from nbgrader.api import MissingEntry
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from graders.engine.client import Engine
 from graders.engine.needs import Needs, read_needs
 from graders.engine.report import Outcome
 from graders.nbgrader_plugin.converter import EngineAutograde
-from graders.nbgrader_plugin.execute import read_template
-from graders.nbgrader_plugin.gradebooks import Gradebooks
+from graders.nbgrader_plugin.execute import links_astray, read_template
+from graders.nbgrader_plugin.gradebooks import Gradebooks, final_score
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.scores import STAMP
 from torchmagic.errors import TorchmagicError
@@ -38,7 +41,15 @@ def open_run(config: Config, engine: Engine, assignment: str, *, force: bool) ->
         TorchmagicError: the gradebook knows no such assignment.
     """
     coursedir = CourseDirectory(config=config)
-    gradebooks = Gradebooks(coursedir.db_url, coursedir.course_id)
+    try:
+        gradebooks = Gradebooks(coursedir.db_url, coursedir.course_id)
+    except (SQLAlchemyError, CalledProcessError) as error:
+        reason = str(getattr(error, "orig", error))
+        where = make_url(coursedir.db_url).render_as_string()
+        raise TorchmagicError(
+            f"The gradebook {where} cannot be opened ({reason}).",
+            hint="Put a backup in its place, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
+        ) from error
     try:
         _demand_assignment(gradebooks, assignment)
         engine.preload(_needs(coursedir, assignment))
@@ -152,7 +163,7 @@ class Run:
         with self.gradebooks.open() as gradebook:
             max_score = float(gradebook.find_assignment(self.assignment).max_score)
             try:
-                score = float(gradebook.find_submission(self.assignment, student).score)
+                score = final_score(gradebook.find_submission(self.assignment, student))
             except MissingEntry:
                 score = None
         return SubmissionRow(student, score, max_score, outcome, seconds, message)
@@ -172,6 +183,8 @@ def _unreadable(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | Non
 
 
 def _why_unreadable(path: Path) -> str:
+    if path in links_astray(path.parent):
+        return "is a link to a file elsewhere"
     if not path.is_file():
         return "is not a file"
     try:
