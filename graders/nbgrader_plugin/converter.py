@@ -28,7 +28,7 @@ class EngineAutograde(Autograde):  # type: ignore[misc]
         """As nbgrader's, but the process's working folder stays: several converters run at a time."""
         self.init_notebooks()
         self.writer = FilesWriter(parent=self, config=self.config)
-        self.exporter = self.exporter_class(parent=self, config=self.config)
+        self.exporter = self.exporter_class(parent=self, config=self.config, optimistic_validation=True)
         self.convert_notebooks()
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
