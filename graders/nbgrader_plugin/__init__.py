@@ -41,6 +41,11 @@ def configure(c: Any) -> None:
         f"{_HERE}.scores.EngineLatePenalties",
         f"{_HERE}.scores.StampOutcome",
     ]
+    c.GenerateFeedback.preprocessors = [
+        "nbgrader.preprocessors.GetGrades",
+        f"{_HERE}.feedback.LeaveHiddenTestsOut",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
     find_alembic()
 
 

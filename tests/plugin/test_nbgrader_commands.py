@@ -38,6 +38,8 @@ def test_autograde_and_feedback_for_a_class(school: School) -> None:
     page = (school.folder / "feedback" / "bob" / "ps1" / "ps1.html").read_text()
     assert "AssertionError" in page
     assert "check-squares" in page
+    assert "assert_array_equal" not in page, "a hidden test stays hidden"
+    assert "hidden tests" in page
 
 
 def test_the_same_scores_without_the_line(school: School) -> None:
