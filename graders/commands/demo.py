@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -111,7 +112,7 @@ def _grade(
 def _table(
     name: str, handins: list[Handin], scores: dict[str, GradebookEntry], rows: dict[str, SubmissionRow]
 ) -> Table:
-    table = Table(title=f"Gradebook: {escape(name)}", title_justify="left")
+    table = Table(title=f"Gradebook: {escape(name)}", title_justify="left", box=SIMPLE_HEAD)
     for column in ("student", "handed in"):
         table.add_column(column, no_wrap=True)
     for column in ("score", "max"):

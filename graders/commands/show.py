@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -63,7 +64,7 @@ def outcome(text: str) -> str:
 
 def grades_table(rows: Sequence[SubmissionRow], title: str) -> Table:
     """The table student, score, max, outcome, seconds."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("student", no_wrap=True)
     table.add_column("score", justify="right")
     table.add_column("max", justify="right")

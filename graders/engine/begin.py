@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from graders.engine.report import Limits
@@ -19,21 +20,23 @@ class Begin:
     Attributes:
         limits: what it may use.
         scratch: a folder to work in where there are no walls.
-        archive: a tar of the files that its code may read.
+        files: what its code may read, by relative path.
     """
 
     limits: Limits
     scratch: str
-    archive: bytes
+    files: Mapping[str, bytes]
 
 
-def send_begin(sock: socket.socket, limits: Limits, scratch: str, archive: bytes, *, deadline: float) -> None:
+def send_begin(sock: socket.socket, begin: Begin, *, deadline: float) -> None:
     """Tell a waiting process to begin."""
-    files = base64.b64encode(archive).decode()
-    send_frame(sock, Frame({"limits": asdict(limits), "scratch": scratch, "files": files}), deadline=deadline)
+    files = {name: base64.b64encode(content).decode() for name, content in begin.files.items()}
+    header = {"limits": asdict(begin.limits), "scratch": begin.scratch, "files": files}
+    send_frame(sock, Frame(header), deadline=deadline)
 
 
 def recv_begin(sock: socket.socket) -> Begin:
     """Wait to be told to begin; WireClosed when nobody will."""
     header = recv_frame(sock, caps=_TRUSTED).header
-    return Begin(Limits(**header["limits"]), header["scratch"], base64.b64decode(header["files"]))
+    files = {name: base64.b64decode(content) for name, content in header["files"].items()}
+    return Begin(Limits(**header["limits"]), header["scratch"], files)

@@ -22,7 +22,7 @@ from typing import Any, Literal
 import graders
 import torchmagic
 from graders.engine import walls
-from graders.engine.begin import send_begin
+from graders.engine.begin import Begin, send_begin
 from graders.engine.needs import Needs, hints
 from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
@@ -108,18 +108,17 @@ class Engine:
     def grade(self, submission: Submission) -> Report:
         """Run and judge one submission; never raises for anything that the submission does."""
         self._preload_hinted(submission)
-        archive = walls.pack(list(submission.files.items()))
         with (
             tempfile.TemporaryDirectory(prefix="torchmagic-judge-", ignore_cleanup_errors=True) as scratch,
             self._turns,
         ):
-            walls.unpack(archive, scratch)
-            for folder in (".student", ".modules"):
+            for folder in ("student", "judge", "modules"):
                 os.mkdir(f"{scratch}/{folder}")
-            walls.unpack(walls.pack(list(submission.modules.items())), f"{scratch}/.modules")
+            walls.lay_out(submission.files, f"{scratch}/judge")
+            walls.lay_out(submission.modules, f"{scratch}/modules")
             with self._take() as slot:
                 start = time.monotonic()
-                cells, why = self._collect(slot, submission, scratch, archive)
+                cells, why = self._collect(slot, submission, scratch)
             seconds = time.monotonic() - start
             self._fork_ahead()
         done = {cell.key for cell in cells}
@@ -224,14 +223,15 @@ class Engine:
         return _Slot(start, report)
 
     def _collect(
-        self, slot: _Slot, submission: Submission, scratch: str, archive: bytes
+        self, slot: _Slot, submission: Submission, scratch: str
     ) -> tuple[list[CellReport], tuple[Outcome, str]]:
         """The reports that came, and what to say of cells that none came for."""
         deadline = time.monotonic() + submission.limits.total_seconds + _SPARE_SECONDS
         cells: list[CellReport] = []
         pid = 0
         try:
-            send_begin(slot.start, submission.limits, f"{scratch}/.student", archive, deadline=deadline)
+            begin = Begin(submission.limits, f"{scratch}/student", submission.files)
+            send_begin(slot.start, begin, deadline=deadline)
             pid = int(recv_frame(slot.report, caps=_TRUSTED, deadline=deadline).header["pid"])
             send_frame(slot.report, Frame(_as_header(submission, scratch)), deadline=deadline)
             while True:

@@ -18,8 +18,8 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket) 
     """Judge the submission that arrives on ``report``; its cell reports go back the same way."""
     send_frame(report, Frame({"pid": os.getpid()}))
     header = recv_frame(report, caps=_TRUSTED).header
-    os.chdir(header["scratch"])
-    sys.path.insert(0, f"{header['scratch']}/.modules")  # the instructor's files; never the folder of the student's
+    os.chdir(f"{header['scratch']}/judge")
+    sys.path.insert(0, f"{header['scratch']}/modules")  # the instructor's files; never the folder of the student's
     submission = Submission(
         cells=tuple(Cell(**cell) for cell in header["cells"]),
         template=tuple(Cell(**cell) for cell in header["template"]),

@@ -8,15 +8,13 @@ limits, and no privilege left). As root each submission also gets a user id of i
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import resource
 import socket
 import sys
-import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from graders.engine import kernel_calls as kc
 from graders.engine.report import Limits
@@ -191,11 +189,11 @@ def raise_walls(serial: int) -> tuple[int, int]:
     return uid, gid
 
 
-def shut_behind(limits: Limits, archive: bytes, uid: int, gid: int) -> None:
+def shut_behind(limits: Limits, files: Mapping[str, bytes], uid: int, gid: int) -> None:
     """Behind the walls, when the submission has come: its limits, and no privilege left.
 
     Args:
-        archive: a tar of the files that the student's code may read; unpacked into the working folder.
+        files: what the student's code may read, written into the working folder.
     """
     privileged = os.geteuid() == 0
     kc.mount("tmpfs", HOME, "tmpfs", _SCRATCH_FLAGS | kc.MS_REMOUNT, f"size={limits.disk_bytes},nr_inodes=20000")
@@ -208,15 +206,15 @@ def shut_behind(limits: Limits, archive: bytes, uid: int, gid: int) -> None:
     if not privileged:
         kc.drop_capabilities()
     kc.prctl(kc.PR_SET_DUMPABLE, 1)
-    unpack(archive, f"{HOME}/work")
+    lay_out(files, f"{HOME}/work")
 
 
-def settle_unwalled(limits: Limits, archive: bytes, scratch: str) -> None:
+def settle_unwalled(limits: Limits, files: Mapping[str, bytes], scratch: str) -> None:
     """Where no walls can be had and the risk was accepted by name: a scratch folder and limits only."""
     os.chdir(scratch)
     os.environ["HOME"] = os.environ["TMPDIR"] = scratch
     _limit(limits, processes=False)
-    unpack(archive, scratch)
+    lay_out(files, scratch)
 
 
 def _limit(limits: Limits, *, processes: bool = True) -> None:
@@ -238,23 +236,18 @@ def _limit(limits: Limits, *, processes: bool = True) -> None:
         resource.setrlimit(which, (value, value))
 
 
-def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
-    """A tar archive of regular files, given as (relative path, content)."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in files:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            info.mode = 0o644
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
+def lay_out(files: Mapping[str, bytes], folder: str) -> None:
+    """Write files, given by their paths relative to ``folder``, and the folders that they lie in.
 
-
-def unpack(archive: bytes, folder: str) -> None:
-    """Unpack what :func:`pack` made."""
-    if archive:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
+    Raises:
+        ValueError: a path leads out of the folder.
+    """
+    for name, content in files.items():
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ValueError(f"{name!r} leads out of its folder")
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def take_descriptors(keep: int) -> int:

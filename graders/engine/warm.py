@@ -85,10 +85,10 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         if walled:
             owner = walls.raise_walls(serial)
             begin = wait()
-            walls.shut_behind(begin.limits, begin.archive, *owner)
+            walls.shut_behind(begin.limits, begin.files, *owner)
         else:
             begin = wait()
-            walls.settle_unwalled(begin.limits, begin.archive, begin.scratch)
+            walls.settle_unwalled(begin.limits, begin.files, begin.scratch)
         shell.log.limit = begin.limits.output_bytes
         sock = socket.socket(fileno=walls.take_descriptors(wire))
         shell.own_descriptors = True

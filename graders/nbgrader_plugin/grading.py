@@ -153,7 +153,7 @@ class Run:
             converter.start()
         except NbGraderException as error:
             seconds = time.monotonic() - start
-            return self._row(student, "unreadable", seconds, f"nbgrader could not take it: {log.reason or error}")
+            return self._row(student, Outcome.GRADER_ERROR.value, seconds, f"not graded: {log.reason or error}")
         stamps = [stamp for stamp in (_stamp(autograded / f"{name}.ipynb") for name in names) if stamp]
         worst = max(stamps, key=lambda stamp: _RANK.get(stamp["outcome"], 0), default={"outcome": "missing"})
         seconds = sum(float(stamp.get("seconds", 0.0)) for stamp in stamps)
