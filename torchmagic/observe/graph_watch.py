@@ -118,10 +118,10 @@ def hide_own_frames(error: BaseException) -> None:
             kept.pop()  # torch's function handed itself to the watch, which called it again
         own = False
         kept.append(entry)
-    chain: TracebackType | None = None
-    for each in reversed(kept):
-        chain = TracebackType(chain, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    error.__traceback__ = chain
+    # linked anew in place: before Python 3.11 a `with` block raises its error with the traceback object that it had
+    for entry, following in zip(kept, [*kept[1:], None], strict=True):
+        entry.tb_next = following
+    error.__traceback__ = kept[0] if kept else None
 
 
 def _keep_sinks(graph: Walk) -> None:
