@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+_WIDTH = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Rubric:
         if abs(self._asked - self.points) > 1e-9:
             raise ValueError(f"the parts add up to {self._asked:g} points, not to {self.points:g}")
         for lost in self.lost:
-            print(f"{lost.label}: 0 of {lost.points:g} points. {lost.reason}")
+            said = f"{lost.label}: 0 of {lost.points:g} points. {lost.reason}"
+            print(textwrap.fill(said, _WIDTH, subsequent_indent="  ", replace_whitespace=False))
         return float(self._earned)
 
 

@@ -8,6 +8,7 @@ import io
 import linecache
 import math
 import signal
+import textwrap
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.wire import WireError, WireTimeout
 from graders.failure import CheckFailed
 
+_WIDTH = 96
 _BEGIN_HIDDEN, _END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 
 
@@ -226,8 +228,13 @@ def _error_output(failure: Failure, cell: Cell) -> dict[str, Any]:
         "output_type": "error",
         "ename": failure.name,
         "evalue": failure.text,
-        "traceback": [*where, "", f"\x1b[0;31m{failure.name}\x1b[0m: {failure.text}"],
+        "traceback": [*where, "", f"\x1b[0;31m{failure.name}\x1b[0m: {_wrapped(failure.text)}"],
     }
+
+
+def _wrapped(text: str) -> str:
+    """Long lines broken: feedback pages do not do it."""
+    return "\n".join(textwrap.fill(line, _WIDTH, replace_whitespace=False) for line in text.splitlines())
 
 
 def _one_line(failure: Failure) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -29,7 +30,7 @@ class Graded:
     rows: Mapping[tuple[str, str], SubmissionRow]
 
     def outputs(self, topic: str, name: str) -> dict[str, str]:
-        """What a student reads below each test cell, by grade_id; nothing where no notebook was graded."""
+        """What a student reads below each test cell, on one line, by grade_id; nothing where no notebook was graded."""
         path = self.folder / "autograded" / name / topic / f"{topic}.ipynb"
         if not path.exists():
             return {}
@@ -37,8 +38,14 @@ class Graded:
         for cell in nbformat.read(path, as_version=4).cells:
             meta = cell.metadata.get("nbgrader", {})
             if meta.get("grade") and cell.cell_type == "code":
-                shown[meta["grade_id"]] = "\n".join(str(output) for output in cell.outputs)
+                shown[meta["grade_id"]] = " ".join(" ".join(_texts(cell.outputs)).split())
         return shown
+
+
+def _texts(outputs: list[Any]) -> Iterator[str]:
+    for output in outputs:
+        yield from (output.get("text", ""), output.get("evalue", ""), *output.get("traceback", ()))
+        yield str(output.get("data", ""))
 
 
 def hand_all_in(folder: Path, chosen: Mapping[str, list[Mutant]]) -> Course:
