@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from graders.engine.testcell import hidden_lines
 from graders.nbgrader_plugin.gradebooks import gradebook_of
 
 _SCHEMA_VERSION = 3
@@ -101,13 +102,20 @@ def restore_cells(cells: list[NotebookNode], known: Mapping[str, KnownCell]) -> 
             _change_type(cell, known[name].cell_type)
             mended.append(f"{name!r} was of another cell type")
         if known[name].locked and cell.source != known[name].source:
+            if cell.source.strip() != _as_released(known[name].source).strip():
+                mended.append(f"{name!r} was edited")
             cell.source = known[name].source
-            mended.append(f"{name!r} was edited")
     missing = [cell for cell in known.values() if cell.judged and cell.name not in seen]
     for lost in missing:
         _insert(cells, lost, list(known))
         mended.append(f"{lost.name!r} was missing")
     return cells, mended
+
+
+def _as_released(source: str) -> str:
+    """An instructor's cell without its hidden tests, as students get it."""
+    hidden = hidden_lines(source)
+    return "\n".join(line for number, line in enumerate(source.splitlines(), 1) if number not in hidden)
 
 
 def _change_type(cell: NotebookNode, cell_type: str) -> None:

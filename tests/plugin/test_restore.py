@@ -52,7 +52,7 @@ _cells = st.lists(
 @given(_cells)
 def test_each_judged_cell_is_there_once_as_the_instructor_wrote_it(cells: list[NotebookNode]) -> None:
     before = len(cells)
-    restored, mended = restore_cells(copy.deepcopy(cells), KNOWN)
+    restored, _ = restore_cells(copy.deepcopy(cells), KNOWN)
     assert len(restored) <= before + 3
     by_name: dict[str, list[NotebookNode]] = {}
     for cell in restored:
@@ -68,7 +68,15 @@ def test_each_judged_cell_is_there_once_as_the_instructor_wrote_it(cells: list[N
     assert not by_name, "nothing else may call itself a grade cell"
     tests = [cell.source for cell in read_cells(NotebookNode(cells=restored)) if cell.role == "test"]
     assert tests == ["assert q"], "nothing of the student's is taken for a test"
-    assert bool(mended) == (restored != cells)
+
+
+def test_hidden_tests_put_back_are_no_edit() -> None:
+    hidden = "assert q\n### BEGIN HIDDEN TESTS\nassert q == 1\n### END HIDDEN TESTS"
+    known = {"t": KnownCell("t", hidden, "code", True, "c", grade=True, solution=False, task=False, points=2.0)}
+    for submitted, edits in (("assert q", 0), ("assert True", 1)):
+        (cell,), mended = restore_cells([_cell("t", submitted)], known)
+        assert cell.source == hidden
+        assert len(mended) == edits
 
 
 def _find(nb: Any, name: str) -> Any:

@@ -26,7 +26,7 @@ def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: i
     """
     found = reached({inner: item for name, value in values.items() for inner, item in _opened(name, value)})
     if not found:
-        kinds = ", ".join(f"{name} is a {type(value).__name__}" for name, value in values.items())
+        kinds = ", ".join(f"{name} is of type {type(value).__name__}" for name, value in values.items())
         raise TorchmagicError(f"No tensors there: {kinds}.", hint="Name a tensor, an array, a container or a module.")
     return observe_found([(name, value, "") for name, value in found], stats=stats, max_rows=max_rows)
 

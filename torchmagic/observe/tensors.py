@@ -46,7 +46,7 @@ def observe_tensor(value: object, name: str, *, stats: bool = True, change: str 
     if _is_array(value):
         return _observe_array(value, name, stats, change)
     if not issubclass(type(value), torch.Tensor):
-        raise TypeError(f"{name} is a {type(value).__name__}, not a tensor")
+        raise TypeError(f"{name} is of type {type(value).__name__}, not a tensor")
     with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
         return _observe_torch(value, name, stats, change)
 
