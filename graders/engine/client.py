@@ -31,6 +31,7 @@ from torchmagic.errors import TorchmagicError
 Isolation = Literal["namespaces", "process"]
 _START_SECONDS = 120.0
 _SPARE_SECONDS = 15.0
+_LONGEST_AHEAD = 1 << 16
 _TRUSTED = Caps(header=1 << 30, body=0)
 
 
@@ -84,12 +85,16 @@ class Engine:
         """Import modules in the warm parents, so that no submission pays for it; missing ones do no harm."""
         if self._controls is None:
             return
-        for control, modules in zip(self._controls, (needs.students, needs.judges), strict=True):
-            new = [name for name in modules if (control, name) not in self._preloaded]
-            self._preloaded.update((control, name) for name in new)
-            if new:
+        students, judges = self._controls
+        wanted = [(students, "import", name) for name in needs.students]
+        wanted += [(judges, "import", name) for name in needs.judges]
+        wanted += [(judges, "read", text) for text in needs.texts]
+        for control, what, item in wanted:
+            message = json.dumps({"preload": [what, item]}).encode()
+            if (control, item) not in self._preloaded and len(message) < _LONGEST_AHEAD:
+                self._preloaded.add((control, item))
                 with contextlib.suppress(OSError):
-                    control.send(json.dumps({"preload": new}).encode())
+                    control.send(message)
 
     def wait_until_ready(self) -> None:
         """Wait for the warm parents; TorchmagicError where submissions cannot be walled off."""

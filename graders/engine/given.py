@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -53,14 +54,25 @@ def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
     return Given(definitions, (star,) if star else (), frozenset(students), bool(template))
 
 
-def parse_cell(source: str) -> list[ast.stmt]:
-    """The statements of a cell after IPython's transformations; none where it does not parse."""
+@functools.lru_cache(maxsize=1024)
+def plain_python(source: str) -> str:
+    """A cell after IPython's transformations (magics, ``!commands``); kept, for a class shares its test cells.
+
+    Raises:
+        SyntaxError: it is no Python even then.
+    """
     from IPython.core.inputtransformer2 import TransformerManager
 
+    return str(TransformerManager().transform_cell(source))
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_cell(source: str) -> tuple[ast.stmt, ...]:
+    """The statements of a cell; none where it does not parse."""
     try:
-        return ast.parse(TransformerManager().transform_cell(source)).body
+        return tuple(ast.parse(plain_python(source)).body)
     except (SyntaxError, ValueError, RecursionError):
-        return []
+        return ()
 
 
 def bound_names(statements: Iterable[ast.stmt]) -> set[str]:

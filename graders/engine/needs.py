@@ -22,33 +22,39 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Modules to import ahead, in the students' parent and in the judges'."""
+    """What to do ahead.
+
+    Attributes:
+        students, judges: modules to import in the students' parent and in the judges'.
+        texts: cells that every judge will read.
+    """
 
     students: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.students or self.judges)
+    texts: tuple[str, ...] = ()
 
 
 def read_needs(cells: Iterable[Cell]) -> Needs:
     """What the instructor's cells import, and what they hint at.
 
-    >>> read_needs([Cell(0, "import math\\n%load_ext torchmagic", "provided"), Cell(1, "gradcheck(f, x)", "test")])
-    Needs(students=('math', 'torchmagic'), judges=('math', 'torch.testing'))
+    >>> needs = read_needs([Cell(0, "import math\\n%load_ext torchmagic", "provided"), Cell(1, "gradcheck(f)", "test")])
+    >>> needs.students, needs.judges
+    (('math', 'torchmagic'), ('math', 'torch.testing'))
     """
     students: dict[str, None] = {}
     judges: dict[str, None] = {}
+    texts = []
     for cell in cells:
         if cell.role == "ignored":
             continue
+        texts.append(cell.source)
         imports = dict.fromkeys([*_imports(cell.source), *hints(cell.source)])
         if cell.role != "test":
             students.update(imports)
             students.update(dict.fromkeys(_LOAD_EXT.findall(cell.source)))
         if cell.role != "student":
             judges.update(imports)
-    return Needs(tuple(students), tuple(judges))
+    return Needs(tuple(students), tuple(judges), tuple(texts))
 
 
 def hints(source: str) -> list[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from graders.engine.given import plain_python
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.wire import WireError, WireTimeout
@@ -134,10 +135,8 @@ def _as_number(value: object) -> float | None:
 
 
 def _execute(cell: Cell, namespace: JudgeNamespace) -> object:
-    from IPython.core.inputtransformer2 import TransformerManager
-
     filename = _filename(cell)
-    source = TransformerManager().transform_cell(cell.source)
+    source = plain_python(cell.source)
     tree = ast.parse(source, filename)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     shown = last is not None and not source.rstrip().endswith(";")

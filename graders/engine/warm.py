@@ -54,7 +54,7 @@ def _import_torch() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    importlib.import_module("safetensors.torch")
+    _import_all(["safetensors.torch", "numpy.random"])  # both would be imported at their first use, in each fork
     layer = torch.nn.Linear(2, 2)
     layer(torch.ones(1, 2)).sum().backward()
 
@@ -97,15 +97,16 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         _reseed(judge=False)
         run_student(sock, shell)
 
-    def preload(names: Sequence[str]) -> None:
-        _import_all(names)
-        if "torchmagic" in names:
+    def preload(what: str, item: str) -> None:
+        _import_all([item])
+        if item == "torchmagic":
             _rehearse(shell, _DRAWING)
 
     _serve(control, child, preload, [lambda: _rehearse(shell)])
 
 
 def _serve_judges(control: socket.socket) -> None:
+    from graders.engine.given import parse_cell
     from graders.engine.judge_process import run_judge
 
     _import_all(["IPython.core.inputtransformer2", "unittest", "numpy.testing", "graders.checks"])
@@ -114,13 +115,19 @@ def _serve_judges(control: socket.socket) -> None:
         _reseed(judge=True)
         run_judge(*(socket.socket(fileno=fd) for fd in fds))
 
-    _serve(control, child, _import_all, [])
+    def preload(what: str, item: str) -> None:
+        if what == "import":
+            _import_all([item])
+        else:
+            parse_cell(item)
+
+    _serve(control, child, preload, [])
 
 
 def _serve(
     control: socket.socket,
     child: Callable[[Mapping[str, Any], list[int]], None],
-    preload: Callable[[Sequence[str]], None],
+    preload: Callable[[str, str], None],
     todo: list[Callable[[], None]],
 ) -> None:
     """Fork ``child`` for each request on ``control`` until it closes, and get warmer on the way.
@@ -142,7 +149,7 @@ def _serve(
             return
         request = json.loads(data)
         if "preload" in request:
-            todo.append(functools.partial(preload, request["preload"]))
+            todo.append(functools.partial(preload, *request["preload"]))
             continue
         started = True
         if os.fork() == 0:

@@ -41,7 +41,7 @@ match H:
 
 def test_magics_and_broken_cells_are_read_without_harm() -> None:
     assert bound_names(parse_cell("%matplotlib inline\n!ls\nx = 1")) == {"x"}
-    assert parse_cell("def f(:") == []
+    assert parse_cell("def f(:") == ()
 
 
 def test_an_instructors_import_and_function_are_made_anew() -> None:
