@@ -17,13 +17,13 @@ from types import FrameType
 from typing import Any
 
 from graders.engine.given import plain_python
+from graders.engine.hidden import hidden_lines
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.wire import WireError, WireTimeout
 from graders.failure import CheckFailed
 
 _WIDTH = 96
-_BEGIN_HIDDEN, _END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 
 
 class CellTimeout(BaseException):
@@ -199,23 +199,6 @@ def _came_from_student(error: BaseException) -> bool:
         frame.filename.endswith(("engine/remote.py", "engine/remote_object.py", "engine/exchange.py"))
         for frame in frames
     )
-
-
-def hidden_lines(source: str) -> set[int]:
-    """The numbers (from 1) of the lines between the hidden tests' markers.
-
-    >>> sorted(hidden_lines("a\\n### BEGIN HIDDEN TESTS\\nb\\n### END HIDDEN TESTS\\nc"))
-    [2, 3, 4]
-    """
-    found: set[int] = set()
-    inside = False
-    for number, line in enumerate(source.splitlines(), 1):
-        inside = inside or _BEGIN_HIDDEN in line
-        if inside:
-            found.add(number)
-        if _END_HIDDEN in line:
-            inside = False
-    return found
 
 
 def _error_output(failure: Failure, cell: Cell) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from graders.engine.testcell import hidden_lines
+from graders.engine.hidden import hidden_lines
 
 _NOTE = "# (hidden tests)"
 

@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from graders.engine.testcell import hidden_lines
+from graders.engine.hidden import hidden_lines
 from graders.nbgrader_plugin.gradebooks import gradebook_of
 
 _SCHEMA_VERSION = 3

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from graders.engine.testcell import hidden_lines
+from graders.engine.hidden import hidden_lines
 from graders.mutants import Mutant
 from graders.nbgrader_plugin.course import Course
 

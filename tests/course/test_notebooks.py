@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from graders.engine.testcell import hidden_lines
+from graders.engine.hidden import hidden_lines
 
 from .conftest import SOURCES, TOPICS
 

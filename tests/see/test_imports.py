@@ -101,3 +101,10 @@ def test_loading_the_extension_does_not_import_torch() -> None:
         "from IPython.core.interactiveshell import InteractiveShell as S\n"
         "s = S.instance()\ns.run_cell('%load_ext torchmagic')"
     )
+
+
+def test_grading_imports_torch_in_the_warm_processes_alone() -> None:
+    """A second of the run, and the memory: the process that talks to nbgrader has no use for it."""
+    parts = ("autograde", "grading", "converter", "execute", "restore", "scores", "feedback", "course")
+    plugin = "\n".join(f"import graders.nbgrader_plugin.{part}" for part in parts)
+    assert "torch" not in _after(f"{plugin}\nimport graders.commands.grade")

@@ -1,0 +1,22 @@
+"""Which lines of a test cell are hidden from students: those between nbgrader's markers."""
+
+from __future__ import annotations
+
+_BEGIN_HIDDEN, _END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+
+
+def hidden_lines(source: str) -> set[int]:
+    """The numbers (from 1) of the lines between the hidden tests' markers.
+
+    >>> sorted(hidden_lines("a\\n### BEGIN HIDDEN TESTS\\nb\\n### END HIDDEN TESTS\\nc"))
+    [2, 3, 4]
+    """
+    found: set[int] = set()
+    inside = False
+    for number, line in enumerate(source.splitlines(), 1):
+        inside = inside or _BEGIN_HIDDEN in line
+        if inside:
+            found.add(number)
+        if _END_HIDDEN in line:
+            inside = False
+    return found
