@@ -16,7 +16,7 @@ _SECONDS = 1200
 
 
 def measure(folder: Path) -> list[Figure]:
-    """Clone the last commit and do there what a newcomer does; the packages come from pip's cache, if they are there."""
+    """Clone the last commit and do there what a newcomer does; packages come from pip's cache, if they are there."""
     clone = folder / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True, timeout=_SECONDS)
     command = ["make", "demo", f"PYTHON={Path(sys.base_prefix) / 'bin' / 'python3'}"]
