@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graders.engine.differentiable import attach
-from graders.engine.remote_object import RemoteError, RemoteObject
+from graders.engine.remote_object import CannotSend, RemoteObject
 from graders.engine.values import Decoder, Encoder, Json
 from graders.engine.wire import Frame, WireError
 
 if TYPE_CHECKING:
     from graders.engine.remote import Student
+
+
+#: Where functions and classes that a test hands to a student's function are looked for by name.
+_HOMES = ("builtins", "math", "operator", "torch", "torch.nn.functional", "torch.nn", "torch.optim", "numpy")
 
 
 class Sender:
@@ -32,15 +37,21 @@ class Sender:
         return self.encoder.tensors
 
     def encode(self, value: object) -> Json:
-        """The JSON for a value of the judge's; RemoteError where it cannot be sent."""
+        """The JSON for a value of the judge's; CannotSend where it cannot be sent."""
         return self.encoder.encode(value)
 
     def _reference(self, value: object) -> dict[str, Json]:
         if isinstance(value, RemoteObject):
             return {"t": "ref", "h": value._remote_handle}
+        module = _public_home(value)
+        if module:
+            return {"t": "ref", "module": module, "name": value.__name__}  # type: ignore[attr-defined]
         if isinstance(value, torch.Tensor):
-            raise RemoteError("a sparse or quantized tensor cannot be sent to the student's code yet")
-        raise RemoteError(f"a {type(value).__name__} of the test cell cannot be sent to the student's code")
+            raise CannotSend("a sparse or quantized tensor cannot be sent to the student's code yet")
+        raise CannotSend(
+            f"the test cell hands a {type(value).__name__} of its own to the student's code, "
+            "and only data and functions by their public names can be sent"
+        )
 
     def _describe(self, tensor: torch.Tensor) -> dict[str, Json]:
         handle = self.student.handle_of(tensor)
@@ -60,6 +71,14 @@ class Sender:
             if known is None:
                 self.inputs.append(tensor)
         return facts
+
+
+def _public_home(value: object) -> str:
+    """The module in which a function or class of a known library has its public name; "" for any other value."""
+    name = getattr(value, "__name__", None)
+    if not callable(value) or not isinstance(name, str):
+        return ""
+    return next((home for home in _HOMES if getattr(sys.modules.get(home), name, None) is value), "")
 
 
 class Receiver:

@@ -111,6 +111,7 @@ class Judge:
             return self.ended
         self.student.deadline = start + seconds
         self.student.memory = False
+        self.student.silent_changes = ".data" in cell.source
         self.namespace.forget_fetched()
         report = run_test_cell(cell, self.namespace, seconds=seconds + 0.5, output_bytes=self.limits.output_bytes)
         if self.student.broken is not None:
@@ -122,6 +123,7 @@ class Judge:
         else:
             with contextlib.suppress(WireError, RuntimeError):
                 self.student.push()
+        self.student.forget_leaves()
         return report
 
     def _stopped(self, cell: Cell, error: WireError, start: float, report: CellReport | None = None) -> CellReport:

@@ -68,6 +68,23 @@ class JudgeNamespace(dict[str, Any]):
             if name in self._given.students:
                 self.pop(name, None)
 
+    def __contains__(self, name: object) -> bool:
+        """``"x" in globals()`` asks whether the student defined x, too."""
+        if super().__contains__(name) or not isinstance(name, str):
+            return super().__contains__(name)
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """``globals().get("x")`` likewise."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
     def __missing__(self, name: str) -> Any:
         if name in self._fetched:
             return self._fetched[name]

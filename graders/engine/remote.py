@@ -18,7 +18,7 @@ import torch
 
 from graders.engine.exchange import Receiver, Sender, as_list
 from graders.engine.remote_errors import remote_exception
-from graders.engine.remote_object import RemoteCallable, RemoteError, RemoteObject
+from graders.engine.remote_object import CannotSend, RemoteCallable, RemoteError, RemoteObject
 from graders.engine.values import Decoder, Encoder, Json
 from graders.engine.wire import Caps, Frame, WireError, recv_frame, send_frame
 
@@ -34,6 +34,7 @@ class Student:
         deadline: ``time.monotonic()`` seconds after which a request gives up.
         on_print: called with (stream, text) for what the student's functions print.
         before_request: called before each request that runs code of the student's.
+        silent_changes: whether the test cell may change leaves through ``.data``.
         broken: why the connection cannot be used any more, or "".
     """
 
@@ -45,9 +46,13 @@ class Student:
         self.before_request: Callable[[], None] = lambda: None
         self.broken: WireError | None = None
         self.memory = False
+        self.silent_changes = False
         self._copies: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
+        self._leaves: dict[int, torch.Tensor] = {}
+        self._before: dict[int, torch.Tensor] = {}
         self._known: dict[int, tuple[int, tuple[int, int] | None]] = {}
         self._objects: weakref.WeakValueDictionary[int, RemoteObject] = weakref.WeakValueDictionary()
+        self._by_name: set[int] = set()
         self._free: list[int] = []
         self._free_calls: list[int] = []
         self._seed = 0
@@ -71,7 +76,10 @@ class Student:
         Raises:
             NoSuchName: it is not defined there.
         """
-        return self._request({"op": "get", "name": name})
+        value = self._request({"op": "get", "name": name})
+        if isinstance(value, RemoteObject):
+            self._by_name.add(value._remote_handle)
+        return value
 
     def getattr(self, handle: int, name: str) -> Any:
         """An attribute of a remote object."""
@@ -87,7 +95,12 @@ class Student:
 
     def call(self, handle: int, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
         """Call a remote function; arguments that it changes in place come back changed."""
-        reply = self._request({"op": "call", "h": handle}, args=list(args), kwargs=dict(kwargs))
+        try:
+            reply = self._request({"op": "call", "h": handle}, args=list(args), kwargs=dict(kwargs))
+        except CannotSend as error:
+            if handle in self._by_name:
+                raise
+            raise RemoteError(str(error)) from None  # whatever stands in the place of data is the student's own doing
         if not (isinstance(reply, list) and len(reply) == 3):
             raise self._broke("the reply to a call is malformed")
         result, _, changed = reply
@@ -104,6 +117,20 @@ class Student:
             return False
         self.broken = None
         return True
+
+    def forget_leaves(self) -> None:
+        """Let go of the student's leaves, when what was done to them has been sent."""
+        self._leaves.clear()
+        self._before.clear()
+
+    def _remember(self, handle: int, tensor: torch.Tensor) -> None:
+        if self.silent_changes:
+            self._before[handle] = tensor.detach().clone()
+
+    def _changed_silently(self, handle: int, tensor: torch.Tensor) -> bool:
+        """Whether a leaf was changed through ``.data``, which no version counter tells."""
+        before = self._before.get(handle)
+        return before is not None and not torch.equal(before, tensor.detach())
 
     def watch_seed(self) -> None:
         """From now on a seed that the test sets reaches the student's generator too."""
@@ -205,8 +232,9 @@ class Student:
         for handle, copy in list(self._copies.items()):
             version, grad_state = self._known[handle]
             entry: dict[str, Json] = {"h": handle}
-            if copy._version != version:
+            if copy._version != version or self._changed_silently(handle, copy):
                 entry["new"] = encoder.plain(copy)
+                self._remember(handle, copy)
             if _grad_state(copy) != grad_state:
                 entry["grad"] = None if copy.grad is None else encoder.plain(copy.grad)
             if len(entry) > 1:
@@ -241,6 +269,7 @@ class Student:
                 with torch.no_grad():
                     if "new" in change:
                         copy.copy_(decoder.elements(change["new"]))
+                        self._remember(change["h"], copy)
                     if "grad" in change:
                         grad = change["grad"]
                         copy.grad = None if grad is None else decoder.elements(grad)
@@ -284,6 +313,9 @@ class Student:
         """Remember a fresh copy, so that the same tensor is one object here too."""
         tensor._torchmagic_handle = handle  # type: ignore[attr-defined]
         self._copies[handle] = tensor
+        if tensor.is_leaf:
+            self._leaves[handle] = tensor  # what a test does to it in one expression must outlive that expression
+            self._remember(handle, tensor)
         self._known[handle] = (tensor._version, _grad_state(tensor))
         weakref.finalize(tensor, self._release, handle).atexit = False
 
@@ -294,8 +326,7 @@ class Student:
             raise WireError("a handle is no number")
         known = self._objects.get(handle)
         if known is None:
-            kind = RemoteCallable if node.get("callable") else RemoteObject
-            known = kind(self, handle, node)
+            known = _named_kind(node)(self, handle, node)
             self._objects[handle] = known
             weakref.finalize(known, self._release, handle).atexit = False
         return known
@@ -304,6 +335,14 @@ class Student:
         if self._copies.get(handle) is None and self._objects.get(handle) is None:
             self._known.pop(handle, None)
             self._free.append(handle)
+
+
+def _named_kind(node: Mapping[str, Json]) -> type[RemoteObject]:
+    """A class of remote objects that has the name of the student's class, for messages and ``type(x).__name__``."""
+    base = RemoteCallable if node.get("callable") else RemoteObject
+    name = str(node.get("type", "")).rpartition(".")[2]
+    shared = {"__doc__": RemoteObject.__dict__["__doc__"], "__module__": base.__module__}
+    return type(name, (base,), shared) if name.isidentifier() else base
 
 
 def _replace(target: object, value: object) -> None:

@@ -25,8 +25,21 @@ _SHOWN_BUILTINS = {
 }
 
 
+#: How libraries ask an object to do their work for them, comparing among it.
+_PROTOCOLS = ("__torch_", "__array", "__cuda_array", "__dlpack", "__dataframe__", "__arrow")
+
+#: Methods by which tensors, arrays and frames compare themselves with another one.
+_COMPARED_BY = "allclose isclose equal equals eq ne lt le gt ge compare identical array_equal isin sub subtract dist"
+_COMPARED_BY_TOO = "__eq__ __ne__ __lt__ __le__ __gt__ __ge__ issubset issuperset isdisjoint"
+_COMPARISONS = frozenset((*_COMPARED_BY.split(), *_COMPARED_BY_TOO.split()))
+
+
 class RemoteError(TypeError):
     """A check asked of the student's object what only data can answer, or the student's own error."""
+
+
+class CannotSend(RemoteError):
+    """A value of the test cell's own that the student's process cannot be given: nothing that a student could mend."""
 
 
 class RemoteObject:
@@ -41,7 +54,10 @@ class RemoteObject:
             object.__setattr__(self, f"_remote_{name}", value)
 
     def __getattr__(self, name: str) -> Any:
-        return self._remote_student.getattr(self._remote_handle, name)
+        if name.startswith(_PROTOCOLS):
+            raise AttributeError(name)
+        value = self._remote_student.getattr(self._remote_handle, name)
+        return _Comparing(self, name, value) if name in _COMPARISONS and callable(value) else value
 
     def __setattr__(self, name: str, value: object) -> None:
         self._remote_student.setattr(self._remote_handle, name, value)
@@ -90,7 +106,7 @@ class RemoteObject:
         self._remote_student.do("delitem", self, key)
 
     def __contains__(self, item: object) -> bool:
-        return self._remote_student.do("contains", self, item) is True
+        return any(item is mine or item == mine for mine in self)  # compared here, never over there
 
     def __float__(self) -> float:
         return float(self._remote_data("float"))
@@ -140,18 +156,37 @@ class RemoteCallable(RemoteObject):
         return self._remote_student.call(self._remote_handle, args, kwargs)
 
 
+class _Comparing:
+    """A comparing method of the student's object: it takes another such object, and no data of the test's."""
+
+    def __init__(self, owner: RemoteObject, name: str, method: Callable[..., Any]) -> None:
+        self._owner, self._name, self._method = owner, name, method
+
+    def __call__(self, /, *args: object, **kwargs: object) -> Any:
+        if not all(isinstance(value, RemoteObject) for value in (*args, *kwargs.values())):
+            self._owner._remote_refuse(f"{self._name}()")
+        return self._method(*args, **kwargs)
+
+
 def _operator(name: str) -> Callable[..., Any]:
     def forward(self: RemoteObject, *others: object) -> Any:
-        return self._remote_student.do(name, self, *others)
+        return _computed(self, others, self._remote_student.do(name, self, *others))
 
     return forward
 
 
 def _reflected(name: str) -> Callable[..., Any]:
     def backward(self: RemoteObject, other: object) -> Any:
-        return self._remote_student.do(name, other, self)
+        return _computed(self, (other,), self._remote_student.do(name, other, self))
 
     return backward
+
+
+def _computed(owner: RemoteObject, others: tuple[object, ...], result: Any) -> Any:
+    """An operator's result: numbers only where no number of the test's went in, as in ``abs(answer - 8.0) < 1e-6``."""
+    if not isinstance(result, RemoteObject) and not all(isinstance(other, RemoteObject) for other in others):
+        owner._remote_refuse("arithmetic")
+    return result
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -180,6 +181,8 @@ class StudentDecoder:
         ]
 
     def _reference(self, node: Mapping[str, Json]) -> object:
+        if "module" in node:
+            return getattr(importlib.import_module(node["module"]), node["name"])
         return self.objects.get(node["h"])
 
     def _tensor(self, data: torch.Tensor, node: Mapping[str, Json]) -> torch.Tensor:

@@ -19,6 +19,7 @@ from typing import Any
 from graders.engine.given import plain_python
 from graders.engine.hidden import hidden_lines
 from graders.engine.namespace import JudgeNamespace
+from graders.engine.remote_object import CannotSend
 from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.wire import WireError, WireTimeout
 from graders.failure import CheckFailed
@@ -182,6 +183,8 @@ def _explain(error: BaseException, cell: Cell) -> Failure:
         return Failure(Outcome.GRADER_ERROR, name, f"the test cell does not parse: {text}", error.lineno, False)
     if isinstance(error, ImportError) and not _came_from_student(error):
         return Failure(Outcome.GRADER_ERROR, name, f"the test cell cannot import what it needs: {text}", line, hidden)
+    if isinstance(error, CannotSend):
+        return Failure(Outcome.GRADER_ERROR, name, text, line, hidden)
     if isinstance(error, CheckFailed) and hidden:
         return Failure(Outcome.FAILED, name, error.redacted, line, hidden)
     if isinstance(error, AssertionError):

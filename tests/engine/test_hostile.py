@@ -80,6 +80,72 @@ ATTACKS = {
 }  # fmt: skip
 
 
+#: Ways in which a test may compare one answer, each of which an object could try to answer itself.
+COMPARISONS = {
+    "difference": "assert abs(answer - 8.0) < 1e-6",
+    "difference, reflected": "assert abs(8.0 - answer) < 1e-6",
+    "relative": "assert (answer - 8.0) / 8.0 < 1e-6",
+    "equal": "assert answer == 8.0",
+    "less": "assert 7.9 < answer < 8.1",
+    "method allclose": "assert answer.allclose(torch.tensor(8.0))",
+    "method equal": "assert answer.equal(torch.tensor(8.0))",
+    "method eq": "assert answer.eq(8.0).all()",
+    "method sub": "assert abs(answer.sub(8.0)) < 1e-6",
+    "torch.allclose": "assert torch.allclose(answer, torch.tensor(8.0))",
+    "torch.allclose, reflected": "assert torch.allclose(torch.tensor(8.0), answer)",
+    "torch.equal": "assert torch.equal(answer, torch.tensor(8.0))",
+    "torch.isclose": "assert torch.isclose(answer, torch.tensor(8.0)).all()",
+    "assert_close": "torch.testing.assert_close(answer, torch.tensor(8.0))",
+    "tensor minus answer": "assert (torch.tensor(8.0) - answer).abs().max() < 1e-6",
+    "np.allclose": "assert np.allclose(answer, 8.0)",
+    "np.isclose": "assert np.isclose(answer, 8.0)",
+    "array minus answer": "assert np.abs(np.array([8.0]) - answer).max() < 1e-6",
+    "assert_array_equal": "np.testing.assert_array_equal(answer, 8.0)",
+    "approx": "import pytest\nassert answer == pytest.approx(8.0)",
+    "approx, reflected": "import pytest\nassert pytest.approx(8.0) == answer",
+    "unittest": "import unittest\nunittest.TestCase().assertAlmostEqual(answer, 8.0)",
+    "in": "assert 8.0 in answer",
+    "answer in": "assert answer in (8.0, 9.0)",
+    "truth": "assert answer",
+    "not": "assert not (answer - 8.0)",
+    "type": "assert isinstance(answer, (float, torch.Tensor, np.ndarray))",
+    "check_tensor": "from graders.checks import check_tensor\ncheck_tensor(answer, 'a', values=8.0)",
+}
+_YES = """
+import torch
+class Yes:
+    def __getattr__(self, name): return self
+    def __call__(self, *a, **k): return True
+    def __bool__(self): return True
+    def __len__(self): return 1
+    def __contains__(self, x): return True
+    def __iter__(self): return iter([self])
+    def __sub__(self, other): return 0.0
+    __rsub__ = __add__ = __radd__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __mod__ = __pow__ = __matmul__ = __sub__
+    def __eq__(self, other): return True
+    def __ne__(self, other): return False
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    def __hash__(self): return hash(8.0)
+    def __array__(self, *a, **k):
+        import numpy
+        return numpy.array(True)
+    __array_priority__ = 1e9
+    def __array_ufunc__(self, *a, **k): return True
+    def __array_function__(self, *a, **k): return True
+    @classmethod
+    def __torch_function__(cls, *a, **k): return True
+    __class__ = torch.Tensor
+answer = Yes()
+"""
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_an_object_that_says_yes_is_no_answer(grade: Grade, name: str) -> None:
+    test = f"import torch\nimport numpy as np\n{COMPARISONS[name]}"
+    report = grade(("student", _YES), ("test", test))
+    assert report.of(1).score == 0.0, report  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_wrong_answer_stays_wrong(grade: Grade, name: str) -> None:
     report = grade(("student", _WRONG), ("student", ATTACKS[name]), ("test", _TEST), cell_seconds=3.0)

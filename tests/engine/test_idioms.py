@@ -81,6 +81,25 @@ IDIOMS = {
         "import torch\np = torch.ones(2, requires_grad=True)\nassert what(p) == (True, True) and what(p * 2) == (False, True)\n"
         "assert what(torch.ones(1)) == (True, False)\nwith torch.no_grad():\n    assert what(p) == (True, True)",
     ),
+    "a leaf changed within one expression": (
+        _MODEL,
+        "import torch\nfrom torch import nn\nnn.init.ones_(model.first.weight)\nnn.init.zeros_(model.first.bias)\nmodel.last.weight.data.fill_(2.0)\n"
+        "assert model(torch.ones(1, 3)).item() == 24.0 and (model.last.weight == 2).all()",
+    ),
+    "a function of torch's as an argument": (
+        "def apply(g, x):\n    return g(x) * 2",
+        "import torch\nx = torch.tensor([-1.0, 3.0], requires_grad=True)\ny = apply(torch.relu, x)\ny.sum().backward()\n"
+        "assert y.tolist() == [0.0, 6.0] and x.grad.tolist() == [0.0, 2.0]\nassert apply(abs, -2) == 4 and apply(torch.nn.functional.relu, x)[1] == 6",
+    ),
+    "is it defined": (
+        "x = 3\ndef f(): pass",
+        "assert 'x' in globals() and 'f' in locals() and 'nothing' not in globals()\n"
+        "assert globals().get('x') == 3 and globals().get('nothing', 7) == 7 and callable(globals()['f'])",
+    ),
+    "classes by name": (
+        "from torch import nn\nclass Mine:\n    pass\nnet = nn.Sequential(nn.Linear(1, 2), nn.ReLU())\nm = Mine()",
+        "assert [type(layer).__name__ for layer in net] == ['Linear', 'ReLU']\nassert type(m).__name__ == m.__class__.__name__ == 'Mine'",
+    ),
     "no_grad": (
         "import torch\nW = torch.ones(1, requires_grad=True)\ndef f(x):\n    return W * x",
         "import torch\nwith torch.no_grad():\n    assert not f(2.0).requires_grad\nassert f(2.0).requires_grad",
@@ -156,3 +175,12 @@ def test_a_right_solution_passes(grade: Grade, name: str) -> None:
 def test_without_the_solution_it_does_not(grade: Grade, name: str) -> None:
     report = grade(("student", "pass"), ("test", IDIOMS[name][1]))
     assert report.of(1).score == 0.0  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_sent_is_no_fault_of_the_students(grade: Grade) -> None:
+    report = grade(("student", "def apply(g, x):\n    return g(x)"), ("test", "assert apply(lambda v: v + 1, 1) == 2"))
+    assert (report.outcome, report.of(1).score) == (Outcome.GRADER_ERROR, None)  # type: ignore[union-attr]
+    assert "function of its own" in report.message
+    lie = "class CannotSend(TypeError): pass\ndef apply(g, x):\n    raise CannotSend"
+    report = grade(("student", lie), ("test", "assert apply(1, 1) == 2"))
+    assert (report.outcome, report.of(1).score) == (Outcome.ERROR, 0.0)  # type: ignore[union-attr]
