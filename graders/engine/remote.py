@@ -18,7 +18,7 @@ import torch
 
 from graders.engine.exchange import Receiver, Sender, as_list
 from graders.engine.remote_errors import remote_exception
-from graders.engine.remote_object import CannotSend, RemoteCallable, RemoteError, RemoteObject
+from graders.engine.remote_object import CannotSend, RemoteError, RemoteObject, named_kind
 from graders.engine.values import Decoder, Encoder, Json
 from graders.engine.wire import Caps, Frame, WireError, recv_frame, send_frame
 
@@ -326,7 +326,7 @@ class Student:
             raise WireError("a handle is no number")
         known = self._objects.get(handle)
         if known is None:
-            known = _named_kind(node)(self, handle, node)
+            known = named_kind(node)(self, handle, node)
             self._objects[handle] = known
             weakref.finalize(known, self._release, handle).atexit = False
         return known
@@ -335,14 +335,6 @@ class Student:
         if self._copies.get(handle) is None and self._objects.get(handle) is None:
             self._known.pop(handle, None)
             self._free.append(handle)
-
-
-def _named_kind(node: Mapping[str, Json]) -> type[RemoteObject]:
-    """A class of remote objects that has the name of the student's class, for messages and ``type(x).__name__``."""
-    base = RemoteCallable if node.get("callable") else RemoteObject
-    name = str(node.get("type", "")).rpartition(".")[2]
-    shared = {"__doc__": RemoteObject.__dict__["__doc__"], "__module__": base.__module__}
-    return type(name, (base,), shared) if name.isidentifier() else base
 
 
 def _replace(target: object, value: object) -> None:

@@ -156,6 +156,14 @@ class RemoteCallable(RemoteObject):
         return self._remote_student.call(self._remote_handle, args, kwargs)
 
 
+def named_kind(facts: Mapping[str, Any]) -> type[RemoteObject]:
+    """A class of remote objects that has the name of the student's class, for messages and ``type(x).__name__``."""
+    base = RemoteCallable if facts.get("callable") else RemoteObject
+    name = str(facts.get("type", "")).rpartition(".")[2]
+    shared = {"__doc__": RemoteObject.__dict__["__doc__"], "__module__": base.__module__}
+    return type(name, (base,), shared) if name.isidentifier() else base
+
+
 class _Comparing:
     """A comparing method of the student's object: it takes another such object, and no data of the test's."""
 
@@ -168,8 +176,13 @@ class _Comparing:
         return self._method(*args, **kwargs)
 
 
+#: Operators by which a test measures how far an answer is off: what it is measured against never goes over the wire.
+_MEASURING = frozenset(("sub", "truediv", "floordiv", "mod", "and_", "or_", "xor"))
+
+
 def _operator(name: str) -> Callable[..., Any]:
     def forward(self: RemoteObject, *others: object) -> Any:
+        _keep_measure(self, name, others)
         return _computed(self, others, self._remote_student.do(name, self, *others))
 
     return forward
@@ -177,9 +190,15 @@ def _operator(name: str) -> Callable[..., Any]:
 
 def _reflected(name: str) -> Callable[..., Any]:
     def backward(self: RemoteObject, other: object) -> Any:
+        _keep_measure(self, name, (other,))
         return _computed(self, (other,), self._remote_student.do(name, other, self))
 
     return backward
+
+
+def _keep_measure(owner: RemoteObject, name: str, others: tuple[object, ...]) -> None:
+    if name in _MEASURING and not all(isinstance(other, RemoteObject) for other in others):
+        owner._remote_refuse("arithmetic")
 
 
 def _computed(owner: RemoteObject, others: tuple[object, ...], result: Any) -> Any:

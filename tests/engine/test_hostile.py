@@ -139,10 +139,35 @@ answer = Yes()
 """
 
 
-@pytest.mark.parametrize("name", COMPARISONS)
-def test_an_object_that_says_yes_is_no_answer(grade: Grade, name: str) -> None:
-    test = f"import torch\nimport numpy as np\n{COMPARISONS[name]}"
-    report = grade(("student", _YES), ("test", test))
+#: The same with itself for every result, and nothing for every number: what is left after a difference.
+_NOTHING = """
+class Nothing:
+    def __getattr__(self, name): return self
+    def __call__(self, *a, **k): return self
+    def __sub__(self, other): return self
+    __rsub__ = __add__ = __radd__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __mod__ = __pow__ = __matmul__ = __sub__
+    def __abs__(self): return 0.0
+    def __float__(self): return 0.0
+    def item(self): return 0.0
+    def __iter__(self): return iter([0.0])
+    def __len__(self): return 1
+    def __getitem__(self, i): return 0.0
+answer = Nothing()
+"""
+DIFFERENCES = {
+    **COMPARISONS,
+    "float of a difference": "assert float(answer - 8.0) < 1e-6",
+    "item of a difference": "assert (answer - torch.tensor(8.0)).abs().max().item() < 1e-6",
+    "elements of a difference": "assert max(abs(d) for d in (answer - np.array([8.0]))) < 1e-6",
+    "quotient": "assert abs(1 - float(answer / 8.0)) < 2 and float(answer % 8.0) == 0",
+}
+
+
+@pytest.mark.parametrize("source", [_YES, _NOTHING], ids=["yes", "nothing"])
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_an_object_that_says_yes_is_no_answer(grade: Grade, name: str, source: str) -> None:
+    test = f"import torch\nimport numpy as np\n{DIFFERENCES[name]}"
+    report = grade(("student", source), ("test", test))
     assert report.of(1).score == 0.0, report  # type: ignore[union-attr]
 
 
