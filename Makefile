@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+FUZZ_SECONDS ?= 600
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench lint types golden pictures clean
+.PHONY: help venv demo test check bench fuzz lint types golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -36,6 +37,10 @@ check: lint types  ## lint, types and the quick tests
 
 bench: $(STAMP)  ## measure, and print each figure beside its goal
 	@$(BIN)/python -m bench
+
+fuzz: $(STAMP)  ## fuzz what the judge reads from a submission, for FUZZ_SECONDS (600)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt atheris
+	@mkdir -p .fuzz && $(BIN)/python -m fuzz -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ import torchmagic
 from graders.engine import walls
 from graders.engine.begin import Begin, send_begin
 from graders.engine.needs import Needs, hints
+from graders.engine.reference import IN_STUDENT_PROCESS, References
 from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
@@ -32,6 +33,7 @@ Isolation = Literal["namespaces", "process"]
 _START_SECONDS = 120.0
 _SPARE_SECONDS = 15.0
 _LONGEST_AHEAD = 1 << 16
+_AT_FAULT = f"the instructor's own solution is refused here too; {IN_STUDENT_PROCESS}"
 _TRUSTED = Caps(header=1 << 30, body=0)
 
 
@@ -64,6 +66,7 @@ class Engine:
         self._controls: tuple[socket.socket, socket.socket] | None = None
         self._spare: list[_Slot] = []
         self._ready = False
+        self._references = References()
         self._hinted: Counter[str] = Counter()
         self._preloaded: set[tuple[socket.socket, str]] = set()
 
@@ -126,6 +129,7 @@ class Engine:
                 cells, why = self._collect(slot, submission, scratch)
             seconds = time.monotonic() - start
             self._fork_ahead()
+        cells = self._blame_tests(submission, cells)
         done = {cell.key for cell in cells}
         for cell in submission.cells:
             if cell.role != "ignored" and cell.key not in done:
@@ -133,6 +137,20 @@ class Engine:
                 cells.append(CellReport(cell.key, why[0], score=zero, message=why[1]))
         outcome, message = summarise(tuple(cells), attempted=submission.attempted)
         return Report(tuple(cells), outcome, seconds, message)
+
+    def _blame_tests(self, submission: Submission, cells: list[CellReport]) -> list[CellReport]:
+        """A test is at fault for what it asks of objects where the instructor's solution cannot answer it either."""
+        refused = {cell.key for cell in cells if cell.refused and cell.outcome is not Outcome.PASSED}
+        if not refused or not submission.template or submission.cells is submission.template:
+            return cells
+        names = {cell.key: cell.name for cell in submission.cells}
+        at_fault = self._references.refused(submission, self.grade)
+        return [
+            replace(cell, outcome=Outcome.GRADER_ERROR, score=None, message=f"{cell.message} ({_AT_FAULT})")
+            if cell.key in refused and names[cell.key] in at_fault
+            else cell
+            for cell in cells
+        ]
 
     def _start(self) -> None:
         student_mine, student_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

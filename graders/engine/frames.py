@@ -61,7 +61,7 @@ def decode_frame_data(node: Mapping[str, Json], decode: _Code) -> Any:
         WireError: pandas is not to be had here, or the parts do not fit together.
     """
     try:
-        import pandas  # type: ignore[import-untyped,unused-ignore]
+        import pandas
     except ImportError:
         raise WireError("a pandas object came, and the judge does not have pandas") from None
     kind = node["t"]

@@ -11,8 +11,10 @@ import sys
 import time
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from graders.engine.beside import helpers_for, report_of
 from graders.engine.given import bound_names, parse_cell, read_given
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.outputs import clean_outputs
@@ -78,7 +80,8 @@ class Judge:
         self.ended: CellReport | None = None
         self.end = time.monotonic() + self.limits.total_seconds
         self.student.on_print = _print
-        self.student.before_request = self.namespace.forget_fetched
+        self.student.before_request = self.namespace.forget_copies
+        self.student.on_rebound = self.namespace.forget_names
 
     def run(self) -> None:
         """Judge every cell, in the notebook's order."""
@@ -116,6 +119,8 @@ class Judge:
             self.ended = CellReport(cell.key, Outcome.TIMEOUT, score=0.0, message="the whole submission took too long")
             return self.ended
         self.student.deadline = start + seconds
+        if cell.beside_student:
+            return self._test_beside(cell, start)
         self.student.memory = self.student.refused = False
         self.student.silent_changes = ".data" in cell.source
         self.namespace.forget_fetched()
@@ -130,7 +135,22 @@ class Judge:
             with contextlib.suppress(WireError, RuntimeError):
                 self.student.push()
         self.student.forget_leaves()
-        return report
+        return replace(report, refused=True) if self.student.refused else report
+
+    def _test_beside(self, cell: Cell, start: float) -> CellReport:
+        """Run a test cell in the student's process, as its author wants it."""
+        cells = self.submission.cells
+        earlier = [c for c in cells[: cells.index(cell)] if c.role == "test" and not c.beside_student]
+        helpers = helpers_for(cell, earlier)
+        try:
+            if helpers:
+                self.student.run(helpers)
+            result = self.student.run(cell.source)
+        except WireError as error:
+            return replace(self._stopped(cell, error, start), tamper_proof=False)
+        outputs = clean_outputs(result["outputs"], self.limits.output_bytes)
+        self.namespace.forget_fetched()
+        return report_of(cell, result, outputs, time.monotonic() - start)
 
     def _stopped(self, cell: Cell, error: WireError, start: float, report: CellReport | None = None) -> CellReport:
         """The student's process did not answer: find out why, and whether it can go on."""

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from graders.engine.judge import Judge
 from graders.engine.report import Cell, CellReport, Limits, Submission
 from graders.engine.wire import Caps, Frame, recv_frame, send_frame
 
 _TRUSTED = Caps(header=1 << 30, body=0)
+_OWN_MEMORY = 2 << 30
+
+
+def _limit_memory(student: int) -> None:
+    """Bound the judge's own memory too: what the student's process sends may be large, and a test may double it."""
+    virtual = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = virtual + 2 * student + _OWN_MEMORY
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket) -> None:
     """Judge the submission that arrives on ``report``; its cell reports go back the same way."""
     send_frame(report, Frame({"pid": os.getpid()}))
     header = recv_frame(report, caps=_TRUSTED).header
+    _limit_memory(header["limits"]["memory_bytes"])
     os.chdir(f"{header['scratch']}/judge")
     sys.path.insert(0, f"{header['scratch']}/modules")  # the instructor's files; never the folder of the student's
     submission = Submission(

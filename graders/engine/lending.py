@@ -21,6 +21,7 @@ import torch
 
 from graders.engine.packing import Packer, Unpacker, as_list
 from graders.engine.random_state import LentGenerators
+from graders.engine.reference import IN_STUDENT_PROCESS
 from graders.engine.remote_object import CannotSend
 from graders.engine.structures import Optimizers, describe_module, module_is_plain
 from graders.engine.values import Json
@@ -40,8 +41,6 @@ _GONE_THROUGH: Mapping[str, Callable[..., Any]] = {
     "repr": repr,
     "str": str,
 }
-
-IN_STUDENT_PROCESS = "mark the cell with a line `# in-student-process` to run it beside the student's code"
 
 
 class Lender:
@@ -71,7 +70,10 @@ class Lender:
         if home:
             return {"t": "ref", "module": home, "name": value.__name__}  # type: ignore[attr-defined]
         if isinstance(value, torch.Tensor):
-            raise CannotSend(f"a sparse or quantized tensor cannot be sent to the student's code; {IN_STUDENT_PROCESS}")
+            raise CannotSend(
+                f"a tensor of that kind (sparse, quantized or within vmap) cannot be sent to the student's code; "
+                f"{IN_STUDENT_PROCESS}"
+            )
         known = self._numbers.get(id(value))
         number = self._lend(value) if known is None else known
         if isinstance(value, torch.nn.Module) and module_is_plain(value):

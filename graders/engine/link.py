@@ -7,8 +7,9 @@ that both know, and each side answers questions while it waits.
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -20,6 +21,17 @@ from graders.engine.values import Json
 from graders.engine.wire import Caps, Frame, WireError, recv_frame, send_frame
 
 MOST_NESTED = 40
+
+
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """Whatever a message leads to while it is taken apart, other than a WireError, means that it was malformed."""
+    try:
+        yield
+    except WireError:
+        raise
+    except Exception as error:
+        raise WireError(f"a message does not fit together ({type(error).__name__}: {error})"[:300]) from error
 
 
 class Link:
@@ -88,10 +100,10 @@ class Link:
         header["grad"] = torch.is_grad_enabled()
         frame = self.exchange(header, packer)
         unpacker = Unpacker(self, frame.tensors)
-        try:
-            return self.taken(frame.header, unpacker)
-        finally:
-            unpacker.close()
+        with understood():
+            value = self.taken(frame.header, unpacker)
+        unpacker.close()
+        return value
 
     def taken(self, header: Mapping[str, Json], unpacker: Unpacker) -> Any:
         """The value of an answer."""
@@ -135,8 +147,9 @@ class Link:
 
     def _take(self, frame: Frame) -> None:
         unpacker = Unpacker(self, frame.tensors)
-        self.tensors.apply(as_list(frame.header.get("changed", [])), unpacker.decoder.elements)
-        self.arrived(frame.header, unpacker)
+        with understood():
+            self.tensors.apply(as_list(frame.header.get("changed", [])), unpacker.decoder.elements)
+            self.arrived(frame.header, unpacker)
         unpacker.close()
 
     # -- answering --------------------------------------------------------------------------------------
@@ -179,14 +192,13 @@ class Link:
         header = {"op": "vjp", "call": call, "create": create, "grads": packer.pack(grads), "grad": True}
         frame = self.exchange(header, packer)
         unpacker = Unpacker(self, frame.tensors)
-        try:
+        with understood():
             if create:
                 results = as_list(unpacker.result(frame.header))
             else:
                 nodes = as_list(frame.header.get("value"))
                 results = [None if node is None else unpacker.decoder.elements(node) for node in nodes]
-        finally:
-            unpacker.close()
+        unpacker.close()
         if len(results) != len(parents):
             raise WireError("the answer to a backward pass is malformed")
         return results

@@ -15,6 +15,8 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
+
 from graders.engine.given import Given
 from graders.engine.remote_object import RemoteError, RemoteObject
 from graders.engine.shown_types import TypeOf
@@ -60,8 +62,19 @@ class JudgeNamespace(dict[str, Any]):
         self._making: set[str] = set()
 
     def forget_fetched(self) -> None:
-        """Fetch the student's values anew from now on: a call may have changed them."""
+        """Fetch all of the student's values anew from now on."""
         self._fetched.clear()
+
+    def forget_copies(self) -> None:
+        """Fetch anew what was copied, for a call may change it; an object or a tensor stays what it is."""
+        stays = (RemoteObject, torch.Tensor)
+        self._fetched = {name: value for name, value in self._fetched.items() if isinstance(value, stays)}
+
+    def forget_names(self, names: Iterable[Any]) -> None:
+        """Fetch these anew: the student's code has bound them to other values."""
+        for name in names:
+            if isinstance(name, str):
+                self._fetched.pop(name, None)
 
     def release(self, names: Iterable[str]) -> None:
         """A solution cell of the instructor's has bound these names: from now on they are the student's."""

@@ -36,6 +36,7 @@ class Student(Link):
     Attributes:
         on_print: called with (stream, text) for what the student's functions print.
         before_request: called before each request that runs code of the student's.
+        on_rebound: called with the global names that the student's code has bound anew since they were fetched.
         silent_changes: whether the test cell may change leaves through ``.data``.
         broken: why the connection cannot be used any more, or None.
         memory: whether a function of the student's ran out of memory.
@@ -50,6 +51,7 @@ class Student(Link):
         self.deadline = time.monotonic() + 3600.0
         self.on_print: Callable[[str, str], None] = lambda stream, text: None
         self.before_request: Callable[[], None] = lambda: None
+        self.on_rebound: Callable[[list[Any]], None] = lambda names: None
         self.broken: WireError | None = None
         self.memory = False
         self.refused = False
@@ -242,8 +244,9 @@ class Student(Link):
         for output in printed if isinstance(printed, list) else ():
             if isinstance(output, dict) and isinstance(output.get("text"), str):
                 self.on_print("stderr" if output.get("name") == "stderr" else "stdout", output["text"])
-        forgotten = header.get("free_calls", [])
-        for number in as_list(forgotten):
+        if "rebound" in header:
+            self.on_rebound(as_list(header["rebound"]))
+        for number in as_list(header.get("free_calls", [])):
             self.calls.by_number.pop(number, None)
         self.generators.take(header, unpacker.decoder.tensors)
         self.lender.take(header, unpacker)

@@ -37,6 +37,7 @@ class Cell:
             whose imports and functions the judge also defines for itself); ``test`` runs in the judge.
         points: what a test cell is worth.
         name: nbgrader's grade_id, for messages.
+        beside_student: a test cell that runs in the student's process, as in plain nbgrader, at its author's risk.
     """
 
     key: int
@@ -44,6 +45,7 @@ class Cell:
     role: Role
     points: float = 0.0
     name: str = ""
+    beside_student: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class CellReport:
         score: points for a test cell, in [0, points]; None for other cells and for a grader error.
         message: why, in one line.
         seconds: wall time.
+        tamper_proof: False for a test cell that ran beside the student's code.
+        refused: whether it asked of an object what cannot be answered from another process.
     """
 
     key: int
@@ -99,6 +103,8 @@ class CellReport:
     score: float | None = None
     message: str = ""
     seconds: float = 0.0
+    tamper_proof: bool = True
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

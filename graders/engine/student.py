@@ -75,6 +75,7 @@ class StudentServer(Link):
         self.objects = Objects()
         self.generators = Generators(strict=False)
         self._errors = RemoteErrors()
+        self._fetched: dict[str, object] = {}
         self._borrowed: dict[int, Borrowed] = {}
         self._modules: dict[int, torch.nn.Module] = {}
         self._training: dict[int, bool] = {}
@@ -146,7 +147,8 @@ class StudentServer(Link):
         name = need(request, "name")
         if name not in self.shell.namespace:
             raise _Missing(name)
-        return self.shell.namespace[name]
+        value = self._fetched[name] = self.shell.namespace[name]
+        return value
 
     def _getattr(self, request: Mapping[str, Json], _: Unpacker) -> object:
         return getattr(self.objects.get(need(request, "h")), need(request, "name"))
@@ -198,6 +200,11 @@ class StudentServer(Link):
         """What was printed, and what was done to the generators and to the test's modules."""
         if "run" not in header:
             header["printed"] = [o for o in self.shell.log.take() if o["output_type"] == "stream"]
+        rebound = [name for name, value in self._fetched.items() if self.shell.namespace.get(name) is not value]
+        if rebound:
+            header["rebound"] = rebound
+            for name in rebound:
+                del self._fetched[name]
         if self.forgotten:
             header["free_calls"], self.forgotten = self.forgotten, []
         self.generators.send(header, packer.encoder.put)

@@ -193,14 +193,15 @@ def _explain(error: BaseException, cell: Cell) -> Failure:
         if hidden and library:
             text = "the values differ from the expected ones"
         return Failure(Outcome.FAILED, name, text, line, hidden)
+    if isinstance(error, MemoryError) and not _came_from_student(error):
+        return Failure(Outcome.MEMORY, name, "the check ran out of memory on what it was given", line, hidden)
     return Failure(Outcome.ERROR, name, text, line, hidden)
 
 
 def _came_from_student(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     return any(
-        frame.filename.endswith(("engine/remote.py", "engine/remote_object.py", "engine/exchange.py"))
-        for frame in frames
+        frame.filename.endswith(("engine/remote.py", "engine/remote_object.py", "engine/link.py")) for frame in frames
     )
 
 

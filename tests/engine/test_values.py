@@ -63,6 +63,8 @@ def test_plain_values_come_back_equal_and_of_the_same_type(value: object) -> Non
 @pytest.mark.parametrize(
     "value",
     [
+        pd.Timestamp("2024-02-29 12:00:00.123456789"),
+        pd.Timedelta(days=2, nanoseconds=5),
         range(2, 9, 3),
         slice(None, 4),
         Ellipsis,

@@ -1,0 +1,1 @@
+"""Fuzzing of what the judge reads from an untrusted process: `make fuzz`."""
