@@ -1,4 +1,4 @@
-"""Measure everything, or what is named: `python -m bench [grading] [demo]`."""
+"""Measure everything, or what is named: `python -m bench [engine] [grading] [demo]`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import demo, grading
+from bench import demo, engine, grading
 from bench.figures import Figure, store, table
 
 RESULTS = Path(__file__).resolve().parents[1] / "bench-results.json"
-MEASURES: dict[str, Callable[[Path], list[Figure]]] = {"grading": grading.measure, "demo": demo.measure}
+MEASURES: dict[str, Callable[[Path], list[Figure]]] = {
+    "engine": engine.measure,
+    "grading": grading.measure,
+    "demo": demo.measure,
+}
 
 
 def main(names: list[str]) -> int:

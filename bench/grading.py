@@ -20,10 +20,10 @@ from graders.nbgrader_plugin.course import Course
 from graders.simulation import Handin, students
 
 ASSIGNMENT = "backward_pass"
-SUBMISSIONS = 20
-GOAL = 15.0
+SUBMISSIONS = 40
+GOAL = 30.0
 _PLUGIN = "from graders.nbgrader_plugin import configure; configure(c)\n"
-_SECONDS = 600
+_SECONDS = 900
 
 
 class UnequalScoresError(AssertionError):

@@ -1,9 +1,9 @@
 """Feed the judge's end of the wire with replies that a fuzzer makes up.
 
-Two shapes of input: any bytes at all as the stream, and any JSON as a reply, with elements that fit what it announces, so
-that the fuzzer need not find out about lengths. Each answers two questions, for a value and for a backward pass through
-it. What may happen is a value, an exception that the student's side described, or a WireError; memory stays below
-libFuzzer's limit, and each input ends within its time.
+Two shapes of input: any bytes at all as the stream, and any JSON as a reply, with elements that fit what it announces,
+so that the fuzzer need not find out about lengths. Each answers two questions, for a value and for a backward pass
+through it. What may happen is a value, an exception that the student's side described, or a WireError; memory stays
+below libFuzzer's limit, and each input ends within its time.
 """
 
 from __future__ import annotations
