@@ -72,7 +72,7 @@ def _framed(data: bytes) -> bytes:
     size = 0
     with contextlib.suppress(Exception):
         for _, dtype, shape in json.loads(data)[1:]:
-            size += math.prod(shape) * wire.dtype_by_name(dtype).itemsize
+            size += int(math.prod(shape)) * wire.dtype_by_name(dtype).itemsize
     size = max(0, min(size, _CAPS.body))
     prefix = struct.pack(">2sBBIQ", wire.MAGIC, wire.VERSION, 0, len(data), size)
     return prefix + data + bytes(i % 251 for i in range(size))
