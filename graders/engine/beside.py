@@ -34,11 +34,10 @@ def is_marked(source: str) -> bool:
 def helpers_for(cell: Cell, earlier: Iterable[Cell]) -> str:
     """What earlier test cells import and define that a cell uses: it has to be there when the cell runs over there.
 
-    >>> before = [Cell(0, "import math\ndef near(a, b):\n    return math.isclose(a, b)", "test")]
+    >>> before = [Cell(0, "import math; near = math.isclose", "test")]
     >>> print(helpers_for(Cell(1, "assert near(x, 1)", "test"), before))
     import math
-    def near(a, b):
-        return math.isclose(a, b)
+    near = math.isclose
     """
     known: dict[str, ast.stmt] = {}
     for other in earlier:

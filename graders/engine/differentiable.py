@@ -25,6 +25,9 @@ class Asks(Protocol):
     def forget_call(self, call: int) -> None:
         """No backward pass will ask for this call any more."""
 
+    def graph(self, call: int) -> GraphNode:
+        """The graph that a call's first result hangs on, over there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -115,11 +118,74 @@ def _shown(name: str) -> Any:
         {
             "_forward_cls": function,
             "name": lambda self: shown,
+            "next_functions": property(_shown_edges),
             "__repr__": lambda self: f"<{shown} object at {id(self):#x}>",
         },
     )
     function._backward_cls = node  # type: ignore[attr-defined]
     return function
+
+
+_EDGES: Any = torch._C._FunctionBase.__dict__["next_functions"]
+
+
+def edges(node: Any) -> Any:
+    """A node's own ``next_functions``: for a result computed elsewhere not those that it shows."""
+    return _EDGES.__get__(node) if isinstance(node, BackwardCFunction) else node.next_functions
+
+
+def _shown_edges(node: Any) -> Any:
+    """What a result computed elsewhere shows as its ``next_functions``: those that it has there."""
+    link = node.link
+    return edges(node) if link.call is None else link.other.graph(link.call).next_functions
+
+
+class GraphNode:
+    """A node of the other process's graph, to be looked at: its name, where it leads, the leaf it stands for."""
+
+    def __init__(self, name: str, variable: torch.Tensor | None = None) -> None:
+        self._name = name
+        self.next_functions: tuple[tuple[GraphNode | None, int], ...] = ()
+        if variable is not None:
+            self.variable = variable
+
+    def name(self) -> str:
+        """The node's name, as ``grad_fn.name()`` gives it."""
+        return self._name
+
+
+def describe_graph(root: Any, most: int = 2000) -> list[list[Any]]:
+    """A graph as rows of class name, name, leaf or None, and edges (row or None, input number), the root's row first.
+
+    >>> x = torch.ones(1, requires_grad=True)
+    >>> [row[0] for row in describe_graph((x * 2).grad_fn)]
+    ['MulBackward0', 'AccumulateGrad']
+    """
+    rows: list[list[Any]] = []
+    numbers: dict[Any, int] = {root: 0}
+    waiting = [root]
+    for node in waiting:
+        following = []
+        for other, place in edges(node):
+            if other is not None and other not in numbers and len(numbers) < most:
+                numbers[other] = len(numbers)
+                waiting.append(other)
+            following.append([numbers.get(other), place])
+        rows.append([type(node).__name__, node.name(), getattr(node, "variable", None), following])
+    return rows
+
+
+def graph_of(rows: list[Any]) -> GraphNode:
+    """The graph that such rows describe, to be looked at; ValueError or TypeError where they describe none."""
+    nodes = [_node_kind(str(kind))(str(name), leaf) for kind, name, leaf, _ in rows]
+    for node, (_, _, _, following) in zip(nodes, rows, strict=True):
+        node.next_functions = tuple((None if row is None else nodes[row], int(place)) for row, place in following)
+    return nodes[0]
+
+
+@functools.lru_cache(maxsize=256)
+def _node_kind(name: str) -> type[GraphNode]:
+    return type(name, (GraphNode,), {}) if name.isidentifier() else GraphNode
 
 
 def vector_jacobian(
@@ -157,7 +223,7 @@ def reachable_leaves(outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         variable = getattr(node, "variable", None)
         if isinstance(variable, torch.Tensor) and variable.is_leaf:
             leaves.append(variable)
-        for following, _ in node.next_functions:
+        for following, _ in edges(node):
             if following is not None and following not in seen:
                 seen.add(following)
                 waiting.append(following)

@@ -11,7 +11,6 @@ import functools
 import io
 import itertools
 import random
-import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 
 from graders.engine.packing import Packer, Unpacker, as_list
+from graders.engine.public_names import public_home
 from graders.engine.random_state import LentGenerators
 from graders.engine.reference import IN_STUDENT_PROCESS
 from graders.engine.remote_object import CannotSend
@@ -27,8 +27,6 @@ from graders.engine.structures import Optimizers, describe_module, module_is_pla
 from graders.engine.values import Json
 from graders.engine.wire import WireError
 
-#: Where functions and classes that a test hands to a student's function are looked for by name.
-_HOMES = ("builtins", "math", "operator", "torch", "torch.nn.functional", "torch.nn", "torch.optim", "numpy")
 _CALLED = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial, types.MethodWrapperType)
 _READ = (torch.nn.Module, torch.utils.data.Dataset, torch.utils.data.DataLoader, random.Random, np.random.RandomState)
 _READ_TOO = (np.random.Generator, io.StringIO, io.BytesIO, torch.optim.lr_scheduler.LRScheduler)
@@ -144,18 +142,6 @@ class Lender:
             module, value = self._modules.get(number), unpacker.unpack(node)
             if module is not None and str(name) in module._modules and isinstance(value, torch.nn.Module):
                 module._modules[str(name)] = value
-
-
-def public_home(value: object) -> str:
-    """The module in which a function or class of a known library has its public name; "" for any other value.
-
-    >>> public_home(torch.relu), public_home(len), public_home(lambda x: x)
-    ('torch', 'builtins', '')
-    """
-    name = getattr(value, "__name__", None)
-    if not callable(value) or not isinstance(name, str):
-        return ""
-    return next((home for home in _HOMES if getattr(sys.modules.get(home), name, None) is value), "")
 
 
 def replace_contents(target: Any, value: Any) -> None:

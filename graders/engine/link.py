@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from graders.engine.differentiable import Calls, vector_jacobian
+from graders.engine.differentiable import Calls, GraphNode, describe_graph, graph_of, vector_jacobian
 from graders.engine.packing import Containers, Packer, Unpacker, as_list
 from graders.engine.shared_tensors import SharedTensors
 from graders.engine.values import Json
@@ -173,8 +173,8 @@ class Link:
         self._take(frame)
         unpacker, packer = Unpacker(self, frame.tensors), Packer(self, results=True)
         try:
-            header = self._vjp(frame.header, unpacker, packer) if frame.header.get("op") == "vjp" else None
-            return packer, self.answer(frame.header, unpacker, packer) if header is None else header
+            work = {"vjp": self._vjp, "graph": self._graph}.get(str(frame.header.get("op")), self.answer)
+            return packer, work(frame.header, unpacker, packer)
         except WireError:
             raise
         except BaseException as error:  # whatever was raised is an answer, unless this end says otherwise
@@ -206,6 +206,15 @@ class Link:
     def forget_call(self, call: int) -> None:
         """No backward pass will ask for that call any more."""
         self.forgotten.append(call)
+
+    def graph(self, call: int) -> GraphNode:
+        """The graph that a call's first result hangs on, over there."""
+        rows = self.ask({"op": "graph", "call": call})
+        with understood():
+            return graph_of(rows)
+
+    def _graph(self, request: Mapping[str, Json], _: Unpacker, packer: Packer) -> dict[str, Json]:
+        return {"value": packer.pack(describe_graph(self.calls.by_number[request["call"]].outputs[0].grad_fn))}
 
     def _vjp(self, request: Mapping[str, Json], unpacker: Unpacker, packer: Packer) -> dict[str, Json]:
         call = self.calls.by_number[request["call"]]

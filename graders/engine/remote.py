@@ -20,7 +20,7 @@ from graders.engine.packing import Packer, Unpacker, as_list
 from graders.engine.random_state import Generators
 from graders.engine.remote_errors import RemoteErrors, describe_error
 from graders.engine.remote_object import CannotSend, RemoteError, RemoteObject, named_kind
-from graders.engine.shown_types import known_class
+from graders.engine.shown_types import known_class, known_function
 from graders.engine.source_code import code_of, raised_on_purpose, read_signature
 from graders.engine.values import Json
 from graders.engine.wire import Caps, Frame, WireError, WireTimeout
@@ -279,7 +279,7 @@ class Student(Link):
         handle = node["h"]
         if type(handle) is not int:
             raise WireError("a handle is no number")
-        own = self._errors.class_for(node) or known_class(node)
+        own = self._errors.class_for(node) or known_class(node) or known_function(node)
         if own is not None:
             return own
         known = self._objects.get(handle)

@@ -57,6 +57,22 @@ def known_class(facts: Mapping[str, Any]) -> type | None:
     return _known(str(classes[0]))
 
 
+def known_function(facts: Mapping[str, Any]) -> Any | None:
+    """For a value that is a public function of torch's or Python's which only computes: the judge's own.
+
+    >>> known_function({"home": "torch", "name": "relu"}) is torch.relu
+    True
+    >>> known_function({"home": "torch", "name": "load"})
+    """
+    home, name = facts.get("home"), str(facts.get("name"))
+    if home == "torch" and (not hasattr(torch.Tensor, name) or name.endswith("_")):
+        return None
+    if home not in ("torch", "torch.nn.functional", "math") or name.startswith("_") or name.endswith("_"):
+        return None
+    found = vars(sys.modules[home]).get(name)
+    return found if callable(found) and not isinstance(found, type) else None
+
+
 @functools.lru_cache(maxsize=4096)
 def _known(path: str) -> type | None:
     module, _, name = path.rpartition(".")

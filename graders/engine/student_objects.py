@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graders.engine.public_names import public_home
 from graders.engine.values import Json
 from graders.engine.wire import WireError
 
@@ -53,6 +54,9 @@ class Objects:
             "mro": [_path(base) for base in kind.__mro__[:40]],
             "name": _text(value, "__name__"),
         }
+        home = public_home(value)
+        if home:
+            facts["home"] = home
         if isinstance(value, types.ModuleType):
             facts["module"] = facts["name"]
         if isinstance(value, type):

@@ -157,6 +157,13 @@ IDIOMS: dict[str, Idiom] = {
     ),
     "a timed cell": ("%%time\nx = 1\n%timeit -n1 -r1 sum(range(3))", "assert x == 1"),
     "mixed precision of plain numbers": ("big = 10 ** 30\nnan = float('nan')", "import math\nassert big == 10 ** 30 and math.isnan(nan)"),
+    "the graph, by next_functions": (
+        "import torch\na = torch.tensor(2., requires_grad=True)\nb = a * 3\nz = (b + 1).exp()",
+        "import torch\nnode = z.grad_fn\nnames = []\nwhile node is not None:\n    names.append(type(node).__name__)\n"
+        "    last, node = node, node.next_functions[0][0] if node.next_functions else None\n"
+        "assert names == ['ExpBackward0', 'AddBackward0', 'MulBackward0', 'AccumulateGrad'] and last.variable is a\n"
+        "z.backward()\nassert a.grad is not None",
+    ),
     "grad_fn by name": (
         "import torch\na = torch.tensor(2., requires_grad=True)\nz = a * 3",
         "assert type(z.grad_fn).__name__ == 'MulBackward0' and z.grad_fn.name() == 'MulBackward0'",

@@ -106,7 +106,7 @@ OBJECTS: dict[str, Idiom] = {
         "import torch\nfrom torch.utils.data import Dataset, DataLoader\nd = Squares()\nassert isinstance(d, Dataset) and len(d) == 5 and d[2][1] == 4\nxs = [x for x, y in loader]\nassert [len(x) for x in xs] == [2, 2, 1] and len(loader) == 3\n"
         "assert isinstance(loader, DataLoader) and loader.batch_size == 2",
     ),
-    "torch functions by name": ("import torch\nact = torch.relu\nkinds = [torch.float32, torch.device('cpu')]", "import torch\nassert act(torch.tensor(-1.0)) == 0 and kinds[0] is torch.float32 and kinds[1].type == 'cpu'"),
+    "torch functions by name": ("import torch\nact = torch.relu\nkinds = [torch.float32, torch.device('cpu')]", "import torch\nassert act(torch.tensor(-1.0)) == 0 and act is torch.relu and kinds[0] is torch.float32 and kinds[1].type == 'cpu'"),
     "classes as values": ("import torch\nfrom torch import nn\nLayer = nn.Linear\nkind = float", "import torch\nfrom torch import nn\nassert Layer is nn.Linear and kind is float and Layer(2, 3)(torch.ones(1, 2)).shape == (1, 3)"),
     "dictionary of functions": ("ops = {'+': lambda a, b: a + b, '-': lambda a, b: a - b}", "assert ops['+'](1, 2) == 3 and ops['-'](1, 2) == -1 and set(ops) == {'+', '-'}"),
     "coroutines": ("import asyncio\nasync def fetch(x):\n    await asyncio.sleep(0)\n    return x + 1\ndef run(x):\n    return asyncio.run(fetch(x))", "assert run(1) == 2\nimport inspect"),
