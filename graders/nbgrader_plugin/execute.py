@@ -18,6 +18,7 @@ from traitlets import Enum, Float, Integer
 from graders.engine.client import Engine
 from graders.engine.needs import read_needs
 from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
+from graders.nbgrader_plugin.kernel import demand_kernel, is_python
 from torchmagic.errors import TorchmagicError
 
 _MAX_FILES = 64 << 20
@@ -51,14 +52,16 @@ class EngineExecute(Execute):  # type: ignore[misc]
         where = resources["nbgrader"]
         folder = Path(converter._format_dest(where["assignment"], where["student"]))
         resources.setdefault("metadata", {})["path"] = str(folder)
-        language = nb.metadata.get("kernelspec", {}).get("language", "python")
-        if language != "python":
-            self.log.warning("The kernel speaks %s: this notebook runs as in plain nbgrader, without walls", language)
+        kernelspec = nb.metadata.get("kernelspec", {})
+        if not is_python(kernelspec.get("language", "python")):
+            name = demand_kernel(kernelspec, where["notebook"])
+            self.log.warning("%s.ipynb runs in the kernel %r as in plain nbgrader: no walls", where["notebook"], name)
+            resources["torchmagic"] = {"kernel": f"the kernel {name!r}, without walls"}
             return super().preprocess(nb, resources, *args, **kwargs)  # type: ignore[no-any-return]
         course = converter.coursedir
         submitted = course.format_path(course.submitted_directory, where["student"], where["assignment"])
         self._leave_links_out(Path(submitted), folder)
-        source = _source_notebook(course, where["assignment"], where["notebook"])
+        source = source_notebook(course, where["assignment"], where["notebook"])
         template = read_template(source)
         engine = getattr(converter, "engine", None) or self._engine(converter, template)
         submission = Submission(
@@ -72,6 +75,9 @@ class EngineExecute(Execute):  # type: ignore[misc]
         report = engine.grade(submission)
         write_outputs(nb, report)
         resources["torchmagic"] = {"report": report}
+        reports = getattr(converter, "reports", None)
+        if reports is not None:
+            reports.append(report)
         for cell in report.cells:
             if cell.outcome is Outcome.GRADER_ERROR:
                 name = nb.cells[cell.key].metadata.get("nbgrader", {}).get("grade_id", cell.key)
@@ -204,5 +210,6 @@ def _role(cell: NotebookNode) -> Role:
     return "student"
 
 
-def _source_notebook(coursedir: Any, assignment: str, notebook: str) -> Path:
+def source_notebook(coursedir: Any, assignment: str, notebook: str) -> Path:
+    """Where the instructor's own version of a notebook is, if anywhere."""
     return Path(coursedir.format_path(coursedir.source_directory, ".", assignment)) / f"{notebook}.ipynb"
