@@ -164,8 +164,15 @@ def _in_order(cells: list[NotebookNode], known: Mapping[str, KnownCell]) -> tupl
     present = [name for name in known if name in groups]
     misplaced = [name for name, wanted in zip(groups, present, strict=True) if name != wanted]
     ordered = list(first)
+    behind = 0  # the last known cell, and before the student's own that follow it
     for name, cell in known.items():
-        ordered += groups.get(name, [_make(cell)] if cell.judged else [])
+        if name in groups:
+            behind = len(ordered) + 1
+            ordered += groups[name]
+        elif cell.judged:  # what provides names comes early, what tests them comes late
+            at = len(ordered) if cell.grade else behind
+            ordered.insert(at, _make(cell))
+            behind = at + 1
     return ordered, misplaced
 
 
