@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench lint types golden pictures clean
+.PHONY: help venv demo test check bench compat lint types golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -36,6 +36,9 @@ check: lint types  ## lint, types and the quick tests
 
 bench: $(STAMP)  ## measure, and print each figure beside its goal
 	@$(BIN)/python -m bench
+
+compat: $(STAMP)  ## nbgrader's own tests, with the plugin (some minutes)
+	@$(BIN)/python -m tests.compat
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .
