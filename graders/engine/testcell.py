@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from graders.engine.given import plain_python
-from graders.engine.hidden import hidden_lines
+from graders.engine.hidden import TEST_CELL, hidden_lines
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.remote_object import CannotSend
 from graders.engine.report import Cell, CellReport, Outcome
@@ -163,7 +163,7 @@ def _execute(cell: Cell, namespace: JudgeNamespace) -> object:
 
 
 def _filename(cell: Cell) -> str:
-    return f"<test cell {cell.name or cell.key}>"
+    return f"{TEST_CELL}{cell.name or cell.key}>"
 
 
 @contextlib.contextmanager

@@ -29,10 +29,14 @@ CHECKS = {
     "raises": _hidden("assert f(5150) == 26522500"),
     "number": _hidden("f(5551) + 1.5 - f(5551)"),
     "library": _hidden("import numpy as np\nnp.testing.assert_array_equal([f(6464)], [41783296])"),
+    "rubric": "from graders.checks import rubric\nr = rubric(2)\nwith r.part(1, 'seen'):\n    assert f(1) == 1\n"
+    "with r.part(1, 'unseen'):\n    ### BEGIN HIDDEN TESTS\n    assert f(7331) == 53743561, f'f(7331) is {f(7331)}'\n    ### END HIDDEN TESTS\nr.score()",
+    "check": "from graders.checks import check_that\n" + _hidden("check_that(f(9119) == 83156161, 'mind large numbers')"),
     "syntax of the student's": _hidden("assert undefined_but_SECRET"),
 }  # fmt: skip
 SECRETS = (
-    "31337", "982007569", "SECRET", "4711", "8642", "74684164", "5150", "26522500", "5551", "6464", "41783296", "BEGIN HIDDEN",
+    "31337", "982007569", "SECRET", "4711", "8642", "74684164", "5150", "26522500", "5551", "6464", "41783296", "7331", "53743561", "9119",
+    "83156161", "BEGIN HIDDEN",
 )  # fmt: skip
 RIGHT = "def f(n):\n    return n * n"
 NOISY = """import sys
@@ -79,8 +83,8 @@ def test_no_text_output_traceback_or_message_of_a_hidden_test_goes_back(school: 
     for force in ([], ["--force"]):
         done = school.nbgrader("autograde", "hid", *force)
         assert done.returncode == 0, done.stderr
-        # of seven cells of 2 points "number" gives 1.5, and "syntax" fails for everybody
-        assert school.scores("hid") == {"ada": 11.5, "bob": 3.5}
+        # of nine cells of 2 points "number" gives 1.5, and "syntax" fails for everybody
+        assert school.scores("hid") == {"ada": 15.5, "bob": 4.5}
         done = school.nbgrader("generate_feedback", "hid", *force)
         assert done.returncode == 0, done.stderr
         for student in ("ada", "bob"):
@@ -90,6 +94,8 @@ def test_no_text_output_traceback_or_message_of_a_hidden_test_goes_back(school: 
                 assert [secret for secret in SECRETS if secret in text] == [], (student, name)
                 assert "# (hidden tests)" in text
         assert "a hidden test failed" in texts["feedback/hid.html"]
+        assert "unseen: 0 of 1 points. a hidden test failed" in texts["feedback/hid.html"]
+        assert "mind large numbers" in texts["feedback/hid.html"], "a check's reason is written to be read"
         assert "called with 3" in texts["feedback/hid.html"], "what a visible line prints is shown"
     assert school.nbgrader("validate", str(school.folder / "autograded" / "ada" / "hid" / "hid.ipynb")).stdout
 
