@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ def mark_unfinished(nb: NotebookNode) -> None:
     >>> is_unfinished(nb)
     True
     """
-    nb.metadata[_KEY] = NotebookNode(outcome=_UNFINISHED)
+    nb.metadata[_KEY] = NotebookNode(outcome=_UNFINISHED, host=socket.gethostname(), process=os.getpid())
 
 
 def is_unfinished(nb: NotebookNode) -> bool:
@@ -49,7 +51,7 @@ def read_stamp(path: Path) -> dict[str, Any] | None:
 
 
 def _stamp(metadata: Any) -> dict[str, Any]:
-    stamp = metadata.get(_KEY)
+    stamp = metadata.get(_KEY) if isinstance(metadata, dict) else None
     return stamp if isinstance(stamp, dict) else {}
 
 
@@ -77,16 +79,29 @@ class StampOutcome(NbGraderPreprocessor):  # type: ignore[misc]
 class Exporter(NotebookExporter):  # type: ignore[misc]
     """nbgrader's own; a converter makes one before it looks which submissions are done, and this is what it is for.
 
-    A killed run leaves half-graded folders in ``autograded/``, which nbgrader takes for done: they are removed.
+    A killed run leaves half-graded notebooks in ``autograded/``, which nbgrader takes for done: they are removed.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for submitted in getattr(self.parent, "assignments", {}):
+        for submitted, notebooks in getattr(self.parent, "assignments", {}).items():
             graded = _graded_folder(self.parent, Path(submitted))
-            if any(_text_says_unfinished(path) for path in sorted(graded.glob("*.ipynb"))):
-                self.log.warning("%s was left half graded: it is graded again", graded)
+            left = [path for path in sorted(graded.glob("*.ipynb")) if self._was_left(path)]
+            if left and self.parent.coursedir.notebook_id == "*":
                 rmtree(str(graded))
+            for path in left:  # of the notebooks that were asked for
+                if path.name in {Path(notebook).name for notebook in notebooks}:
+                    path.unlink(missing_ok=True)
+
+    def _was_left(self, path: Path) -> bool:
+        stamp = _unfinished_stamp(path)
+        if stamp is None:
+            return False
+        if _may_be_running(stamp):
+            self.log.warning("%s is half graded, and its grader may still run: if not, use --force", path)
+            return False
+        self.log.warning("%s was left half graded: it is graded again", path)
+        return True
 
 
 def _graded_folder(converter: Any, submitted: Path) -> Path:
@@ -95,9 +110,24 @@ def _graded_folder(converter: Any, submitted: Path) -> Path:
     return Path(converter.coursedir.format_path(directory, where["student"], where["assignment"]))
 
 
-def _text_says_unfinished(path: Path) -> bool:
+def _unfinished_stamp(path: Path) -> dict[str, Any] | None:
     try:
         text = path.read_text(encoding="utf-8")
-        return _UNFINISHED in text and is_unfinished(NotebookNode(metadata=json.loads(text)["metadata"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False  # not this program's to judge: nbgrader says what it finds
+        stamp = _stamp(json.loads(text)["metadata"]) if _UNFINISHED in text else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not this program's to judge: nbgrader says what it finds
+    return stamp if stamp.get("outcome") == _UNFINISHED else None
+
+
+def _may_be_running(stamp: dict[str, Any]) -> bool:
+    """False where the process that began grading is gone for certain."""
+    process = stamp.get("process")
+    if stamp.get("host") != socket.gethostname() or not isinstance(process, int):
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it is somebody else's
+    return process != os.getpid()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -79,6 +80,33 @@ def test_what_a_killed_nbgrader_command_leaves_half_graded_is_never_taken_for_gr
     assert school.scores() == {"ada": 6.0, "bob": 6.0}
     assert read_stamp(half) is not None
     assert (school.folder / "autograded" / "ada" / "ps1" / "ps1.ipynb").stat().st_mtime_ns == finished
+
+
+def test_what_may_still_be_graded_by_another_process_is_left_alone(school: School) -> None:
+    """One grader is gone for certain; of the others one is alive, and one was on a machine that cannot be asked."""
+    for student, host, process in (
+        ("gone", socket.gethostname(), 0),
+        ("alive", socket.gethostname(), 1),
+        ("far", "x", 1),
+    ):
+        school.hand_in(student, school.answers(RIGHT))
+        nb = school.answers(RIGHT)
+        nb["metadata"]["torchmagic"] = {"outcome": "unfinished", "host": host, "process": process or _ended_process()}
+        half = school.folder / "autograded" / student / "ps1"
+        half.mkdir(parents=True)
+        (half / "ps1.ipynb").write_text(json.dumps(nb))
+    done = school.nbgrader("autograde", "ps1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("its grader may still run") == 2
+    assert {student: score for student, score in school.scores().items() if score} == {"gone": 6.0}
+    assert school.nbgrader("autograde", "ps1", "--force").returncode == 0
+    assert school.scores() == {"gone": 6.0, "alive": 6.0, "far": 6.0}
+
+
+def _ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def test_the_same_submission_gives_the_same_autograded_notebook(school: School) -> None:
