@@ -9,7 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
-_NEEDED = ("click", "nbformat", "nbclient", "nbgrader", "ipykernel", "safetensors")
+_NEEDED = ("click", "nbformat", "nbclient", "nbgrader", "ipykernel")
 
 
 def main() -> None:

@@ -1,40 +1,71 @@
-"""Join a remote result to the judge's autograd graph: backward asks the student for vector-Jacobian products."""
+"""Join results that were computed in the other process to this one's autograd graph, and answer for this one's own.
+
+A backward pass that reaches such a result asks the other side for vector-Jacobian products. Both sides do both: the
+judge's tests call functions of the student's, and these may call functions that a test handed to them.
+"""
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch.autograd.function import BackwardCFunction
 
 
-class _Asks(Protocol):
-    def vjp(
-        self, call: int, grads: list[Any], leaves: list[int], inputs: list[torch.Tensor], count: int
-    ) -> list[Any]: ...
+class Asks(Protocol):
+    """The other side, as a result of its computation needs it."""
 
-    def forget_call(self, call: int) -> None: ...
+    def vjp(self, call: int, grads: list[Any], parents: list[torch.Tensor]) -> list[Any]:
+        """The vector-Jacobian products of a call's results, one for each of its parents."""
+
+    def forget_call(self, call: int) -> None:
+        """No backward pass will ask for this call any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was computed here for the other side: from which tensors, and what came out."""
+
+    parents: list[torch.Tensor]
+    outputs: list[torch.Tensor]
+
+
+@dataclass
+class Calls:
+    """The calls that the other side may ask a backward pass through."""
+
+    by_number: dict[int, Call] = field(default_factory=dict)
+    last: int = 0
+
+    def remember(self, call: Call) -> int:
+        """Keep a call's graph until it is forgotten; gives its number."""
+        self.last += 1
+        self.by_number[self.last] = call
+        return self.last
 
 
 class _RemoteResult(torch.autograd.Function):
-    """Results computed elsewhere, from inputs that are here."""
+    """Results computed elsewhere, from tensors that are here."""
 
     @staticmethod
-    def forward(ctx: Any, link: _Link, *inputs: torch.Tensor) -> Any:
+    def forward(ctx: Any, link: _Link, *parents: torch.Tensor) -> Any:
         ctx.link = link
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs)
-        return tuple(link.data) if len(link.data) > 1 else link.data[0]
+        ctx.save_for_backward(*parents)
+        data, link.data = link.data, []  # kept, a result would hold on to itself through its own grad_fn
+        return tuple(data) if len(data) > 1 else data[0]
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         link: _Link = ctx.link
         saved = list(ctx.saved_tensors)
-        if not link.count and not link.leaves:
+        if link.call is None:
             return (None, *(None for _ in saved))
-        results = link.student.vjp(link.call, list(grads), link.leaves, saved[: link.count], len(saved))
+        results = link.other.vjp(link.call, list(grads), saved)
         for result, tensor in zip(results, saved, strict=True):
             if result is not None and (not isinstance(result, torch.Tensor) or result.shape != tensor.shape):
                 raise RuntimeError("the gradient that came back does not have the shape of its input")
@@ -42,50 +73,39 @@ class _RemoteResult(torch.autograd.Function):
 
 
 class _Link:
-    """One call of the student's: what came of it, and how to ask for its gradients."""
+    """One call of the other side's: what came of it, and how to ask for its gradients."""
 
-    def __init__(self, student: _Asks, call: int, leaves: list[int], data: list[torch.Tensor], count: int) -> None:
-        self.student = student
+    def __init__(self, other: Asks, call: int | None, data: list[torch.Tensor]) -> None:
+        self.other = other
         self.call = call
-        self.leaves = leaves
         self.data = data
-        self.count = count
-        weakref.finalize(self, student.forget_call, call).atexit = False
+        if call is not None:
+            weakref.finalize(self, other.forget_call, call).atexit = False
 
 
 def attach(
-    student: _Asks,
-    call: int,
-    inputs: Sequence[torch.Tensor],
-    leaves: Sequence[torch.Tensor],
-    handles: list[int],
-    data: list[torch.Tensor],
-    names: Sequence[str],
+    other: Asks, call: int, parents: Sequence[torch.Tensor], data: list[torch.Tensor], names: Sequence[str]
 ) -> list[torch.Tensor]:
-    """The results of a remote call as tensors of the judge's graph.
+    """The results of a remote call as tensors of this process's graph.
 
     Args:
-        inputs: the judge's tensors that the call was given and that require gradients.
-        leaves: the judge's copies of the student's leaves that the results hang on; ``handles`` are theirs.
+        parents: this side's tensors that the results hang on.
         data: the results' elements.
-        names: the class names of the results' grad_fn in the student's process; each result shows its own.
+        names: the class names of the results' grad_fn in the other process; each result shows its own.
     """
-    if len(leaves) != len(handles):
-        raise RuntimeError("a leaf of the student's is not known here")
-    parents = [*inputs, *leaves]
-    if not parents:  # the graph of the student's ends nowhere that gradients are kept
-        anchor = torch.zeros((), requires_grad=True)
-        return [
-            _shown(name)[0].apply(_Link(student, call, [], [item], 0), anchor)
-            for item, name in zip(data, names, strict=True)
-        ]
     with torch.enable_grad():
-        link = _Link(student, call, handles, data, len(inputs))
-        results = _shown(names[0])[0].apply(link, *parents)
+        if not any(parent.requires_grad for parent in parents):  # that graph ends nowhere that gradients are kept
+            other.forget_call(call)
+            anchor = torch.zeros((), requires_grad=True)
+            return [
+                _shown(name).apply(_Link(other, None, [item]), anchor) for item, name in zip(data, names, strict=True)
+            ]
+        results = _shown(names[0]).apply(_Link(other, call, data), *parents)
     return list(results) if isinstance(results, tuple) else [results]
 
 
-def _shown(name: str) -> tuple[Any]:
+@functools.lru_cache(maxsize=256)
+def _shown(name: str) -> Any:
     """A Function whose grad_fn calls itself ``name``, as it does where the result was computed."""
     function = type("Remote", (_RemoteResult,), {})
     shown = name if name.isidentifier() else "RemoteBackward0"
@@ -99,4 +119,47 @@ def _shown(name: str) -> tuple[Any]:
         },
     )
     function._backward_cls = node  # type: ignore[attr-defined]
-    return (function,)
+    return function
+
+
+def vector_jacobian(
+    wanted: list[tuple[torch.Tensor, torch.Tensor]], inputs: list[torch.Tensor], *, create: bool
+) -> tuple[torch.Tensor | None, ...]:
+    """The vector-Jacobian products of outputs, each with its vector, for all inputs together.
+
+    For real numbers the vectors enter as factors of a sum: the products are the same to the bit, and torch does not
+    import sympy, as it does (for 0.3 s, in each fresh fork) when it is given vectors of its own.
+
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> vector_jacobian([(x * x, torch.tensor([1.0, 10.0]))], [x], create=False)
+    (tensor([ 2., 40.]),)
+    """
+    if any(out.is_complex() for out, _ in wanted):
+        outputs, vectors = [out for out, _ in wanted], [vector for _, vector in wanted]
+    else:
+        with torch.enable_grad():
+            outputs, vectors = [torch.dot(out.reshape(-1), vector.reshape(-1)) for out, vector in wanted], None
+    return torch.autograd.grad(outputs, inputs, vectors, retain_graph=True, create_graph=create, allow_unused=True)
+
+
+def reachable_leaves(outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The leaf tensors that gradients of ``outputs`` reach, each once, without recursion.
+
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> reachable_leaves([(w * 2).sum()])[0] is w
+    True
+    """
+    waiting = [tensor.grad_fn for tensor in outputs if tensor.grad_fn is not None]
+    seen: set[object] = set(waiting)
+    leaves: list[torch.Tensor] = []
+    while waiting:
+        node = waiting.pop()
+        variable = getattr(node, "variable", None)
+        if isinstance(variable, torch.Tensor) and variable.is_leaf:
+            leaves.append(variable)
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    unique = {id(leaf): leaf for leaf in leaves}
+    return list(unique.values())

@@ -16,6 +16,7 @@ from typing import Any
 from graders.engine.given import bound_names, parse_cell, read_given
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.outputs import clean_outputs
+from graders.engine.random_state import declared_seeds
 from graders.engine.remote import NoSuchName, Student
 from graders.engine.report import Cell, CellReport, Outcome, Submission
 from graders.engine.testcell import run_test_cell
@@ -39,6 +40,12 @@ class _MainModule(types.ModuleType):
 
     def __dir__(self) -> list[str]:
         return list(self._namespace)
+
+
+def _seeds(submission: Submission) -> frozenset[int]:
+    """The seeds that the instructor's own cells set, the solution's among them."""
+    cells = submission.template or [cell for cell in submission.cells if cell.role in ("provided", "test")]
+    return declared_seeds(parse_cell(cell.source) for cell in cells if cell.role != "ignored")
 
 
 def _print(stream: str, text: str) -> None:
@@ -65,8 +72,8 @@ class Judge:
         self.limits = submission.limits
         self.watch = watch
         self.emit = emit
-        self.student = Student(wire)
         self.given = read_given(submission.template, submission.cells)
+        self.student = Student(wire, seeds=_seeds(submission))
         self.namespace = JudgeNamespace(self.given, self._fetch)
         self.ended: CellReport | None = None
         self.end = time.monotonic() + self.limits.total_seconds
@@ -76,7 +83,6 @@ class Judge:
     def run(self) -> None:
         """Judge every cell, in the notebook's order."""
         sys.modules["__main__"] = _MainModule(self.namespace)
-        self.student.watch_seed()
         for cell in self.submission.cells:
             if cell.role == "ignored":
                 continue
@@ -110,7 +116,7 @@ class Judge:
             self.ended = CellReport(cell.key, Outcome.TIMEOUT, score=0.0, message="the whole submission took too long")
             return self.ended
         self.student.deadline = start + seconds
-        self.student.memory = False
+        self.student.memory = self.student.refused = False
         self.student.silent_changes = ".data" in cell.source
         self.namespace.forget_fetched()
         report = run_test_cell(cell, self.namespace, seconds=seconds + 0.5, output_bytes=self.limits.output_bytes)

@@ -17,6 +17,7 @@ from typing import Any
 
 from graders.engine.given import Given
 from graders.engine.remote_object import RemoteError, RemoteObject
+from graders.engine.shown_types import TypeOf
 
 #: Modules under the names by which everybody imports them; a student's own name for a module counts only so.
 CONVENTIONAL: Mapping[str, str] = {
@@ -94,6 +95,8 @@ class JudgeNamespace(dict[str, Any]):
                 return self._make(name)
             if name in self._from_stars():
                 return self._keep(name, self._from_stars()[name])
+            if name == "type":
+                return TypeOf
             if hasattr(builtins, name):
                 raise KeyError(name)
             if not self._given.known and ":" in CONVENTIONAL.get(name, ""):

@@ -1,62 +1,80 @@
-"""The judge's side of the student's objects: values copied, functions called over the wire, gradients asked for.
+"""The judge's end of the wire: the student's values copied, functions called, gradients asked for; callbacks answered.
 
-A remote call is differentiable: its results hang, in the judge's own autograd graph, on the judge's inputs
-and on copies of the student's leaves, and the backward pass asks the student for vector-Jacobian products.
 Nothing here believes a word of the other side beyond the data it sends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
-from graders.engine.exchange import Receiver, Sender, as_list
-from graders.engine.remote_errors import remote_exception
+from graders.engine.lending import Lender, replace_contents
+from graders.engine.link import Link
+from graders.engine.packing import Packer, Unpacker, as_list
+from graders.engine.random_state import Generators
+from graders.engine.remote_errors import RemoteErrors, describe_error
 from graders.engine.remote_object import CannotSend, RemoteError, RemoteObject, named_kind
-from graders.engine.values import Decoder, Encoder, Json
-from graders.engine.wire import Caps, Frame, WireError, recv_frame, send_frame
+from graders.engine.shown_types import known_class
+from graders.engine.source_code import code_of, raised_on_purpose, read_signature
+from graders.engine.values import Json
+from graders.engine.wire import Caps, Frame, WireError, WireTimeout
 
 
 class NoSuchName(Exception):
     """The student's namespace lacks that name."""
 
 
-class Student:
+class Student(Link):
     """The judge's end of the wire to one student process.
 
     Attributes:
-        deadline: ``time.monotonic()`` seconds after which a request gives up.
         on_print: called with (stream, text) for what the student's functions print.
         before_request: called before each request that runs code of the student's.
         silent_changes: whether the test cell may change leaves through ``.data``.
-        broken: why the connection cannot be used any more, or "".
+        broken: why the connection cannot be used any more, or None.
+        memory: whether a function of the student's ran out of memory.
+        refused: whether the test asked of an object what only data, or an object in the same process, can answer.
+        sources: the cells of the student's that were run.
+        lender: what the test hands to the student's functions.
+        generators: the random generators that both sides share.
     """
 
-    def __init__(self, sock: socket.socket, caps: Caps | None = None) -> None:
-        self.sock = sock
-        self.caps = caps or Caps()
+    def __init__(self, sock: socket.socket, caps: Caps | None = None, seeds: frozenset[int] = frozenset()) -> None:
+        super().__init__(sock, "j", caps or Caps())
         self.deadline = time.monotonic() + 3600.0
         self.on_print: Callable[[str, str], None] = lambda stream, text: None
         self.before_request: Callable[[], None] = lambda: None
         self.broken: WireError | None = None
         self.memory = False
-        self.silent_changes = False
-        self._copies: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
-        self._leaves: dict[int, torch.Tensor] = {}
-        self._before: dict[int, torch.Tensor] = {}
-        self._known: dict[int, tuple[int, tuple[int, int] | None]] = {}
+        self.refused = False
+        self.sources: list[str] = []
+        self.lender = Lender(self)
+        self.generators = Generators(strict=True, seeds=seeds)
+        self._errors = RemoteErrors()
         self._objects: weakref.WeakValueDictionary[int, RemoteObject] = weakref.WeakValueDictionary()
         self._by_name: set[int] = set()
-        self._free: list[int] = []
-        self._free_calls: list[int] = []
-        self._seed = 0
-        self._request_number = 0
+        self._free_objects: list[int] = []
+        self._leaves: dict[int, torch.Tensor] = {}
+        self._depth = 0
+        self._outermost = 0
+        self._owed: BaseException | None = None
+
+    @property
+    def silent_changes(self) -> bool:
+        """Whether the test cell may change leaves through ``.data``."""
+        return self.tensors.silent
+
+    @silent_changes.setter
+    def silent_changes(self, silent: bool) -> None:
+        self.tensors.silent = silent
+
+    # -- what the judge wants ---------------------------------------------------------------------------
 
     def run(self, source: str) -> Mapping[str, Json]:
         """Run one of the student's cells; gives status, outputs and the error's name and text.
@@ -64,8 +82,8 @@ class Student:
         Raises:
             WireError: its process is gone, or no longer answers as it was made to.
         """
-        reply = self._ask_shell({"op": "run", "source": source})
-        result = reply.header.get("run")
+        self.sources.append(source)
+        result = self._ask_shell({"op": "run", "source": source}).header.get("run")
         if not isinstance(result, dict) or not isinstance(result.get("outputs"), list):
             raise self._broke("the reply to a cell is malformed")
         return result
@@ -76,283 +94,221 @@ class Student:
         Raises:
             NoSuchName: it is not defined there.
         """
-        value = self._request({"op": "get", "name": name})
+        value = self.ask({"op": "get", "name": name})
         if isinstance(value, RemoteObject):
             self._by_name.add(value._remote_handle)
         return value
 
     def getattr(self, handle: int, name: str) -> Any:
         """An attribute of a remote object."""
-        return self._request({"op": "getattr", "h": handle, "name": name})
+        return self.ask({"op": "getattr", "h": handle, "name": name})
 
     def setattr(self, handle: int, name: str, value: object) -> None:
         """Set an attribute of a remote object."""
-        self._request({"op": "setattr", "h": handle, "name": name}, value=value)
+        self.ask({"op": "setattr", "h": handle, "name": name}, {"value": value})
 
     def do(self, what: str, *args: object) -> Any:
         """One of the listed operations on a remote object."""
-        return self._request({"op": "do", "what": what}, args=list(args))
+        return self.ask({"op": "do", "what": what}, {"args": list(args)})
 
     def call(self, handle: int, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
         """Call a remote function; arguments that it changes in place come back changed."""
         try:
-            reply = self._request({"op": "call", "h": handle}, args=list(args), kwargs=dict(kwargs))
+            return self.ask({"op": "call", "h": handle}, {"args": list(args), "kwargs": dict(kwargs)})
         except CannotSend as error:
             if handle in self._by_name:
                 raise
             raise RemoteError(str(error)) from None  # whatever stands in the place of data is the student's own doing
-        if not (isinstance(reply, list) and len(reply) == 3):
-            raise self._broke("the reply to a call is malformed")
-        result, _, changed = reply
-        for index, value in changed:
-            _replace(args[index], value)
-        return result
 
-    def recover(self, grace: float) -> bool:
-        """After a timeout: wait ``grace`` seconds for the interrupted request's answer; False when none comes."""
-        try:
-            self._receive(time.monotonic() + grace)
-        except WireError as error:
-            self.broken = error
-            return False
-        self.broken = None
-        return True
+    def described(self, what: str, function: RemoteObject) -> Any:
+        """A function's ``__signature__``, or its ``__code__``, compiled here from the cell that defines it."""
+        if what == "__signature__":
+            return read_signature(self.ask({"op": "signature", "h": function._remote_handle}))
+        names = (str(function.__qualname__), str(self.getattr(function._remote_handle, "__name__")))
+        return code_of(self.sources, *names)
+
+    def leave(self, manager: RemoteObject, error: BaseException | None) -> bool:
+        """Leave a context manager; True where it may and does swallow what was raised within."""
+        header: dict[str, Json] = {"op": "exit", "h": manager._remote_handle}
+        if error is not None:
+            header["raised"] = describe_error(error)
+        swallowed = self.ask(header) is True and error is not None
+        if swallowed and not raised_on_purpose(error):
+            self.refused = True
+            return False  # a check that failed, or an error in one: no object of the student's makes that undone
+        return swallowed
+
+    def push(self) -> None:
+        """Tell the student what the judge changed in copies of its tensors (values, gradients)."""
+        self._ask_shell({"op": "sync"})
 
     def forget_leaves(self) -> None:
         """Let go of the student's leaves, when what was done to them has been sent."""
         self._leaves.clear()
-        self._before.clear()
+        self.tensors.forget_silent()
 
-    def _remember(self, handle: int, tensor: torch.Tensor) -> None:
-        if self.silent_changes:
-            self._before[handle] = tensor.detach().clone()
+    def exception_class(self, facts: Mapping[str, Any]) -> type[BaseException] | None:
+        """For a class of exceptions of the student's: the one by which the judge raises them."""
+        return self._errors.class_for(facts)
 
-    def _changed_silently(self, handle: int, tensor: torch.Tensor) -> bool:
-        """Whether a leaf was changed through ``.data``, which no version counter tells."""
-        before = self._before.get(handle)
-        return before is not None and not torch.equal(before, tensor.detach())
+    # -- asking -----------------------------------------------------------------------------------------
 
-    def watch_seed(self) -> None:
-        """From now on a seed that the test sets reaches the student's generator too."""
-        torch.default_generator.seed()
-        self._seed = torch.initial_seed()
-
-    def vjp(self, call: int, grads: list[Any], leaves: list[int], inputs: list[torch.Tensor], count: int) -> list[Any]:
-        """The vector-Jacobian products of a call's results; differentiable where grad mode is on."""
-        create = torch.is_grad_enabled()
-        sender = Sender(self)
-        header = {
-            "op": "vjp",
-            "call": call,
-            "leaves": leaves,
-            "create": create,
-            "grads": sender.encode(grads),
-        }
-        reply = self._ask(header, sender.tensors)
-        if create:
-            result = self._value(reply, [*sender.inputs, *inputs], sender.originals)
-        else:
-            decoder = Decoder(reply.tensors, lambda node: None, lambda data, node: data)
-            result = [None if node is None else decoder.elements(node) for node in as_list(reply.header.get("grads"))]
-        if not isinstance(result, list) or len(result) != count:
-            raise self._broke("the reply to a backward pass is malformed")
-        return result
-
-    def push(self) -> None:
-        """Tell the student what the judge changed in copies of its tensors (values, gradients)."""
-        outgoing = self._outgoing({})
-        if "changed" in outgoing[0]:
-            self._ask_shell({"op": "sync"}, outgoing)
-
-    def forget_call(self, call: int) -> None:
-        """Let the student free a call's graph with the next request."""
-        self._free_calls.append(call)
-
-    # -- requests ---------------------------------------------------------------------------------------
-
-    def _request(self, header: dict[str, Json], **values: object) -> Any:
-        sender = Sender(self)
-        for name, value in values.items():
-            header[name] = sender.encode(value)
-        header["grad"] = torch.is_grad_enabled()
-        if header["op"] != "get":
+    def ask(self, header: dict[str, Json], values: Mapping[str, object] | None = None) -> Any:
+        """As :meth:`Link.ask`; whatever the test changes in the copies of leaves counts until its cell ends."""
+        if header["op"] != "get" and not self._depth:
             self.before_request()
-        reply = self._ask(header, sender.tensors)
-        return self._value(reply, sender.inputs, sender.originals)
+        with self._one_more():
+            value = super().ask(header, values)
+        if self._owed is not None and not self._depth:
+            owed, self._owed = self._owed, None
+            raise owed  # an assertion of the test's own, in a function that the student's code called and survived
+        return value
 
-    def _ask_shell(
-        self, header: dict[str, Json], outgoing: tuple[dict[str, Json], dict[str, torch.Tensor]] | None = None
-    ) -> Frame:
+    def vjp(self, call: int, grads: list[Any], parents: list[torch.Tensor]) -> list[Any]:
+        """As :meth:`Link.vjp`."""
+        with self._one_more():
+            return super().vjp(call, grads, parents)
+
+    @contextlib.contextmanager
+    def _one_more(self) -> Any:
+        self._depth += 1
+        try:
+            yield
+        except WireError as error:
+            self.broken = self.broken or error
+            raise
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self.containers.clear()
+
+    def exchange(self, header: dict[str, Json], packer: Packer) -> Frame:
+        """As :meth:`Link.exchange`; once the connection is broken it stays so."""
+        if self.broken is not None:
+            raise self.broken
+        if self._depth <= 1:
+            self._outermost = self._asked + 1
+        return super().exchange(header, packer)
+
+    def _ask_shell(self, header: dict[str, Json]) -> Frame:
         """Ask for what cannot fail over there unless the student's code has broken its own process."""
         try:
-            return self._ask(header, {}, outgoing)
+            with self._one_more():
+                return self.exchange(header, Packer(self, results=False))
         except WireError:
             raise
         except Exception as error:
             raise self._broke(f"its shell does not work any more ({type(error).__name__}: {error})") from None
 
-    def _ask(
-        self,
-        header: dict[str, Json],
-        tensors: Mapping[str, torch.Tensor],
-        outgoing: tuple[dict[str, Json], dict[str, torch.Tensor]] | None = None,
-    ) -> Frame:
-        if self.broken is not None:
-            raise self.broken
-        extra, extra_tensors = outgoing or self._outgoing(dict(tensors))
-        self._request_number += 1
-        frame = Frame({**header, **extra, "id": self._request_number}, {**tensors, **extra_tensors})
+    def recover(self, grace: float) -> bool:
+        """After a timeout: wait ``grace`` seconds for the interrupted request's answer; False when none comes."""
+        deadline, self.deadline = self.deadline, time.monotonic() + grace
         try:
-            send_frame(self.sock, frame, deadline=self.deadline)
-            reply = self._receive(self.deadline)
-            self._apply_changes(reply)
+            while True:
+                frame = self.read()
+                if frame.header.get("re") == self._outermost:
+                    break
         except WireError as error:
             self.broken = error
-            raise
-        self._show_prints(reply.header.get("printed", ()))
-        if "error" in reply.header:
-            raise self._error(reply.header["error"])
-        return reply
-
-    def _receive(self, deadline: float) -> Frame:
-        """The reply to the latest request; replies to earlier ones, of a child that goes on serving, are left out."""
-        while True:
-            reply = recv_frame(self.sock, caps=self.caps, deadline=deadline)
-            number = reply.header.get("id")
-            if number == self._request_number:
-                return reply
-            if type(number) is not int or not 0 < number < self._request_number:
-                raise WireError("a reply to a question that was not asked")
-
-    def _outgoing(self, taken: dict[str, torch.Tensor]) -> tuple[dict[str, Json], dict[str, torch.Tensor]]:
-        """What goes along with each request: freed handles, changed copies, the generator's state."""
-        header: dict[str, Json] = {}
-        encoder = Encoder(_no_reference, lambda tensor: {}, dict(taken))
-        changed = []
-        for handle, copy in list(self._copies.items()):
-            version, grad_state = self._known[handle]
-            entry: dict[str, Json] = {"h": handle}
-            if copy._version != version or self._changed_silently(handle, copy):
-                entry["new"] = encoder.plain(copy)
-                self._remember(handle, copy)
-            if _grad_state(copy) != grad_state:
-                entry["grad"] = None if copy.grad is None else encoder.plain(copy.grad)
-            if len(entry) > 1:
-                changed.append(entry)
-                self._known[handle] = (copy._version, _grad_state(copy))
-        if changed:
-            header["changed"] = changed
-        if self._free:
-            header["free"], self._free = self._free, []
-        if self._free_calls:
-            header["free_calls"], self._free_calls = self._free_calls, []
-        if self._seed and torch.initial_seed() != self._seed:
-            header["rng"] = encoder.put(torch.get_rng_state())
-        return header, encoder.tensors
-
-    # -- replies ----------------------------------------------------------------------------------------
-
-    def _value(self, reply: Frame, inputs: list[torch.Tensor], originals: Mapping[int, torch.Tensor]) -> Any:
-        try:
-            return Receiver(self, reply, inputs, originals).value()
-        except WireError as error:
-            self.broken = error
-            raise
-
-    def _apply_changes(self, reply: Frame) -> None:
-        decoder = Decoder(reply.tensors, lambda node: None, lambda data, node: data)
-        try:
-            for change in as_list(reply.header.get("changed", [])):
-                copy = self._copies.get(change["h"])
-                if copy is None:
-                    continue
-                with torch.no_grad():
-                    if "new" in change:
-                        copy.copy_(decoder.elements(change["new"]))
-                        self._remember(change["h"], copy)
-                    if "grad" in change:
-                        grad = change["grad"]
-                        copy.grad = None if grad is None else decoder.elements(grad)
-                self._known[change["h"]] = (copy._version, _grad_state(copy))
-        except WireError:
-            raise
-        except Exception as error:  # whatever a malformed change leads to
-            raise WireError(f"a change does not fit its tensor ({error})") from None
-
-    def _show_prints(self, printed: Any) -> None:
-        for output in printed if isinstance(printed, list) else ():
-            if isinstance(output, dict) and isinstance(output.get("text"), str):
-                self.on_print("stderr" if output.get("name") == "stderr" else "stdout", output["text"])
-
-    def _error(self, described: Any) -> BaseException:
-        if not isinstance(described, dict):
-            return self._broke("an error is malformed")
-        text, name = str(described.get("text", ""))[:4000], str(described.get("name", "Exception"))[:200]
-        if described.get("missing"):
-            return NoSuchName(text)
-        self.memory = self.memory or bool(described.get("memory"))
-        bases = described.get("bases")
-        return remote_exception(name, bases if isinstance(bases, list) else [], text)
+            return False
+        finally:
+            self.deadline = deadline
+        self.broken = None
+        self._depth = self._nested = 0
+        return True
 
     def _broke(self, why: str) -> WireError:
         self.broken = WireError(why)
         return self.broken
 
-    # -- copies and handles -----------------------------------------------------------------------------
+    # -- what comes along, and what comes back ----------------------------------------------------------
 
-    def copy_of(self, handle: int) -> torch.Tensor | None:
-        """The judge's copy of a student's tensor, if it still has one."""
-        return self._copies.get(handle)
+    def along(self, header: dict[str, Json], packer: Packer) -> None:
+        """What the judge has let go of, and the state of its generators where the test has seeded them."""
+        gone = self.tensors.take_gone()
+        if gone:
+            header["free"] = [list(name) for name in gone]
+        if self._free_objects:
+            free = [handle for handle in self._free_objects if handle not in self._objects]
+            header["free_objects"], self._free_objects = free, []
+        if self.forgotten:
+            header["free_calls"], self.forgotten = self.forgotten, []
+        self.generators.send(header, packer.encoder.put)
+        self.lender.send(header, packer)
 
-    def handle_of(self, tensor: torch.Tensor) -> int | None:
-        """The handle of a copy."""
-        handle = getattr(tensor, "_torchmagic_handle", None)
-        return handle if isinstance(handle, int) and self._copies.get(handle) is tensor else None
+    def arrived(self, header: Mapping[str, Json], unpacker: Unpacker) -> None:
+        """What the student's side printed, and what its functions did to generators, containers and modules."""
+        printed = header.get("printed", ())
+        for output in printed if isinstance(printed, list) else ():
+            if isinstance(output, dict) and isinstance(output.get("text"), str):
+                self.on_print("stderr" if output.get("name") == "stderr" else "stdout", output["text"])
+        forgotten = header.get("free_calls", [])
+        for number in as_list(forgotten):
+            self.calls.by_number.pop(number, None)
+        self.generators.take(header, unpacker.decoder.tensors)
+        self.lender.take(header, unpacker)
 
-    def keep_copy(self, handle: int, tensor: torch.Tensor) -> None:
-        """Remember a fresh copy, so that the same tensor is one object here too."""
-        tensor._torchmagic_handle = handle  # type: ignore[attr-defined]
-        self._copies[handle] = tensor
-        if tensor.is_leaf:
-            self._leaves[handle] = tensor  # what a test does to it in one expression must outlive that expression
-            self._remember(handle, tensor)
-        self._known[handle] = (tensor._version, _grad_state(tensor))
-        weakref.finalize(tensor, self._release, handle).atexit = False
+    def taken(self, header: Mapping[str, Json], unpacker: Unpacker) -> Any:
+        """A reply's value; what was changed in place is put into the test's own containers first."""
+        value = unpacker.result(header)
+        for entry in as_list(header.get("containers", [])):
+            number, contents = as_list(entry)
+            original = self.containers.by_number.get(number)
+            if original is None:
+                raise WireError("a container that was never sent")
+            replace_contents(original, unpacker.unpack(contents))
+        for name, tensor in self.tensors.leaves_of("s"):
+            self._leaves[name] = tensor  # what a test does to it in one expression must outlive that expression
+        return value
 
-    def remote(self, node: Mapping[str, Json]) -> RemoteObject:
-        """The remote object for a reference; the same one while it lives."""
+    def refer(self, value: object, packer: Packer) -> dict[str, Json]:
+        """A remote object by its handle; anything of the test's own as the lender says."""
+        if isinstance(value, RemoteObject):
+            return {"t": "ref", "h": value._remote_handle}
+        if isinstance(value, type) and issubclass(value, BaseException) and self._errors.handle_of(value) is not None:
+            return {"t": "ref", "h": self._errors.handle_of(value)}
+        return self.lender.refer(value, packer)
+
+    def resolve(self, node: Mapping[str, Json], unpacker: Unpacker) -> object:
+        """The remote object for a reference, the same one while it lives; or the test's own object that came back."""
+        if "k" in node:
+            return self.lender.original(node["k"])
         handle = node["h"]
-        if not isinstance(handle, int):
+        if type(handle) is not int:
             raise WireError("a handle is no number")
+        own = self._errors.class_for(node) or known_class(node)
+        if own is not None:
+            return own
         known = self._objects.get(handle)
         if known is None:
             known = named_kind(node)(self, handle, node)
             self._objects[handle] = known
-            weakref.finalize(known, self._release, handle).atexit = False
+            weakref.finalize(known, self._free_objects.append, handle).atexit = False
         return known
 
-    def _release(self, handle: int) -> None:
-        if self._copies.get(handle) is None and self._objects.get(handle) is None:
-            self._known.pop(handle, None)
-            self._free.append(handle)
+    # -- what the student's functions ask of the test's own objects -------------------------------------
 
+    def answer(self, request: Mapping[str, Json], unpacker: Unpacker, packer: Packer) -> dict[str, Json]:
+        """Let the student's code use an object that the test handed to it."""
+        with torch.set_grad_enabled(bool(request.get("grad", True))):
+            return {"value": packer.pack(self.lender.use(request, unpacker))}
 
-def _replace(target: object, value: object) -> None:
-    """Make a mutable argument what the student's function made of its copy."""
-    if isinstance(target, list | bytearray):
-        target[:] = value  # type: ignore[call-overload]
-    elif isinstance(target, dict | set):
-        target.clear()
-        target.update(value)  # type: ignore[call-overload, arg-type]
-    elif isinstance(target, np.ndarray) and isinstance(value, np.ndarray) and value.shape == target.shape:
-        target[...] = value
+    def failed(self, error: BaseException) -> dict[str, Json]:
+        """What a function of the test's raised, for the student's code to see; its assertions are not forgotten."""
+        if isinstance(error, WireTimeout) or not isinstance(error, Exception):
+            raise error
+        if isinstance(error, AssertionError) and self._owed is None:
+            self._owed = error
+        return {"error": describe_error(error)}
 
-
-def _grad_state(tensor: torch.Tensor) -> tuple[int, int] | None:
-    if not tensor.is_leaf or tensor.grad is None:
-        return None
-    return id(tensor.grad), tensor.grad._version
-
-
-def _no_reference(value: object) -> dict[str, Json]:
-    raise RemoteError("only tensors are sent here")
+    def error(self, described: Any) -> BaseException:
+        """The exception for an error of the student's."""
+        if not isinstance(described, dict):
+            return self._broke("an error is malformed")
+        if described.get("missing"):
+            return NoSuchName(str(described.get("text", ""))[:4000])
+        if self._owed is not None and self._depth <= 1:
+            owed, self._owed = self._owed, None
+            return owed
+        self.memory = self.memory or bool(described.get("memory"))
+        return self._errors.made(described, self)

@@ -1,29 +1,18 @@
 """What the judge holds of an object that stays in the student's process: it can be called and read, never believed.
 
-A remote object answers no comparison, hash or truth test: an object whose ``__eq__`` always says yes would
-otherwise pass for any answer. Only data that was copied here is compared.
+A remote object answers no comparison with data and no truth test: an object whose ``__eq__`` always says yes would
+otherwise pass for any answer. Only data that was copied here is compared. Two objects of the student's may be compared
+with each other, over there: whoever wrote both could as well have made them equal.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
-import sys
-import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
-import torch
-
-#: Kinds of object whose type a remote one may show to isinstance; never a kind of data.
-_SHOWN_KINDS = (torch.nn.Module, torch.optim.Optimizer, torch.utils.data.Dataset, torch.utils.data.DataLoader)
-_SHOWN_BUILTINS = {
-    "function": types.FunctionType,
-    "builtin_function_or_method": types.BuiltinFunctionType,
-    "method": types.MethodType,
-    "generator": types.GeneratorType,
-    "type": type,
-}
-
+from graders.engine.shown_types import shown_class
 
 #: How libraries ask an object to do their work for them, comparing among it.
 _PROTOCOLS = ("__torch_", "__array", "__cuda_array", "__dlpack", "__dataframe__", "__arrow")
@@ -56,6 +45,8 @@ class RemoteObject:
     def __getattr__(self, name: str) -> Any:
         if name.startswith(_PROTOCOLS):
             raise AttributeError(name)
+        if name in ("__signature__", "__code__") and self._remote_facts.get("callable"):
+            return self._remote_student.described(name, self)
         value = self._remote_student.getattr(self._remote_handle, name)
         return _Comparing(self, name, value) if name in _COMPARISONS and callable(value) else value
 
@@ -64,8 +55,8 @@ class RemoteObject:
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        """The type that isinstance sees: a module's, an optimizer's, a function's, or this one."""
-        return _shown_type(self._remote_facts) or type(self)
+        """The type that isinstance sees: a module's, an optimizer's, a function's, or one of the student's own."""
+        return shown_class(self._remote_facts) or type(self)
 
     @property
     def __doc__(self) -> Any:  # type: ignore[override]
@@ -93,7 +84,7 @@ class RemoteObject:
             return self._remote_student.do("next", self)
         except RemoteError as error:
             if type(error).__name__ == "StopIteration":
-                raise StopIteration from None
+                raise StopIteration(*error.args) from None
             raise
 
     def __getitem__(self, key: object) -> Any:
@@ -117,24 +108,37 @@ class RemoteObject:
     def __enter__(self) -> Any:
         return self._remote_student.do("enter", self)
 
-    def __exit__(self, *exception: object) -> None:
-        self._remote_student.do("exit", self)
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        return bool(self._remote_student.leave(self, error))
 
-    def __bool__(self) -> NoReturn:
-        self._remote_refuse("a truth value")
+    def __copy__(self) -> Any:
+        return self._remote_student.do("copy", self)
 
-    def __hash__(self) -> NoReturn:
-        self._remote_refuse("a hash")
+    def __deepcopy__(self, memo: object) -> Any:
+        return self._remote_student.do("deepcopy", self)
 
-    def __eq__(self, other: object) -> NoReturn:
-        self._remote_refuse("a comparison")
+    def __bool__(self) -> bool:
+        if self._remote_facts.get("type") not in ("builtins.code", "builtins.frame"):
+            self._remote_refuse("a truth value")
+        return True  # asyncio asks a coroutine for these, and whether they are there
 
-    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    def __hash__(self) -> int:
+        value = self._remote_student.do("hash", self)
+        if type(value) is not int:
+            self._remote_refuse("a hash")
+        return value
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, RemoteObject) and self._remote_student.do("isinstance", instance, self) is True
+
+    def __subclasscheck__(self, kind: object) -> bool:
+        return isinstance(kind, RemoteObject) and self._remote_student.do("issubclass", kind, self) is True
 
     def _remote_refuse(self, what: str) -> NoReturn:
         kind = str(self._remote_facts.get("type", "object"))[:200]
         name = str(self._remote_facts.get("name", ""))[:200]
         shown = f"{name!r} ({kind})" if name else f"an object of type {kind}"
+        self._remote_student.refused = True
         raise RemoteError(f"expected data (a number, a tensor, a list, ...), got {shown}: it cannot answer {what}")
 
     def _remote_data(self, what: str) -> Any:
@@ -159,9 +163,14 @@ class RemoteCallable(RemoteObject):
 def named_kind(facts: Mapping[str, Any]) -> type[RemoteObject]:
     """A class of remote objects that has the name of the student's class, for messages and ``type(x).__name__``."""
     base = RemoteCallable if facts.get("callable") else RemoteObject
-    name = str(facts.get("type", "")).rpartition(".")[2]
-    shared = {"__doc__": RemoteObject.__dict__["__doc__"], "__module__": base.__module__}
-    return type(name, (base,), shared) if name.isidentifier() else base
+    module, _, name = str(facts.get("type", "")).rpartition(".")
+    return _kind(base, module, name) if name.isidentifier() else base
+
+
+@functools.lru_cache(maxsize=1024)
+def _kind(base: type[RemoteObject], module: str, name: str) -> type[RemoteObject]:
+    shared = {"__doc__": RemoteObject.__dict__["__doc__"], "__module__": module, "__hash__": RemoteObject.__hash__}
+    return type(name, (base,), shared)
 
 
 class _Comparing:
@@ -215,6 +224,22 @@ for _name in ("neg", "pos", "abs", "invert"):
     setattr(RemoteObject, f"__{_name}__", _operator(_name))
 
 
+def _comparison(name: str) -> Callable[..., Any]:
+    def compare(self: RemoteObject, other: object) -> Any:
+        if not isinstance(other, RemoteObject):
+            self._remote_refuse("a comparison")
+        value = self._remote_student.do(name, self, other)
+        if value is NotImplemented or isinstance(value, RemoteObject):
+            self._remote_refuse("a comparison")
+        return value
+
+    return compare
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(RemoteObject, f"__{_name}__", _comparison(_name))
+
+
 def _items(iterator: RemoteObject) -> Iterator[Any]:
     while True:
         try:
@@ -222,18 +247,3 @@ def _items(iterator: RemoteObject) -> Iterator[Any]:
         except StopIteration:
             return
         yield item
-
-
-def _shown_type(facts: Mapping[str, Any]) -> type | None:
-    """The first class of the student's object's that the judge knows and that is no kind of data."""
-    mro = facts.get("mro")
-    for entry in mro if isinstance(mro, list) else ():
-        module, _, name = str(entry).rpartition(".")
-        if module == "builtins":
-            if name in _SHOWN_BUILTINS:
-                return _SHOWN_BUILTINS[name]
-            continue
-        found = getattr(sys.modules.get(module), name, None) if module.split(".")[0] == "torch" else None
-        if isinstance(found, type) and issubclass(found, _SHOWN_KINDS):
-            return found
-    return None

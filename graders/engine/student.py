@@ -6,21 +6,32 @@ believes none of it beyond the numbers.
 
 from __future__ import annotations
 
+import copy
+import importlib
 import operator
 import os
+import select
 import signal
 import socket
 import sys
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from graders.engine.student_objects import Objects, StudentDecoder, StudentEncoder, need
-from graders.engine.student_shell import StudentShell, error_text, out_of_memory
+from graders.engine.borrowed import Borrowed, borrowed
+from graders.engine.frames import is_frame
+from graders.engine.link import Link
+from graders.engine.packing import Packer, Unpacker, as_list
+from graders.engine.random_state import Generators, LentGenerators
+from graders.engine.remote_errors import RemoteErrors, describe_error
+from graders.engine.structures import Optimizers, build_module
+from graders.engine.student_objects import Objects, describe_signature, need
+from graders.engine.student_shell import StudentShell
 from graders.engine.values import Json, NotData
-from graders.engine.wire import Caps, Frame, WireClosed, recv_frame, send_frame
+from graders.engine.wire import Caps, Frame, WireClosed
 
 _TRUSTED_CAPS = Caps(header=1 << 30, body=1 << 40)
 
@@ -28,217 +39,264 @@ _TRUSTED_CAPS = Caps(header=1 << 30, body=1 << 40)
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "iter": iter,
-    "next": next,
+    "next": lambda value: value.send(None) if isinstance(value, types.CoroutineType) else next(value),
     "repr": repr,
     "str": str,
     "dir": dir,
     "abs": abs,
     "float": float,
     "int": int,
+    "hash": hash,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "isinstance": isinstance,
+    "issubclass": issubclass,
     "getitem": operator.getitem,
     "setitem": operator.setitem,
     "delitem": operator.delitem,
     "contains": operator.contains,
     **{name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")},
     **{name: getattr(operator, name) for name in ("neg", "pos", "invert", "and_", "or_", "xor")},
+    **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     "enter": lambda manager: type(manager).__enter__(manager),
-    "exit": lambda manager: type(manager).__exit__(manager, None, None, None),
 }
-_MUTABLE = (list, dict, set, bytearray, np.ndarray)
 
 
 class _Missing(Exception):
     """No such global name."""
 
 
-class StudentServer:
+class StudentServer(Link):
     """Answers one judge over one socket, until it closes."""
 
     def __init__(self, sock: socket.socket, shell: StudentShell) -> None:
-        self.sock = sock
+        super().__init__(sock, "s", _TRUSTED_CAPS)
         self.shell = shell
         self.objects = Objects()
+        self.generators = Generators(strict=False)
+        self._errors = RemoteErrors()
+        self._borrowed: dict[int, Borrowed] = {}
+        self._modules: dict[int, torch.nn.Module] = {}
+        self._training: dict[int, bool] = {}
+        self._parts: dict[int, dict[str, Any]] = {}
+        self._optimizers = Optimizers()
+        self._own_generators = LentGenerators(strict=False)
 
-    def serve(self) -> None:
+    def serve_all(self) -> None:
         """Answer requests until the judge has gone."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.register_at_fork(after_in_child=self.sock.close)  # a child of the cell's that goes on must not answer too
         while True:
             try:
-                frame = recv_frame(self.sock, caps=_TRUSTED_CAPS)
+                frame = self.read()
             except WireClosed:
                 return
+            except KeyboardInterrupt:  # came too late: what it was to end has ended
+                continue
             try:
                 try:
-                    send_frame(self.sock, self._reply(frame))
+                    self.serve(frame)
                 except WireClosed:
                     return
                 except Exception as error:  # a value that cannot be sent is an answer too: say so
-                    send_frame(self.sock, Frame({"error": describe_error(error), "id": frame.header.get("id")}))
+                    self.send(
+                        {"error": describe_error(error), "re": frame.header.get("id")}, Packer(self, results=True)
+                    )
             except WireClosed:
                 return
+            self._nested = 0
 
-    def _reply(self, frame: Frame) -> Frame:
-        request = frame.header
-        encoder = StudentEncoder(self.objects)
+    def read(self) -> Frame:
+        """The next frame; an interrupt ends the waiting for it, never the reading of it."""
+        select.select([self.sock], [], [])
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            header = self._answer(request, frame.tensors, encoder)
-        except BaseException as error:  # whatever the student's code raises is an answer, not our end
-            encoder = StudentEncoder(self.objects)
-            header = {"error": describe_error(error)}
-        header["changed"] = encoder.changes()
-        header["id"] = request.get("id")
-        if request["op"] != "run":
-            header["printed"] = [o for o in self.shell.log.take() if o["output_type"] == "stream"]
-        return Frame(header, encoder.tensors)
+            return super().read()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
-    def _answer(
-        self, request: Mapping[str, Json], tensors: Mapping[str, torch.Tensor], encoder: StudentEncoder
-    ) -> dict[str, Json]:
-        decoder = StudentDecoder(self.objects, tensors)
-        self.objects.free(request.get("free", ()))
-        for number in request.get("free_calls", ()):
-            self.objects.calls.pop(number, None)
-        self._apply_changes(request.get("changed", ()), decoder)
-        if "rng" in request:
-            torch.set_rng_state(tensors[request["rng"]])
+    # -- what the judge asks ----------------------------------------------------------------------------
+
+    def answer(self, request: Mapping[str, Json], unpacker: Unpacker, packer: Packer) -> dict[str, Json]:
+        """Do what the judge asks; raises what the student's code raises."""
         op = need(request, "op")
         if op == "run":
             return {"run": self.shell.run(need(request, "source"))}
         if op == "sync":
             return {}
-        if op == "vjp":
-            return self._vjp(request, decoder, encoder)
-        work = {
+        work: dict[str, Callable[[Mapping[str, Json], Unpacker], object]] = {
             "get": self._get,
             "getattr": self._getattr,
             "setattr": self._setattr,
             "call": self._call,
             "do": self._do,
-        }[op]
+            "exit": self._exit,
+            "signature": lambda request, _: describe_signature(self.objects.get(need(request, "h"))),
+        }
         with torch.set_grad_enabled(bool(request.get("grad", True))):
-            result = work(request, decoder)
-            encoder.arguments = {id(copy): number for number, copy in decoder.unchanged_copies().items()}
-            inputs = [decoder.inputs[i] for i in sorted(decoder.inputs)]
-            header = self._result(result, inputs, encoder)
-            header["arg_grads"] = [
-                [number, None if grad is None else encoder.plain(grad), in_place]
-                for number, grad, in_place in decoder.changed_gradients()
-            ]
-            return header
-
-    def _result(self, result: object, inputs: list[torch.Tensor], encoder: StudentEncoder) -> dict[str, Json]:
-        header: dict[str, Json] = {"value": encoder.encode(result)}
-        if encoder.outputs:
-            header["leaves"] = encoder.leaves(inputs)
-            header["call"] = self.objects.new_call(inputs, encoder.outputs)
+            header = {"value": packer.pack(work[op](request, unpacker))}
+        if self._nested == 1:
+            changed = [[number, packer.pack(self._contents(number))] for number in self._changed_containers()]
+            if changed:
+                header["containers"] = changed
+            self.containers.clear()
         return header
 
-    def _get(self, request: Mapping[str, Json], _: StudentDecoder) -> object:
+    def _get(self, request: Mapping[str, Json], _: Unpacker) -> object:
         name = need(request, "name")
         if name not in self.shell.namespace:
             raise _Missing(name)
         return self.shell.namespace[name]
 
-    def _getattr(self, request: Mapping[str, Json], _: StudentDecoder) -> object:
+    def _getattr(self, request: Mapping[str, Json], _: Unpacker) -> object:
         return getattr(self.objects.get(need(request, "h")), need(request, "name"))
 
-    def _setattr(self, request: Mapping[str, Json], decoder: StudentDecoder) -> object:
-        setattr(
-            self.objects.get(need(request, "h")),
-            need(request, "name"),
-            decoder.decode(need(request, "value")),
-        )
+    def _setattr(self, request: Mapping[str, Json], unpacker: Unpacker) -> object:
+        value = unpacker.unpack(need(request, "value"))
+        setattr(self.objects.get(need(request, "h")), need(request, "name"), value)
         return None
 
-    def _call(self, request: Mapping[str, Json], decoder: StudentDecoder) -> object:
+    def _call(self, request: Mapping[str, Json], unpacker: Unpacker) -> object:
         function: Any = self.objects.get(need(request, "h"))
-        args = decoder.decode(need(request, "args"))
-        kwargs = decoder.decode(need(request, "kwargs"))
-        marked = _mark_mutable(args)
-        result = function(*args, **kwargs)
-        changed = [[number, copy.detach()] for number, copy in decoder.changed_copies().items()]
-        return [result, changed, [[i, args[i]] for i, old in marked.items() if not _same(old, args[i])]]
+        args, kwargs = unpacker.unpack(need(request, "args")), unpacker.unpack(need(request, "kwargs"))
+        self._remember_containers()
+        return function(*args, **kwargs)
 
-    def _do(self, request: Mapping[str, Json], decoder: StudentDecoder) -> object:
+    def _do(self, request: Mapping[str, Json], unpacker: Unpacker) -> object:
         operation = OPERATIONS[need(request, "what")]
-        return operation(*decoder.decode(need(request, "args")))
+        args = unpacker.unpack(need(request, "args"))
+        self._remember_containers()
+        return operation(*args)
 
-    def _vjp(self, request: Mapping[str, Json], decoder: StudentDecoder, encoder: StudentEncoder) -> dict[str, Json]:
-        call = self.objects.calls[need(request, "call")]
-        leaves: list[Any] = [self.objects.get(handle) for handle in need(request, "leaves")]
-        grads = decoder.decode(need(request, "grads"))
-        wanted = [(out, grad) for out, grad in zip(call.outputs, grads, strict=True) if grad is not None]
-        create = bool(request.get("create"))
-        results = vector_jacobian(wanted, [*call.inputs, *leaves], create=create)
-        if not create:
-            return {"grads": [None if grad is None else encoder.plain(grad) for grad in results]}
-        inputs = [*(decoder.inputs[i] for i in sorted(decoder.inputs)), *call.inputs]
-        return self._result(list(results), inputs, encoder)
+    def _exit(self, request: Mapping[str, Json], unpacker: Unpacker) -> object:
+        manager: Any = self.objects.get(need(request, "h"))
+        described = request.get("raised")
+        if described is None:
+            return type(manager).__exit__(manager, None, None, None)
+        error = self._errors.made(described, self)
+        return bool(type(manager).__exit__(manager, type(error), error, None))
 
-    def _apply_changes(self, changes: Any, decoder: StudentDecoder) -> None:
-        for change in changes:
-            tensor: Any = self.objects.get(change["h"])
-            shared = self.objects.tensors.get(change["h"])
-            with torch.no_grad():
-                if "new" in change:
-                    tensor.copy_(decoder.decoder.elements(change["new"]))
-                if "grad" in change:
-                    grad = change["grad"]
-                    tensor.grad = None if grad is None else decoder.decoder.elements(grad).to(tensor.device)
-            if shared is not None:
-                shared.version = tensor._version
-                shared.grad_state = None if tensor.grad is None else (id(tensor.grad), tensor.grad._version)
+    # -- arguments that are changed in place ------------------------------------------------------------
 
+    def _remember_containers(self) -> None:
+        for number, container in self.containers.by_number.items():
+            if number not in self.containers.before:
+                self.containers.before[number] = container.copy()
 
-def vector_jacobian(
-    wanted: list[tuple[torch.Tensor, torch.Tensor]], inputs: list[torch.Tensor], *, create: bool
-) -> tuple[torch.Tensor | None, ...]:
-    """The vector-Jacobian products of outputs, each with its vector, for all inputs together.
+    def _changed_containers(self) -> list[int]:
+        by_number = self.containers.by_number
+        return [number for number, old in self.containers.before.items() if not _same(old, by_number[number])]
 
-    For real numbers the vectors enter as factors of a sum: the products are the same to the bit, and torch does not
-    import sympy, as it does (for 0.3 s, in each fresh fork) when it is given vectors of its own.
+    def _contents(self, number: int) -> Any:
+        """A changed container's contents, as another container, or it would go back as itself."""
+        container = self.containers.by_number[number]
+        return dict(container) if type(container) is dict else container.copy()
 
-    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
-    >>> vector_jacobian([(x * x, torch.tensor([1.0, 10.0]))], [x], create=False)
-    (tensor([ 2., 40.]),)
-    """
-    if any(out.is_complex() for out, _ in wanted):
-        outputs, vectors = [out for out, _ in wanted], [vector for _, vector in wanted]
-    else:
-        outputs, vectors = [(out * vector).sum() for out, vector in wanted], None
-    return torch.autograd.grad(outputs, inputs, vectors, retain_graph=True, create_graph=create, allow_unused=True)
+    # -- what goes along --------------------------------------------------------------------------------
 
+    def along(self, header: dict[str, Json], packer: Packer) -> None:
+        """What was printed, and what was done to the generators and to the test's modules."""
+        if "run" not in header:
+            header["printed"] = [o for o in self.shell.log.take() if o["output_type"] == "stream"]
+        if self.forgotten:
+            header["free_calls"], self.forgotten = self.forgotten, []
+        self.generators.send(header, packer.encoder.put)
+        training = [[k, m.training] for k, m in self._modules.items() if m.training != self._training.get(k)]
+        if training:
+            header["training"] = training
+            self._training.update({k: bool(value) for k, value in training})
+        self._own_generators.send(header, packer.encoder.put)
+        optimizers = self._optimizers.changes(packer.encoder.plain, self.tensors)
+        if optimizers:
+            header["optimizers"] = optimizers
+        parts = self._new_parts()
+        if parts:
+            header["submodules"] = parts
 
-def describe_error(error: BaseException) -> dict[str, Json]:
-    """An exception as data: its name, the built-in classes it descends from, and its text."""
-    return {
-        "missing": isinstance(error, _Missing),
-        "not_data": isinstance(error, NotData),
-        "name": type(error).__name__[:200],
-        "bases": [base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins"],
-        "text": error_text(error),
-        "memory": out_of_memory(error),
-    }
+    def _new_parts(self) -> list[Json]:
+        """The submodules that the student's code put into modules of the test's."""
+        found: list[Json] = []
+        for number, module in self._modules.items():
+            for name, part in module._modules.items():
+                if part is not self._parts.get(number, {}).get(name) and part is not None:
+                    found.append([number, name, self.objects.describe(part)])
+            self._parts[number] = dict(module._modules)
+        return found
 
+    def arrived(self, header: Mapping[str, Json], unpacker: Unpacker) -> None:
+        """What the judge has let go of, and what it did to generators and optimizers."""
+        self.tensors.release(header.get("free", ()))
+        self.objects.free(header.get("free_objects", ()))
+        for number in header.get("free_calls", ()):
+            self.calls.by_number.pop(number, None)
+        self.generators.take(header, unpacker.decoder.tensors)
+        self._own_generators.take(header, unpacker.decoder.tensors)
+        self._optimizers.apply(header.get("optimizers", []), unpacker, self.tensors)
 
-def _mark_mutable(args: list[Any]) -> dict[int, Any]:
-    kept: dict[int, Any] = {}
-    for index, value in enumerate(args):
-        if type(value) in _MUTABLE:
-            kept[index] = value.copy()
-    return kept
+    def refer(self, value: object, packer: Packer) -> dict[str, Json]:
+        """An object of the test's by its number, one of the student's by its handle."""
+        if isinstance(value, Borrowed):
+            return {"t": "ref", "k": value._borrowed_number}
+        for table in (self._modules, self._optimizers.by_number, self._own_generators.by_number):
+            for number, known in table.items():
+                if known is value:
+                    return {"t": "ref", "k": number}
+        return self.objects.describe(value)
+
+    def resolve(self, node: Mapping[str, Json], unpacker: Unpacker) -> object:
+        """What the judge refers to: an object of the student's, a library's, or one of the test's."""
+        if "h" in node:
+            return self.objects.get(node["h"])
+        if "module" in node:
+            return getattr(importlib.import_module(node["module"]), node["name"])
+        if "module_class" in node:
+            module = build_module(node, unpacker.unpack, self._modules)
+            self._training.update({number: known.training for number, known in self._modules.items()})
+            for number, known in self._modules.items():
+                self._parts.setdefault(number, dict(known._modules))
+            return module
+        if "generator" in node:
+            return self._own_generators.build(node, unpacker.decoder.tensors)
+        if "optimizer_class" in node:
+            return self._optimizers.build(node, unpacker.unpack)
+        known_object = self._borrowed.get(node["k"])
+        if known_object is None:
+            known_object = self._borrowed[node["k"]] = borrowed(self, node["k"], node)
+        return known_object
+
+    # -- what the student's code asks of the test's objects ---------------------------------------------
+
+    def use(self, op: str, owner: Borrowed, values: Mapping[str, object] | None = None, **more: Json) -> Any:
+        """Ask the judge to use an object of the test's; raises what that raises there."""
+        return self.ask({"op": op, "k": owner._borrowed_number, **more}, values)
+
+    def failed(self, error: BaseException) -> dict[str, Json]:
+        """What the student's code raised, for the judge."""
+        described = describe_error(error, self.objects.handle)
+        described.update(missing=isinstance(error, _Missing), not_data=isinstance(error, NotData))
+        return {"error": described}
+
+    def error(self, described: Any) -> BaseException:
+        """What an object of the test's raised, as the student's code sees it."""
+        names = as_list(described.get("bases"))
+        if names[:1] in (["StopIteration"], ["StopAsyncIteration"]):
+            return StopIteration(*described.get("args") or ())
+        return self._errors.made(described, self)
 
 
 def _same(old: Any, new: Any) -> bool:
+    if type(old) is not type(new):
+        return False
     if type(old) is np.ndarray:
         return bool(np.array_equal(old, new, equal_nan=old.dtype.kind in "fc"))
+    if is_frame(old):
+        return bool(old.equals(new))
     try:
-        if isinstance(old, list):
-            return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
         if isinstance(old, dict):
             return list(old) == list(new) and all(old[key] is new[key] for key in old)
-        return bool(old == new)
+        if isinstance(old, set | bytearray):
+            return bool(old == new)
+        return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
     except Exception:  # a comparison of the student's own objects failed: say that it changed
         return False
 
@@ -247,4 +305,4 @@ def run_student(sock: socket.socket, shell: StudentShell) -> None:
     """Serve the judge at the other end of ``sock`` until it closes; the process then ends."""
     shell.open()
     sys.argv = ["ipykernel"]
-    StudentServer(sock, shell).serve()
+    StudentServer(sock, shell).serve_all()

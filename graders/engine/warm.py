@@ -54,7 +54,7 @@ def _import_torch() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    _import_all(["safetensors.torch", "numpy.random"])  # both would be imported at their first use, in each fork
+    _import_all(["numpy.random"])  # would be imported at its first use, in each fork
     layer = torch.nn.Linear(2, 2)
     layer(torch.ones(1, 2)).sum().backward()
 

@@ -1,14 +1,19 @@
-"""Length-capped frames over a socket: a JSON header and a body of tensor bytes, never a pickle.
+"""Length-capped frames over a socket: a JSON header and the bytes of tensors, never a pickle.
 
-A frame is ``magic (2) · version (1) · reserved (1) · header length (4) · body length (8)``, big endian,
-then the header (UTF-8 JSON, one object) and the body (a safetensors blob, or nothing). A reader decides by
-the lengths before it reads, takes memory only as bytes arrive, and gives up at its deadline; whatever is
-wrong with a frame is a :class:`WireError` that says what.
+A frame is ``magic (2) · version (1) · reserved (1) · header length (4) · body length (8)``, big endian, then the
+header (UTF-8 JSON: a list of one object and of one ``[key, dtype, shape]`` for each tensor) and the body (the tensors'
+elements, one after the other, in that order). A reader decides by the lengths before it reads, takes memory only as
+bytes arrive, and gives up at its deadline; whatever is wrong with a frame is a :class:`WireError` that says what.
+``docs/wire.md`` describes what the headers say.
+
+The elements go from one process's memory to the other's without a copy between: that, not parsing, is what large
+tensors cost. Safetensors would copy them twice on each side.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import socket
 import struct
 import time
@@ -20,9 +25,11 @@ if TYPE_CHECKING:  # the process that only reads reports does without torch and 
     import torch
 
 MAGIC = b"TM"
-VERSION = 1
+VERSION = 2
 _PREFIX = struct.Struct(">2sBBIQ")
-_CHUNK = 1 << 20
+_PARTS_AT_ONCE = 64
+_MOST_TENSORS = 100_000
+_MOST_DIMENSIONS = 64
 
 
 class WireError(Exception):
@@ -53,20 +60,23 @@ class Frame:
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
-def encode_frame(frame: Frame) -> tuple[bytes, bytes]:
-    """The bytes of a frame: prefix with header, and body.
+def encode_frame(frame: Frame) -> tuple[bytes, list[memoryview]]:
+    """The bytes of a frame: prefix with header, and the memory of each tensor.
+
+    Tensors have to be dense, on the CPU, and contiguous.
 
     >>> head, body = encode_frame(Frame({"op": "get", "name": "x"}))
-    >>> head[:2], body
-    (b'TM', b'')
+    >>> head[:2], head[16:], body
+    (b'TM', b'[{"op":"get","name":"x"}]', [])
     """
-    header = json.dumps(frame.header, separators=(",", ":"), allow_nan=False).encode()
-    body = b""
-    if frame.tensors:
-        from safetensors.torch import save
-
-        body = save(dict(frame.tensors))
-    return _PREFIX.pack(MAGIC, VERSION, 0, len(header), len(body)) + header, body
+    manifest: list[Any] = []
+    parts: list[memoryview] = []
+    for key, tensor in frame.tensors.items():
+        manifest.append([key, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)])
+        parts.append(_memory(tensor))
+    header = json.dumps([frame.header, *manifest], separators=(",", ":"), allow_nan=False).encode()
+    size = sum(len(part) for part in parts)
+    return _PREFIX.pack(MAGIC, VERSION, 0, len(header), size) + header, parts
 
 
 def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = None) -> None:
@@ -80,11 +90,15 @@ def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = No
         WireTimeout: the other side did not take the bytes in time.
     """
     head, body = encode_frame(frame)
+    waiting = [memoryview(head), *(part for part in body if len(part))]
     try:
-        for part in (head, body):
-            if part:
-                sock.settimeout(_remaining(deadline))
-                sock.sendall(part)
+        while waiting:
+            sock.settimeout(_remaining(deadline))
+            sent = sock.sendmsg(waiting[:_PARTS_AT_ONCE])
+            while waiting and sent >= len(waiting[0]):
+                sent -= len(waiting.pop(0))
+            if sent:
+                waiting[0] = waiting[0][sent:]
     except TimeoutError:
         raise WireTimeout("the other side stopped reading") from None
     except OSError as error:
@@ -100,53 +114,119 @@ def recv_frame(sock: socket.socket, *, caps: Caps | None = None, deadline: float
         WireError: anything malformed or larger than ``caps``.
     """
     caps = caps or Caps()
-    prefix = _recv_exactly(sock, _PREFIX.size, deadline)
+    prefix = bytearray(_PREFIX.size)
+    _fill(sock, memoryview(prefix), deadline)
     magic, version, _, header_length, body_length = _PREFIX.unpack(prefix)
-    if magic != MAGIC or version != VERSION:
+    if magic != MAGIC:
         raise WireError("that is no frame of this protocol")
+    if version != VERSION:
+        raise WireError(f"that is a frame of version {version}, not {VERSION}")
     if header_length > caps.header or body_length > caps.body:
         raise WireError(f"a frame of {header_length} + {body_length} bytes is over the limit")
-    header_bytes = _recv_exactly(sock, header_length, deadline)
-    body = _recv_exactly(sock, body_length, deadline) if body_length else b""
-    return Frame(_parse_header(header_bytes), _parse_body(body))
+    header, manifest = _parse_header(_read(sock, header_length, deadline))
+    if not manifest:
+        if body_length:
+            raise WireError("a body without tensors")
+        return Frame(header)
+    tensors = _allocate(manifest, body_length)
+    for tensor in tensors.values():
+        if tensor.numel():
+            _fill(sock, _memory(tensor), deadline)
+            _make_valid(tensor)
+    return Frame(header, tensors)
 
 
-def _parse_header(data: bytes) -> dict[str, Any]:
+def _memory(tensor: torch.Tensor) -> memoryview:
+    """The memory of a contiguous tensor as bytes, shared with it."""
+    import torch
+
+    flat = tensor.detach().reshape(-1)
+    if flat.numel() == 1:  # one element may have any stride and still be contiguous
+        flat = flat.as_strided((1,), (1,))
+    return flat.view(torch.uint8).numpy().data
+
+
+def _parse_header(data: bytes) -> tuple[dict[str, Any], list[Any]]:
     try:
-        header = json.loads(data)
+        parsed = json.loads(data)
     except (ValueError, RecursionError):
         raise WireError("the header is not JSON") from None
-    if not isinstance(header, dict):
+    if not isinstance(parsed, list) or not parsed or not isinstance(parsed[0], dict):
         raise WireError("the header is not an object")
-    return header
+    return parsed[0], parsed[1:]
 
 
-def _parse_body(body: bytes) -> dict[str, torch.Tensor]:
-    if not body:
-        return {}
-    from safetensors.torch import load
+def _allocate(manifest: list[Any], body_length: int) -> dict[str, torch.Tensor]:
+    """Tensors for what the manifest announces, untouched memory as yet; WireError unless they fill the body."""
+    import torch
 
+    planned: dict[str, tuple[list[int], torch.dtype]] = {}
+    left = body_length
+    for entry in manifest:
+        if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[0], str) or entry[0] in planned:
+            raise WireError("the tensors cannot be read (an entry is malformed)")
+        dtype, shape = dtype_by_name(entry[1]), entry[2]
+        if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 1 << 48 for size in shape):
+            raise WireError("the tensors cannot be read (a shape is malformed)")
+        if len(shape) > _MOST_DIMENSIONS or len(planned) >= _MOST_TENSORS:
+            raise WireError("the tensors cannot be read (there are too many of them, or of their dimensions)")
+        left -= math.prod(shape) * dtype.itemsize
+        planned[entry[0]] = shape, dtype
+    if left:
+        raise WireError("the tensors cannot be read (they are not as large as the body)")
     try:
-        tensors: dict[str, torch.Tensor] = load(body)
-        return tensors
-    except Exception as error:  # the parser's own errors have no common type; each of them means: malformed
+        return {key: torch.empty(shape, dtype=dtype) for key, (shape, dtype) in planned.items()}
+    except (RuntimeError, TypeError, NotImplementedError, MemoryError) as error:
         raise WireError(f"the tensors cannot be read ({error})") from None
 
 
-def _recv_exactly(sock: socket.socket, count: int, deadline: float | None) -> bytes:
+def _make_valid(tensor: torch.Tensor) -> None:
+    """A byte that is neither 0 nor 1 is no bool, and torch would take it for both."""
+    import torch
+
+    if tensor.dtype == torch.bool:
+        as_bytes = tensor.view(torch.uint8)
+        as_bytes.copy_(as_bytes != 0)
+
+
+def dtype_by_name(name: object) -> torch.dtype:
+    """The dtype of that name; WireError where there is none.
+
+    >>> dtype_by_name("float32"), dtype_by_name("torch.int64")
+    (torch.float32, torch.int64)
+    """
+    import torch
+
+    text = str(name).removeprefix("torch.")
+    found = torch.__dict__.get(text)  # not getattr, which imports parts of torch that are loaded lazily
+    if not isinstance(found, torch.dtype) or text.startswith(("q", "bits")):
+        raise WireError(f"there is no dtype {text[:40]!r} for plain elements")
+    return found
+
+
+def _read(sock: socket.socket, count: int, deadline: float | None) -> bytes:
+    """Exactly ``count`` bytes; memory for them is taken as they arrive."""
     parts = bytearray()
     while len(parts) < count:
+        room = bytearray(min(1 << 20, count - len(parts)))
+        _fill(sock, memoryview(room), deadline)
+        parts += room
+    return bytes(parts)
+
+
+def _fill(sock: socket.socket, room: memoryview, deadline: float | None) -> None:
+    """Receive until ``room`` is full."""
+    while len(room):
         try:
             sock.settimeout(_remaining(deadline))
-            chunk = sock.recv(min(_CHUNK, count - len(parts)))
+            count = sock.recv_into(room)
         except TimeoutError:
             raise WireTimeout("no answer in time") from None
         except OSError as error:
             raise WireClosed(f"the other side is gone ({error.strerror})") from None
-        if not chunk:
+        if not count:
             raise WireClosed("the other side closed the connection")
-        parts += chunk
-    return bytes(parts)
+        room = room[count:]
 
 
 def _remaining(deadline: float | None) -> float | None:

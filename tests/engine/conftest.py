@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from graders.engine.client import Engine
-from graders.engine.report import Cell, Limits, Report, Role, Submission
+from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
 
 Grade = Callable[..., Report]
+
+#: A right solution, and a test cell for it.
+Idiom = tuple[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,14 @@ def grade(engine: Engine) -> Grade:
         )
 
     return run
+
+
+def assert_right_and_wrong(grade: Grade, idiom: Idiom) -> None:
+    """The solution gets all the points of its test cell, and an empty one none."""
+    solution, test = idiom
+    report = grade(("student", solution), ("test", test))
+    assert report.outcome is Outcome.PASSED, [(cell.message, cell.outputs) for cell in report.cells]
+    assert grade(("student", "pass"), ("test", test)).of(1).score == 0.0  # type: ignore[union-attr]
 
 
 def _cells(items: tuple[tuple[object, ...], ...]) -> tuple[Cell, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graders.engine.report import Outcome
-from tests.engine.conftest import Grade
+from tests.engine.conftest import Grade, Idiom, assert_right_and_wrong
 
 pytestmark = pytest.mark.sandbox
 
@@ -23,7 +23,7 @@ model = Net()
 opt = torch.optim.SGD(model.parameters(), lr=0.1)
 """
 
-IDIOMS = {
+IDIOMS: dict[str, Idiom] = {
     "plain values": ("a = 3\nb = [1, {'k': (2.5, None)}]", "assert a == 3\nassert b == [1, {'k': (2.5, None)}]"),
     "functions by value": ("def f(x, y=2, *, z=3):\n    return x + y + z", "assert f(1) == 6\nassert f(1, 1, z=1) == 3"),
     "tensor": ("import torch\nt = torch.arange(6).reshape(2, 3)", "import torch\nassert t.shape == (2, 3)\nassert torch.equal(t.sum(0), torch.tensor([3, 5, 7]))"),
@@ -152,9 +152,10 @@ IDIOMS = {
         "import torch\ntorch.testing.assert_close(f(torch.ones(2)), torch.full((2,), 2.0))",
     ),
     "magics, shell and await in the student's cell": (
-        "%%time\nimport asyncio\nx = 1\n!echo shell\nawait asyncio.sleep(0)\ny = 2",
+        "import asyncio\nx = 1\n!echo shell\nawait asyncio.sleep(0)\ny = 2",
         "assert x == 1 and y == 2",
     ),
+    "a timed cell": ("%%time\nx = 1\n%timeit -n1 -r1 sum(range(3))", "assert x == 1"),
     "mixed precision of plain numbers": ("big = 10 ** 30\nnan = float('nan')", "import math\nassert big == 10 ** 30 and math.isnan(nan)"),
     "grad_fn by name": (
         "import torch\na = torch.tensor(2., requires_grad=True)\nz = a * 3",
@@ -164,23 +165,15 @@ IDIOMS = {
 
 
 @pytest.mark.parametrize("name", IDIOMS)
-def test_a_right_solution_passes(grade: Grade, name: str) -> None:
-    source, test = IDIOMS[name]
-    solution = source.replace("%%time\n", "") if "await" in source else source
-    report = grade(("student", solution), ("test", test))
-    assert report.outcome is Outcome.PASSED, [(c.message, c.outputs) for c in report.cells]
-
-
-@pytest.mark.parametrize("name", IDIOMS)
-def test_without_the_solution_it_does_not(grade: Grade, name: str) -> None:
-    report = grade(("student", "pass"), ("test", IDIOMS[name][1]))
-    assert report.of(1).score == 0.0  # type: ignore[union-attr]
+def test_a_right_solution_passes_and_nothing_else(grade: Grade, name: str) -> None:
+    assert_right_and_wrong(grade, IDIOMS[name])
 
 
 def test_what_cannot_be_sent_is_no_fault_of_the_students(grade: Grade) -> None:
-    report = grade(("student", "def apply(g, x):\n    return g(x)"), ("test", "assert apply(lambda v: v + 1, 1) == 2"))
+    report = grade(("student", "def size(f):\n    return 3"), ("test", "import sys\nassert size(sys) == 3"))
     assert (report.outcome, report.of(1).score) == (Outcome.GRADER_ERROR, None)  # type: ignore[union-attr]
-    assert "function of its own" in report.message
+    assert "hands a module of its own" in report.message
+    assert "in-student-process" in report.message
     lie = "class CannotSend(TypeError): pass\ndef apply(g, x):\n    raise CannotSend"
     report = grade(("student", lie), ("test", "assert apply(1, 1) == 2"))
     assert (report.outcome, report.of(1).score) == (Outcome.ERROR, 0.0)  # type: ignore[union-attr]

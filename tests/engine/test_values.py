@@ -6,10 +6,12 @@ import contextlib
 import datetime
 import math
 from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -23,10 +25,14 @@ def _refuse(value: object) -> dict[str, Any]:
     raise NotData(type(value).__name__)
 
 
+def _elements(node: Mapping[str, Any], decoder: Decoder) -> torch.Tensor:
+    return decoder.elements(node)
+
+
 def round_trip(value: object) -> Any:
-    encoder = Encoder(_refuse, lambda tensor: {"shape": list(tensor.shape)})
+    encoder = Encoder(_refuse, lambda tensor, encoder: encoder.plain(tensor))
     node = encoder.encode(value)
-    return Decoder(encoder.tensors, lambda node: node["h"], lambda data, node: data).decode(node)
+    return Decoder(encoder.tensors, lambda node: node["h"], _elements).decode(node)
 
 
 _plain = st.recursive(
@@ -187,6 +193,12 @@ _tags = st.sampled_from(
         "ref",
         "size",
         "deque",
+        "fraction",
+        "frame",
+        "series",
+        "index",
+        "timestamp",
+        "na",
         "nonsense",
     ]
 )
@@ -210,12 +222,12 @@ _nodes = st.recursive(
 @settings(max_examples=400)
 @given(node=_nodes)
 def test_whatever_is_sent_is_decoded_or_a_wire_error(node: Any) -> None:
-    decoder = Decoder({"0": torch.zeros(3)}, lambda node: object(), lambda data, node: data)
+    decoder = Decoder({"0": torch.zeros(3)}, lambda node: object(), _elements)
     with contextlib.suppress(WireError):
         decoder.decode(node)
 
 
 def test_a_tensor_whose_bytes_are_of_another_dtype_is_refused() -> None:
-    decoder = Decoder({"0": torch.zeros(3)}, lambda node: None, lambda data, node: data)
+    decoder = Decoder({"0": torch.zeros(3)}, lambda node: None, _elements)
     with pytest.raises(WireError, match="dtype"):
         decoder.decode({"t": "tensor", "i": "0", "d": "torch.int64"})

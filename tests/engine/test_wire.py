@@ -18,6 +18,13 @@ from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout,
 Pair = tuple[socket.socket, socket.socket]
 
 
+def _frame(
+    header: bytes, body: int = 0, *, header_length: int | None = None, magic: bytes = b"TM", version: int = 2
+) -> bytes:
+    length = len(header) if header_length is None else header_length
+    return struct.pack(">2sBBIQ", magic, version, 0, length, body) + header
+
+
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     left, right = socket.socketpair()
@@ -44,6 +51,25 @@ def test_what_is_sent_arrives(header: dict[str, object], sizes: list[int]) -> No
     assert all(torch.equal(received.tensors[k], t) for k, t in tensors.items())
 
 
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int8, torch.bfloat16, torch.float64, torch.complex64])
+def test_every_dtype_arrives(pair: Pair, dtype: torch.dtype) -> None:
+    sent = {"a": torch.tensor([[1, 0, 1]]).to(dtype), "scalar": torch.ones((), dtype=dtype), "no": torch.ones(0, 3)}
+    send_frame(pair[0], Frame({}, sent))
+    received = recv_frame(pair[1], deadline=time.monotonic() + 5).tensors
+    assert list(received) == list(sent)
+    assert all(torch.equal(received[k], t) and received[k].dtype == t.dtype for k, t in sent.items())
+
+
+def test_one_element_of_any_stride_arrives(pair: Pair) -> None:
+    send_frame(pair[0], Frame({}, {"a": torch.ones(1).as_strided((1,), (0,)), "b": torch.ones(4)[2:3]}))
+    assert [t.tolist() for t in recv_frame(pair[1]).tensors.values()] == [[1.0], [1.0]]
+
+
+def test_a_byte_that_is_no_bool_becomes_one(pair: Pair) -> None:
+    pair[0].sendall(_frame(b'[{},["a","bool",[3]]]', 3) + b"\x00\x01\xfe")
+    assert recv_frame(pair[1]).tensors["a"].view(torch.uint8).tolist() == [0, 1, 1]
+
+
 @given(noise=st.binary(min_size=1, max_size=200))
 def test_noise_is_an_error_and_nothing_else(noise: bytes) -> None:
     left, right = socket.socketpair()
@@ -57,13 +83,23 @@ def test_noise_is_an_error_and_nothing_else(noise: bytes) -> None:
 @pytest.mark.parametrize(
     ("prefix", "says"),
     [
-        (struct.pack(">2sBBIQ", b"TM", 1, 0, 0xFFFFFFFF, 0), "over the limit"),
-        (struct.pack(">2sBBIQ", b"TM", 1, 0, 2, 1 << 60), "over the limit"),
-        (struct.pack(">2sBBIQ", b"TM", 9, 0, 2, 0) + b"{}", "no frame of this protocol"),
-        (struct.pack(">2sBBIQ", b"TM", 1, 0, 2, 0) + b"[]", "not an object"),
-        (struct.pack(">2sBBIQ", b"TM", 1, 0, 3, 0) + b"{x}", "not JSON"),
-        (struct.pack(">2sBBIQ", b"TM", 1, 0, 200_000, 0) + b"[" * 200_000, "not JSON"),
-        (struct.pack(">2sBBIQ", b"TM", 1, 0, 2, 8) + b"{}" + b"\xff" * 8, "cannot be read"),
+        (_frame(b"", 0, header_length=0xFFFFFFFF), "over the limit"),
+        (_frame(b"[{}]", 1 << 60), "over the limit"),
+        (_frame(b"[{}]", magic=b"GZ"), "no frame of this protocol"),
+        (_frame(b"[{}]", version=9), "of version 9, not 2"),
+        (_frame(b"[]"), "not an object"),
+        (_frame(b"{}"), "not an object"),
+        (_frame(b"{x}"), "not JSON"),
+        (_frame(b"[" * 200_000), "not JSON"),
+        (_frame(b"[{}]", 8), "a body without tensors"),
+        (_frame(b'[{},["a","float32",[3]]]', 8), "not as large as the body"),
+        (_frame(b'[{},["a","float32",[2]],["a","float32",[0]]]', 8), "malformed"),
+        (_frame(b'[{},["a","float32",[-2]]]', 8), "shape is malformed"),
+        (_frame(b'[{},["a","float32",[0,281474976710655,281474976710655,281474976710655]]]'), "cannot be read"),
+        (_frame(b'[{},["a","float32",' + str([1] * 65).encode() + b"]]", 4), "too many"),
+        (_frame(b'[{},["a","nn",[2]]]', 8), "no dtype 'nn'"),
+        (_frame(b'[{},["a","quint8",[8]]]', 8), "no dtype 'quint8'"),
+        (_frame(b"[{},7]", 8), "malformed"),
     ],
 )
 def test_each_lie_has_its_message(pair: Pair, prefix: bytes, says: str) -> None:
@@ -73,7 +109,7 @@ def test_each_lie_has_its_message(pair: Pair, prefix: bytes, says: str) -> None:
 
 
 def test_a_body_that_never_comes_takes_no_memory_and_ends_at_the_deadline(pair: Pair) -> None:
-    pair[0].sendall(struct.pack(">2sBBIQ", b"TM", 1, 0, 2, 400 << 20) + b"{}")
+    pair[0].sendall(_frame(b'[{},["a","uint8",[419430400]]]', 400 << 20))
     with pytest.raises(WireTimeout):
         recv_frame(pair[1], caps=Caps(), deadline=time.monotonic() + 0.2)
 

@@ -1,0 +1,345 @@
+"""Random generators that both processes share: what one seeds or draws, the other goes on from, as one process would.
+
+torch's, NumPy's and Python's default generators are the same Mersenne twister. The judge lets a student's process say
+how far it has drawn, never what comes next: a state is taken over only where the judge's own twister reaches it by
+drawing from the state that both had, or from a seed that the instructor's own cells set. So no submission can choose
+the random inputs that it is tested with.
+
+Algorithm: M. Matsumoto and T. Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998); layouts: ``at::mt19937`` in PyTorch's
+``MT19937RNGEngine.h`` and ``CPUGeneratorImpl.cpp``, ``numpy.random.RandomState.get_state``, ``random.getstate``.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import random
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from graders.engine.values import Json
+from graders.engine.wire import WireError
+
+_WORDS = 624
+_MOST_BLOCKS = 2000
+_CACHED_WITHIN = 64
+_SEEDING = {"seed", "manual_seed", "set_seed", "seed_everything", "seed_all", "manual_seed_all", "fix_seed"}
+#: at::CPUGeneratorImplState: seed, left, seeded, next, state, normal x, y, rho, is-valid, a float normal and its flag
+_TORCH = struct.Struct(f"<Qii Q{_WORDS}Q ddd i4x f?3x")
+
+
+@dataclass(frozen=True, slots=True)
+class Twister:
+    """A Mersenne twister's state: its words, how many of them were drawn, and a normal number kept for later."""
+
+    words: bytes
+    drawn: int
+    cached: float | None = None
+
+
+def declared_seeds(bodies: Iterable[Iterable[ast.stmt]]) -> frozenset[int]:
+    """The seeds that an instructor's cells set, as far as they are written as numbers.
+
+    >>> sorted(declared_seeds([ast.parse("torch.manual_seed(7); np.random.seed(3)").body]))
+    [3, 7]
+    """
+    found = set()
+    for body in bodies:
+        for node in (inner for statement in body for inner in ast.walk(statement)):
+            if isinstance(node, ast.Call) and _name(node.func) in _SEEDING:
+                values = [*node.args, *(keyword.value for keyword in node.keywords)]
+                found |= {v.value for v in values if isinstance(v, ast.Constant) and type(v.value) is int}
+    return frozenset(found)
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def steps_between(start: Twister, end: Twister) -> bool:
+    """Whether drawing from ``start`` leads to ``end``, within a million numbers or so.
+
+    >>> generator = np.random.RandomState(1)
+    >>> start = _numpy_state(generator)
+    >>> _ = generator.rand(1000)
+    >>> steps_between(start, _numpy_state(generator)), steps_between(_numpy_state(generator), start)
+    (True, False)
+    """
+    if not 0 < end.drawn <= _WORDS:
+        return False
+    if start.words == end.words:
+        return start.drawn <= end.drawn and (end.cached == start.cached or _explained(end, b""))
+    generator = np.random.RandomState()
+    _set_numpy(generator, replace(start, drawn=_WORDS, cached=None))
+    before = start.words
+    for _ in range(_MOST_BLOCKS):
+        generator.bytes(4 * _WORDS)
+        words = _numpy_state(generator).words
+        if words == end.words:
+            return _explained(end, before)
+        before = words
+    return False
+
+
+def _explained(state: Twister, before: bytes) -> bool:
+    """Whether a normal number kept for later is one that these words give, or they and those ``before`` them."""
+    if state.cached is None:
+        return True
+    if not math.isfinite(state.cached):
+        return False
+    starts = [replace(state, drawn=drawn, cached=None) for drawn in range(state.drawn - 2, 0, -1)][:_CACHED_WITHIN]
+    if before and state.drawn < _CACHED_WITHIN:
+        starts += [Twister(before, _WORDS - back) for back in range(4)]
+    return any(draw(start) == state.cached for start in starts for draw in _NORMALS)
+
+
+def _torch_normal(state: Twister) -> float | None:
+    generator = torch.Generator()
+    _set_torch(generator, state)
+    torch.randn((), generator=generator, dtype=torch.float64)
+    return _torch_state(generator).cached
+
+
+def _numpy_normal(state: Twister) -> float | None:
+    generator = np.random.RandomState()
+    _set_numpy(generator, state)
+    generator.standard_normal()
+    return _numpy_state(generator).cached
+
+
+def _python_normal(state: Twister) -> float | None:
+    generator = random.Random()
+    _set_python(generator, state)
+    generator.gauss(0.0, 1.0)
+    return _python_state(generator).cached
+
+
+_NORMALS: tuple[Callable[[Twister], float | None], ...] = (_torch_normal, _numpy_normal, _python_normal)
+
+
+def _words(values: Any) -> bytes:
+    array: npt.NDArray[np.uint32] = np.asarray(values, dtype=np.uint32)
+    return array.tobytes()
+
+
+def _torch_state(generator: torch.Generator) -> Twister:
+    fields = _TORCH.unpack(generator.get_state().numpy().tobytes())
+    left, following, words, cached, valid = fields[1], fields[3], fields[4 : 4 + _WORDS], fields[-5], fields[-3]
+    return Twister(_words(words), _WORDS if left == 1 else int(following), float(cached) if valid else None)
+
+
+def _set_torch(generator: torch.Generator, state: Twister) -> None:
+    words = np.frombuffer(state.words, np.uint32).tolist()
+    left, following = (1, 0) if state.drawn == _WORDS else (_WORDS + 1 - state.drawn, state.drawn)
+    cached = state.cached or 0.0
+    packed = _TORCH.pack(
+        generator.initial_seed(),
+        left,
+        1,
+        following,
+        *words,
+        0.0,
+        cached,
+        0.0,
+        int(state.cached is not None),
+        0.0,
+        False,
+    )
+    generator.set_state(torch.frombuffer(bytearray(packed), dtype=torch.uint8))
+
+
+def _numpy_state(generator: Any) -> Twister:
+    _, words, drawn, has_cached, cached = generator.get_state()
+    return Twister(_words(words), int(drawn), float(cached) if has_cached else None)
+
+
+def _set_numpy(generator: Any, state: Twister) -> None:
+    words = np.frombuffer(state.words, np.uint32)
+    generator.set_state(("MT19937", words, state.drawn, int(state.cached is not None), state.cached or 0.0))
+
+
+def _python_state(generator: random.Random) -> Twister:
+    _, internal, cached = generator.getstate()
+    return Twister(_words(internal[:-1]), int(internal[-1]), cached)
+
+
+def _set_python(generator: random.Random, state: Twister) -> None:
+    words = np.frombuffer(state.words, np.uint32).tolist()
+    generator.setstate((3, (*words, state.drawn), state.cached))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A default generator: how to read it (``raw``: cheaply, to compare), set it, and what a seed makes of it."""
+
+    raw: Callable[[], object]
+    read: Callable[[], Twister]
+    write: Callable[[Twister], None]
+    seeded: Callable[[int], Twister]
+
+
+def _seeded_torch(seed: int) -> Twister:
+    return _torch_state(torch.Generator().manual_seed(seed))
+
+
+def _raw_numpy() -> object:
+    state: Any = np.random.get_state()
+    return (state[1].tobytes(), *state[2:])
+
+
+def _numpy_default() -> Any:
+    return np.random.mtrand._rand  # the generator behind np.random.rand and its like
+
+
+def _python_default() -> Any:
+    return vars(random)["_inst"]  # the generator behind random.random and its like
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "torch": _Kind(
+        lambda: torch.default_generator.get_state().numpy().tobytes(),
+        lambda: _torch_state(torch.default_generator),
+        lambda s: _set_torch(torch.default_generator, s),
+        _seeded_torch,
+    ),
+    "numpy": _Kind(
+        _raw_numpy,
+        lambda: _numpy_state(_numpy_default()),
+        lambda s: _set_numpy(_numpy_default(), s),
+        lambda seed: _numpy_state(np.random.RandomState(seed % 2**32)),
+    ),
+    "python": _Kind(
+        random.getstate,
+        lambda: _python_state(_python_default()),
+        lambda s: _set_python(_python_default(), s),
+        lambda seed: _python_state(random.Random(seed)),
+    ),
+}
+
+
+class Generators:
+    """One side's default generators, and what the other side knows of them.
+
+    The student's side tells whenever one has moved, and takes what it is told. The judge's side (``strict``) tells only
+    of a generator that a test has seeded, or that it goes on with together with the student's, and takes only what
+    drawing explains.
+    """
+
+    def __init__(self, *, strict: bool, seeds: frozenset[int] = frozenset()) -> None:
+        self.strict = strict
+        self.seeds = seeds
+        self._raw = {name: kind.raw() for name, kind in _KINDS.items()}
+        self._known = {name: kind.read() for name, kind in _KINDS.items()}
+        self._shared: set[str] = set()
+        self._patience = 20  # looking for an explanation takes a tenth of a second where there is none
+
+    def send(self, header: dict[str, Json], put: Callable[[torch.Tensor], str]) -> None:
+        """Add to a message the state of each generator that the other side has to know."""
+        moved: dict[str, Json] = {}
+        for name, kind in _KINDS.items():
+            raw = kind.raw()
+            if raw == self._raw[name]:
+                continue
+            self._raw[name] = raw
+            now, known = kind.read(), self._known[name]
+            if self.strict and name not in self._shared:
+                if steps_between(known, now):
+                    self._known[name] = now
+                    continue
+                self._shared.add(name)
+            self._known[name] = now
+            moved[name] = _packed(now, put)
+        if moved:
+            header["rng"] = moved
+
+    def take(self, header: Mapping[str, Json], elements: Mapping[str, torch.Tensor]) -> None:
+        """Go on from where the other side is; WireError where what it says is no state at all."""
+        moved = header.get("rng")
+        if moved is None:
+            return
+        try:
+            for name, kind in _KINDS.items():
+                if name in moved:
+                    self._go_on(name, kind, _told(moved[name], elements))
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"the state of a random generator is malformed ({error})") from None
+
+    def _go_on(self, name: str, kind: _Kind, told: Twister) -> None:
+        if self.strict and not self._believed(name, kind, told):
+            self._shared.discard(name)
+            return
+        kind.write(told)
+        self._known[name], self._raw[name] = told, kind.raw()
+        self._shared.add(name)
+
+    def _believed(self, name: str, kind: _Kind, told: Twister) -> bool:
+        if self._patience <= 0:
+            return False
+        starts = [self._known[name]] if name in self._shared else []
+        starts += [kind.seeded(seed) for seed in sorted(self.seeds) if seed >= 0]
+        believed = any(steps_between(start, told) for start in starts)
+        self._patience -= bool(starts) and not believed
+        return believed
+
+
+class LentGenerators:
+    """Generators of a test's own that the student's functions draw from: each side has one of the same state."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
+        self.by_number: dict[int, torch.Generator] = {}
+        self._known: dict[int, Twister] = {}
+
+    def describe(self, generator: torch.Generator, number: int, put: Callable[[torch.Tensor], str]) -> dict[str, Json]:
+        """The JSON for a generator."""
+        state = self._known[number] = _torch_state(generator)
+        self.by_number[number] = generator
+        return {"t": "ref", "k": number, "generator": _packed(state, put)}
+
+    def build(self, node: Mapping[str, Json], elements: Mapping[str, torch.Tensor]) -> torch.Generator:
+        """The generator that JSON stands for."""
+        number = node["k"]
+        generator = self.by_number.setdefault(number, torch.Generator())
+        self._known[number] = _told(node["generator"], elements)
+        _set_torch(generator, self._known[number])
+        return generator
+
+    def send(self, header: dict[str, Json], put: Callable[[torch.Tensor], str]) -> None:
+        """Add to a message the generators that have moved."""
+        moved = []
+        for number, generator in self.by_number.items():
+            state = _torch_state(generator)
+            if state != self._known[number]:
+                self._known[number] = state
+                moved.append([number, _packed(state, put)])
+        if moved:
+            header["generators"] = moved
+
+    def take(self, header: Mapping[str, Json], elements: Mapping[str, torch.Tensor]) -> None:
+        """Draw as far as the other side has; WireError where what it says is no state at all."""
+        try:
+            for number, packed in header.get("generators", ()):
+                state = _told(packed, elements)
+                if number in self.by_number and (not self.strict or steps_between(self._known[number], state)):
+                    _set_torch(self.by_number[number], state)
+                    self._known[number] = state
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"the state of a random generator is malformed ({error})") from None
+
+
+def _packed(state: Twister, put: Callable[[torch.Tensor], str]) -> Json:
+    return [put(torch.frombuffer(bytearray(state.words), dtype=torch.uint8)), state.drawn, state.cached]
+
+
+def _told(packed: Json, elements: Mapping[str, torch.Tensor]) -> Twister:
+    key, drawn, cached = packed
+    words = elements[key].numpy().tobytes()
+    if len(words) != 4 * _WORDS:
+        raise ValueError("it has another number of words")
+    return Twister(words, int(drawn), None if cached is None else float(cached))
