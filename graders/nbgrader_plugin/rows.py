@@ -18,7 +18,7 @@ class SubmissionRow:
         score: points in the gradebook after grading, None where nothing could be graded.
         max_score: points that the assignment's auto-graded and manually graded cells are worth.
         outcome: passed, failed, error, timeout, memory, crashed, not attempted, grader error, unreadable or missing.
-        seconds: wall time that running and judging this submission took.
+        seconds: wall time that running and judging this submission took in this run; 0 where it was graded before.
         message: why, in one line; empty where the score says it all.
     """
 
