@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 600
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench fuzz lint types golden pictures clean
+.PHONY: help venv demo test check bench compat fuzz lint types golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,9 @@ bench: $(STAMP)  ## measure, and print each figure beside its goal
 fuzz: $(STAMP)  ## fuzz what the judge reads from a submission, for FUZZ_SECONDS (600)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt atheris
 	@mkdir -p .fuzz && $(BIN)/python -m fuzz -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz
+
+compat: $(STAMP)  ## nbgrader's own tests, with the plugin (some minutes)
+	@$(BIN)/python -m tests.compat
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

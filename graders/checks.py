@@ -19,7 +19,22 @@ from graders.rubric import Rubric, rubric
 from torchmagic.observe.tensors import observe_tensor
 from torchmagic.records import TensorRecord
 
-__all__ = ["CheckFailed", "Rubric", "check_gradient", "check_tensor", "rubric"]
+__all__ = ["CheckFailed", "Rubric", "check_gradient", "check_tensor", "check_that", "rubric"]
+
+
+def check_that(condition: bool, reason: str) -> None:
+    """Demand that something holds. Unlike an assert's message, ``reason`` is told to students of a hidden test too.
+
+    Raises:
+        CheckFailed: with the reason, which should give no answer away.
+
+    >>> check_that(abs(-2) == 3, "abs() is the distance from zero")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: abs() is the distance from zero
+    """
+    if not condition:
+        raise CheckFailed(reason)
 
 
 def check_tensor(

@@ -7,6 +7,9 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graders.engine.hidden import failed_in_hidden_line
+from graders.failure import CheckFailed
+
 _WIDTH = 96
 
 
@@ -35,9 +38,7 @@ class Rubric:
         try:
             yield
         except Exception as error:  # whatever an answer leads to costs this part alone
-            text = str(getattr(error, "redacted", error)).strip()
-            reason = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
-            self.lost.append(Lost(label, points, reason.removesuffix(": ")))
+            self.lost.append(Lost(label, points, _reason(error)))
         else:
             self._earned += points
 
@@ -53,6 +54,17 @@ class Rubric:
             said = f"{lost.label}: 0 of {lost.points:g} points. {lost.reason}"
             print(textwrap.fill(said, _WIDTH, subsequent_indent="  ", replace_whitespace=False))
         return float(self._earned)
+
+
+def _reason(error: Exception) -> str:
+    """Why a part was lost; of a hidden line only what a check says of it: other words may tell its inputs."""
+    if isinstance(error, CheckFailed):
+        return error.redacted
+    if failed_in_hidden_line(error):
+        return "a hidden test failed"
+    text = str(error).strip()
+    reason = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
+    return reason.removesuffix(": ")
 
 
 def rubric(points: float) -> Rubric:

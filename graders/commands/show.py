@@ -72,9 +72,23 @@ def grades_table(rows: Sequence[SubmissionRow], title: str) -> Table:
     table.add_column("seconds", justify="right")
     for row in rows:
         table.add_row(
-            escape(row.student), number(row.score), number(row.max_score), outcome(row.outcome), f"{row.seconds:.2f}"
+            escape(row.student),
+            number(row.score) + "*" * bool(row.not_tamper_proof),
+            number(row.max_score),
+            outcome(row.outcome),
+            f"{row.seconds:.2f}",
         )
     return table
+
+
+def tamper_note(rows: Sequence[SubmissionRow]) -> str:
+    """What the stars behind scores mean; "" where there are none.
+
+    >>> tamper_note([SubmissionRow("ada", 2.0, 2.0, "passed", 0.1, not_tamper_proof=("check",))])
+    "* not tamper-proof: check ran beside the student's code, as marked."
+    """
+    names = dict.fromkeys(name for row in rows for name in row.not_tamper_proof)
+    return f"* not tamper-proof: {', '.join(names)} ran beside the student's code, as marked." if names else ""
 
 
 class Meter:

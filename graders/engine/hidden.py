@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import linecache
+import traceback
+
+#: What the file name of a test cell's code begins with.
+TEST_CELL = "<test cell "
 _BEGIN_HIDDEN, _END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 
 
@@ -20,3 +25,13 @@ def hidden_lines(source: str) -> set[int]:
         if _END_HIDDEN in line:
             inside = False
     return found
+
+
+def failed_in_hidden_line(error: BaseException) -> bool:
+    """True where an exception came through a hidden line of a test cell, by the text that Python keeps of the cell."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(TEST_CELL):
+            source = "".join(linecache.getlines(frame.filename))
+            if frame.lineno in hidden_lines(source):
+                return True
+    return False

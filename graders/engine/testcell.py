@@ -8,16 +8,17 @@ import io
 import linecache
 import math
 import signal
+import sys
 import textwrap
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 from graders.engine.given import plain_python
-from graders.engine.hidden import hidden_lines
+from graders.engine.hidden import TEST_CELL, hidden_lines
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.remote_object import CannotSend
 from graders.engine.report import Cell, CellReport, Outcome
@@ -25,6 +26,9 @@ from graders.engine.wire import WireError, WireTimeout
 from graders.failure import CheckFailed
 
 _WIDTH = 96
+_LARGEST = 1 << 62
+_HIDDEN = "a hidden test failed"
+_OURS = "this test cell fails by itself, whatever the answer: it costs no points"
 
 
 class CellTimeout(BaseException):
@@ -33,7 +37,7 @@ class CellTimeout(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a test cell did not pass."""
+    """Why a test cell did not pass; ``hidden`` where a hidden line took part in it."""
 
     outcome: Outcome
     name: str
@@ -60,12 +64,15 @@ class _Streams:
 
 
 class _Writer(io.TextIOBase):
-    def __init__(self, streams: _Streams, name: str) -> None:
+    def __init__(self, streams: _Streams, name: str, cell: Cell) -> None:
         self._streams = streams
         self._name = name
+        self._filename = _filename(cell)
+        self._secret = hidden_lines(cell.source)
 
     def write(self, text: str) -> int:
-        self._streams.add(self._name, str(text))
+        if not _is_secret(_lines_under_way(self._filename), self._secret):
+            self._streams.add(self._name, str(text))
         return len(text)
 
 
@@ -73,15 +80,18 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
     """Run ``cell`` in ``namespace`` within ``seconds`` of wall time.
 
     The score is all the points when nothing is raised, unless the last expression gives a number: then that
-    many, within [0, points]. A number that is not finite gives nothing. What is printed never costs points.
+    many, within [0, points]; nan gives nothing. What is printed never costs points.
+
+    Of a hidden line nothing is told but that it failed, and a check's own redacted reason: neither its text, nor
+    what it, or the student's function that it calls, prints or says.
     """
     start = time.monotonic()
     streams = _Streams(output_bytes)
     value: object = None
     failure: Failure | None = None
     with (
-        contextlib.redirect_stdout(_Writer(streams, "stdout")),
-        contextlib.redirect_stderr(_Writer(streams, "stderr")),
+        contextlib.redirect_stdout(_Writer(streams, "stdout", cell)),
+        contextlib.redirect_stderr(_Writer(streams, "stderr", cell)),
     ):
         try:
             with _alarm(seconds):
@@ -97,10 +107,11 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
         return CellReport(
             cell.key, failure.outcome, tuple(outputs), score, _one_line(failure), time.monotonic() - start
         )
-    if value is not None:
-        data = {"text/plain": _safe_repr(value)}
-        outputs.append({"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": None})
     score = credit(value, cell.points)
+    shown = None if value is None else _shown(value, score, cell)
+    if shown is not None:
+        data = {"text/plain": shown}
+        outputs.append({"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": None})
     outcome = Outcome.PASSED if score >= cell.points else Outcome.FAILED
     message = "" if outcome is Outcome.PASSED else f"partial credit: {score:g} of {cell.points:g}"
     return CellReport(cell.key, outcome, tuple(outputs), score, message, time.monotonic() - start)
@@ -109,7 +120,7 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
 def credit(value: object, points: float) -> float:
     """The points for a test cell that ended with ``value``.
 
-    >>> credit(None, 3.0), credit(1.5, 3.0), credit(7, 3.0), credit(-1, 3.0), credit(float("nan"), 3.0)
+    >>> credit(None, 3.0), credit(1.5, 3.0), credit(10**400, 3.0), credit(-1, 3.0), credit(float("nan"), 3.0)
     (3.0, 1.5, 3.0, 0.0, 0.0)
     >>> credit(True, 3.0), credit("0.5", 3.0)
     (3.0, 3.0)
@@ -128,7 +139,9 @@ def _as_number(value: object) -> float | None:
 
     if isinstance(value, bool | np.bool_):
         return None
-    if isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, int):
+        return float(max(min(value, _LARGEST), -_LARGEST))  # a float holds no integer of any size
+    if isinstance(value, float | np.integer | np.floating):
         return float(value)
     if type(value) is torch.Tensor and value.numel() == 1 and value.dim() == 0 and not value.is_complex():
         return None if value.dtype == torch.bool else float(value)
@@ -150,7 +163,7 @@ def _execute(cell: Cell, namespace: JudgeNamespace) -> object:
 
 
 def _filename(cell: Cell) -> str:
-    return f"<test cell {cell.name or cell.key}>"
+    return f"{TEST_CELL}{cell.name or cell.key}>"
 
 
 @contextlib.contextmanager
@@ -168,34 +181,60 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
+def _shown(value: object, score: float, cell: Cell) -> str | None:
+    """How a test cell's value is displayed; from a hidden line only what it gives, where it is a number."""
+    last = ast.parse(plain_python(cell.source)).body[-1]
+    if not _is_secret(range(last.lineno, (last.end_lineno or last.lineno) + 1), hidden_lines(cell.source)):
+        return _safe_repr(value)
+    return None if _as_number(value) is None else f"{score:g}"
+
+
+def _is_secret(lines: Sequence[int | None], secret: set[int]) -> bool:
+    """True where one of the lines is hidden, or, in a cell with hidden lines, where it cannot be told."""
+    return bool(secret) and (not lines or any(line in secret for line in lines))
+
+
+def _lines_under_way(filename: str) -> list[int | None]:
+    """The lines of the test cell that are being run now, one for each of its frames."""
+    lines = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename == filename:
+            lines.append(frame.f_lineno)
+        frame = frame.f_back
+    return lines
+
+
 def _explain(error: BaseException, cell: Cell) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == _filename(cell)]
-    line = own[-1].lineno if own else None
-    hidden = line is None or line in hidden_lines(cell.source)
+    own = [frame.lineno for frame in frames if frame.filename == _filename(cell)]
+    line = own[-1] if own else None
+    secret = hidden_lines(cell.source)
+    hidden = _is_secret(own, secret)
     name = type(error).__name__
     text = _safe_str(error)
     if isinstance(error, CellTimeout | WireTimeout):
         return Failure(Outcome.TIMEOUT, "Timeout", "the check did not end in time", line, hidden)
     if isinstance(error, WireError):
-        return Failure(Outcome.CRASHED, "NoAnswer", text, line, hidden)
+        return Failure(Outcome.CRASHED, "NoAnswer", _HIDDEN if hidden else text, line, hidden)
     if isinstance(error, SyntaxError) and not own:
-        return Failure(Outcome.GRADER_ERROR, name, f"the test cell does not parse: {text}", error.lineno, False)
+        why = f"the test cell does not parse: {text}"
+        return Failure(Outcome.GRADER_ERROR, name, why, error.lineno, _is_secret([error.lineno], secret))
     if isinstance(error, ImportError) and not _came_from_student(error):
         return Failure(Outcome.GRADER_ERROR, name, f"the test cell cannot import what it needs: {text}", line, hidden)
     if isinstance(error, CannotSend):
         return Failure(Outcome.GRADER_ERROR, name, text, line, hidden)
-    if isinstance(error, CheckFailed) and hidden:
-        return Failure(Outcome.FAILED, name, error.redacted, line, hidden)
-    if isinstance(error, AssertionError):
-        inner = frames[-1].filename if frames else ""
-        library = inner != _filename(cell) and "graders" not in inner
-        if hidden and library:
-            text = "the values differ from the expected ones"
-        return Failure(Outcome.FAILED, name, text, line, hidden)
     if isinstance(error, MemoryError) and not _came_from_student(error):
         return Failure(Outcome.MEMORY, name, "the check ran out of memory on what it was given", line, hidden)
-    return Failure(Outcome.ERROR, name, text, line, hidden)
+    if hidden:
+        name, text = (name, error.redacted) if isinstance(error, CheckFailed) else (_builtin_name(error), _HIDDEN)
+    outcome = Outcome.FAILED if isinstance(error, AssertionError) else Outcome.ERROR
+    return Failure(outcome, name, text, line, hidden)
+
+
+def _builtin_name(error: BaseException) -> str:
+    """The nearest name among Python's own: a student chooses the names of their own exceptions."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
 
 
 def _came_from_student(error: BaseException) -> bool:
@@ -207,14 +246,17 @@ def _came_from_student(error: BaseException) -> bool:
 
 def _error_output(failure: Failure, cell: Cell) -> dict[str, Any]:
     lines = cell.source.splitlines()
-    where = ["In a hidden test:"]
-    if not failure.hidden and failure.line is not None and failure.line <= len(lines):
+    text = failure.text
+    where = ["In a hidden test:"] if failure.hidden else ["In this cell:"]
+    if failure.hidden and failure.outcome is Outcome.GRADER_ERROR:
+        text = _OURS  # the report's message tells the instructor
+    elif not failure.hidden and failure.line is not None and failure.line <= len(lines):
         where = [f"Line {failure.line} of this cell:", f"----> {lines[failure.line - 1].strip()}"]
     return {
         "output_type": "error",
         "ename": failure.name,
-        "evalue": failure.text,
-        "traceback": [*where, "", f"\x1b[0;31m{failure.name}\x1b[0m: {_wrapped(failure.text)}"],
+        "evalue": text,
+        "traceback": [*where, "", f"\x1b[0;31m{failure.name}\x1b[0m: {_wrapped(text)}"],
     }
 
 

@@ -39,8 +39,10 @@ def configure(c: Any) -> None:
         "nbgrader.preprocessors.LimitOutput",
         f"{_HERE}.scores.SaveEngineGrades",
         f"{_HERE}.scores.EngineLatePenalties",
-        f"{_HERE}.scores.StampOutcome",
+        f"{_HERE}.stamp.StampOutcome",
+        f"{_HERE}.feedback.LeaveHiddenTestsOutOfGraded",
     ]
+    c.Autograde.exporter_class = f"{_HERE}.stamp.Exporter"
     c.GenerateFeedback.preprocessors = [
         "nbgrader.preprocessors.GetGrades",
         f"{_HERE}.feedback.LeaveHiddenTestsOut",

@@ -14,7 +14,10 @@ from nbgrader.converters import Autograde, BaseConverter
 from nbgrader.converters.base import NbGraderException
 
 from graders.engine.client import Engine
+from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.gradebooks import Gradebooks
+from graders.nbgrader_plugin.kernel import KernelMissing
+from graders.nbgrader_plugin.restore import AnotherNotebook
 
 
 class EngineAutograde(Autograde):  # type: ignore[misc]
@@ -23,9 +26,14 @@ class EngineAutograde(Autograde):  # type: ignore[misc]
     notebooks: Any
     engine: Engine
     gradebooks: Gradebooks
+    #: Of the notebooks that this converter graded.
+    reports: list[Report]
+    #: Outcome and reason where the submission was refused as it is.
+    refused: tuple[str, str] | None = None
 
     def start(self) -> None:
         """As nbgrader's, but the process's working folder stays: several converters run at a time."""
+        self.reports = []
         self.init_notebooks()
         self.writer = FilesWriter(parent=self, config=self.config)
         self.exporter = self.exporter_class(parent=self, config=self.config, optimistic_validation=True)
@@ -36,7 +44,14 @@ class EngineAutograde(Autograde):  # type: ignore[misc]
         self._init_preprocessors()
         for preprocessor in self.autograde_preprocessors:
             self.exporter.register_preprocessor(preprocessor)
-        BaseConverter.convert_single_notebook(self, notebook_filename)
+        try:
+            BaseConverter.convert_single_notebook(self, notebook_filename)
+        except AnotherNotebook as error:
+            self.refused = "unreadable", f"{error}: ask the student to submit it again"
+            raise
+        except KernelMissing as error:
+            self.refused = Outcome.GRADER_ERROR.value, f"not graded: {error}"
+            raise
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """Copy the submission's files and the instructor's over them, and make its entries in the gradebook."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,9 +16,11 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
 from traitlets import Enum, Float, Integer
 
+from graders.engine.beside import TAG, is_marked
 from graders.engine.client import Engine
 from graders.engine.needs import read_needs
 from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
+from graders.nbgrader_plugin.kernel import demand_kernel, is_python
 from torchmagic.errors import TorchmagicError
 
 _MAX_FILES = 64 << 20
@@ -51,18 +54,20 @@ class EngineExecute(Execute):  # type: ignore[misc]
         where = resources["nbgrader"]
         folder = Path(converter._format_dest(where["assignment"], where["student"]))
         resources.setdefault("metadata", {})["path"] = str(folder)
-        language = nb.metadata.get("kernelspec", {}).get("language", "python")
-        if language != "python":
-            self.log.warning("The kernel speaks %s: this notebook runs as in plain nbgrader, without walls", language)
+        kernelspec = nb.metadata.get("kernelspec", {})
+        if not is_python(kernelspec.get("language", "python")):
+            name = demand_kernel(kernelspec, where["notebook"])
+            self.log.warning("%s.ipynb runs in the kernel %r as in plain nbgrader: no walls", where["notebook"], name)
+            resources["torchmagic"] = {"kernel": f"the kernel {name!r}, without walls"}
             return super().preprocess(nb, resources, *args, **kwargs)  # type: ignore[no-any-return]
         course = converter.coursedir
         submitted = course.format_path(course.submitted_directory, where["student"], where["assignment"])
         self._leave_links_out(Path(submitted), folder)
-        source = _source_notebook(course, where["assignment"], where["notebook"])
+        source = source_notebook(course, where["assignment"], where["notebook"])
         template = read_template(source)
         engine = getattr(converter, "engine", None) or self._engine(converter, template)
         submission = Submission(
-            cells=read_cells(nb),
+            cells=read_cells(nb, template),
             template=template,
             files=read_files(folder),
             modules=read_files(source.parent, "*.py"),
@@ -72,6 +77,9 @@ class EngineExecute(Execute):  # type: ignore[misc]
         report = engine.grade(submission)
         write_outputs(nb, report)
         resources["torchmagic"] = {"report": report}
+        reports = getattr(converter, "reports", None)
+        if reports is not None:
+            reports.append(report)
         for cell in report.cells:
             if cell.outcome is Outcome.GRADER_ERROR:
                 name = nb.cells[cell.key].metadata.get("nbgrader", {}).get("grade_id", cell.key)
@@ -106,9 +114,14 @@ class EngineExecute(Execute):  # type: ignore[misc]
         return engine
 
 
-def read_cells(nb: NotebookNode) -> tuple[Cell, ...]:
-    """A sanitised notebook's cells as the engine takes them; a cell's key is its place in the notebook."""
-    return tuple(_cell(index, cell, _role(cell)) for index, cell in enumerate(nb.cells))
+def read_cells(nb: NotebookNode, template: tuple[Cell, ...] = ()) -> tuple[Cell, ...]:
+    """A sanitised notebook's cells as the engine takes them; a cell's key is its place in the notebook.
+
+    A submission's own tags say nothing: which cells run beside the student's code, the instructor's ``template`` says.
+    """
+    beside = {cell.name for cell in template if cell.beside_student}
+    cells = [_cell(index, cell, _role(cell)) for index, cell in enumerate(nb.cells)]
+    return tuple(replace(cell, beside_student=True) if cell.name in beside else cell for cell in cells)
 
 
 def read_template(path: Path) -> tuple[Cell, ...]:
@@ -121,7 +134,9 @@ def read_template(path: Path) -> tuple[Cell, ...]:
     for index, cell in enumerate(nb.cells):
         role = _role(cell)
         mine = role == "student" and not utils.is_solution(cell)
-        cells.append(_cell(index, cell, "provided" if mine else role))
+        tagged = role == "test" and TAG in cell.metadata.get("tags", ())
+        made = _cell(index, cell, "provided" if mine else role)
+        cells.append(replace(made, beside_student=made.beside_student or tagged))
     return tuple(cells)
 
 
@@ -191,7 +206,8 @@ def write_outputs(nb: NotebookNode, report: Report) -> None:
 def _cell(index: int, cell: NotebookNode, role: Role) -> Cell:
     meta = cell.metadata.get("nbgrader", {})
     points = float(meta.get("points", 0) or 0) if role == "test" else 0.0
-    return Cell(index, cell.source, role, points, str(meta.get("grade_id", "")))
+    beside = role == "test" and is_marked(cell.source)
+    return Cell(index, cell.source, role, points, str(meta.get("grade_id", "")), beside)
 
 
 def _role(cell: NotebookNode) -> Role:
@@ -204,5 +220,6 @@ def _role(cell: NotebookNode) -> Role:
     return "student"
 
 
-def _source_notebook(coursedir: Any, assignment: str, notebook: str) -> Path:
+def source_notebook(coursedir: Any, assignment: str, notebook: str) -> Path:
+    """Where the instructor's own version of a notebook is, if anywhere."""
     return Path(coursedir.format_path(coursedir.source_directory, ".", assignment)) / f"{notebook}.ipynb"

@@ -7,10 +7,9 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Any
 
 import nbformat
 from nbgrader.api import MissingEntry
@@ -22,12 +21,12 @@ from traitlets.config import Config
 
 from graders.engine.client import Engine
 from graders.engine.needs import Needs, read_needs
-from graders.engine.report import Outcome
+from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.converter import EngineAutograde
 from graders.nbgrader_plugin.execute import links_astray, read_template
 from graders.nbgrader_plugin.gradebooks import Gradebooks, final_score
 from graders.nbgrader_plugin.rows import SubmissionRow
-from graders.nbgrader_plugin.scores import STAMP
+from graders.nbgrader_plugin.stamp import read_stamp
 from torchmagic.errors import TorchmagicError
 
 _RANK = {outcome.value: rank for rank, outcome in enumerate(Outcome)}
@@ -142,24 +141,24 @@ class Run:
             names = sorted(notebook.name for notebook in gradebook.find_assignment(self.assignment).notebooks)
         trouble = _unreadable(submitted, names)
         if trouble is not None:
-            return self._row(student, trouble[0], time.monotonic() - start, trouble[1])
+            return self._row(student, *trouble, time.monotonic() - start)
         present = [name for name in names if (submitted / f"{name}.ipynb").exists()]
         log = _Log(f"torchmagic.grade.{self.assignment}.{student}")
         converter = EngineAutograde(coursedir=coursedir, config=config, log=log)
         converter.engine = self.engine
         converter.gradebooks = self.gradebooks
-        converter.force = self.force or not all(_stamp(autograded / f"{name}.ipynb") for name in present)
+        converter.force = self.force or not all(read_stamp(autograded / f"{name}.ipynb") for name in present)
         try:
             converter.start()
         except NbGraderException as error:
             seconds = time.monotonic() - start
-            return self._row(student, Outcome.GRADER_ERROR.value, seconds, f"not graded: {log.reason or error}")
-        stamps = [stamp for stamp in (_stamp(autograded / f"{name}.ipynb") for name in names) if stamp]
-        worst = max(stamps, key=lambda stamp: _RANK.get(stamp["outcome"], 0), default={"outcome": "missing"})
-        seconds = sum(float(stamp.get("seconds", 0.0)) for stamp in stamps)
-        return self._row(student, worst["outcome"], seconds, worst.get("message", ""))
+            if converter.refused is not None:
+                return self._row(student, *converter.refused, seconds)
+            return self._row(student, Outcome.GRADER_ERROR.value, f"not graded: {log.reason or error}", seconds)
+        row = self._row(student, *_worst(converter.reports, autograded, names), _seconds(converter.reports))
+        return replace(row, not_tamper_proof=_not_tamper_proof(autograded, names))
 
-    def _row(self, student: str, outcome: str, seconds: float, message: str) -> SubmissionRow:
+    def _row(self, student: str, outcome: str, message: str, seconds: float) -> SubmissionRow:
         with self.gradebooks.open() as gradebook:
             max_score = float(gradebook.find_assignment(self.assignment).max_score)
             try:
@@ -167,6 +166,23 @@ class Run:
             except MissingEntry:
                 score = None
         return SubmissionRow(student, score, max_score, outcome, seconds, message)
+
+
+def _worst(reports: Sequence[Report], autograded: Path, notebooks: Iterable[str]) -> tuple[str, str]:
+    """The outcome and the reason of the notebook that ended worst: graded now, or in an earlier run."""
+    ends = [(report.outcome.value, report.message) for report in reports]
+    stamps = [read_stamp(autograded / f"{name}.ipynb") for name in notebooks]
+    ends += [(stamp["outcome"], str(stamp.get("message", ""))) for stamp in stamps if stamp]
+    return max(ends, key=lambda end: _RANK[end[0]], default=("missing", ""))
+
+
+def _not_tamper_proof(autograded: Path, notebooks: Iterable[str]) -> tuple[str, ...]:
+    stamps = [read_stamp(autograded / f"{name}.ipynb") or {} for name in notebooks]
+    return tuple(str(name) for stamp in stamps for name in stamp.get("not_tamper_proof", ()))
+
+
+def _seconds(reports: Sequence[Report]) -> float:
+    return sum(report.seconds for report in reports)
 
 
 def _unreadable(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | None:
@@ -206,12 +222,3 @@ def _why_unreadable(path: Path) -> str:
         first = str(error).strip().splitlines()
         return f"is not a valid notebook ({first[0][:120] if first else type(error).__name__})"
     return ""
-
-
-def _stamp(path: Path) -> dict[str, Any] | None:
-    """How grading ended, from an autograded notebook; None where it was not completed."""
-    try:
-        stamp = json.loads(path.read_text(encoding="utf-8"))["metadata"][STAMP]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("outcome"), str) else None

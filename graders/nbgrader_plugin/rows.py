@@ -18,8 +18,9 @@ class SubmissionRow:
         score: points in the gradebook after grading, None where nothing could be graded.
         max_score: points that the assignment's auto-graded and manually graded cells are worth.
         outcome: passed, failed, error, timeout, memory, crashed, not attempted, grader error, unreadable or missing.
-        seconds: wall time that running and judging this submission took.
+        seconds: wall time that running and judging this submission took in this run; 0 where it was graded before.
         message: why, in one line; empty where the score says it all.
+        not_tamper_proof: the test cells that ran beside the student's code, as their author wanted.
     """
 
     student: str
@@ -28,6 +29,7 @@ class SubmissionRow:
     outcome: str
     seconds: float
     message: str = ""
+    not_tamper_proof: tuple[str, ...] = ()
 
     @property
     def graded(self) -> bool:

@@ -1,19 +1,20 @@
-"""Write the engine's scores into the gradebook, and the outcome into the autograded notebook."""
+"""Write the engine's scores into the gradebook, and the penalties for late work."""
 
 from __future__ import annotations
 
+import math
+from logging import Logger
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 from nbgrader import utils
 from nbgrader.api import Comment, Grade, Gradebook
-from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from sqlalchemy.orm import joinedload
 
 from graders.engine.report import CellReport, Outcome, Report
 from graders.nbgrader_plugin.gradebooks import gradebook_of
 
-STAMP = "torchmagic"
 _NO_RESPONSE = "No response."
 
 
@@ -22,7 +23,9 @@ class SaveEngineGrades(SaveAutoGrades):  # type: ignore[misc]
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Save the scores and automatic comments of one notebook."""
-        report: Report | None = resources.get("torchmagic", {}).get("report")
+        told = resources.setdefault("torchmagic", {})
+        report: Report | None = told.get("report")
+        told["full marks"] = True
         where = resources["nbgrader"]
         with gradebook_of(self, resources) as gradebook:
             entry = gradebook.find_submission_notebook(where["notebook"], where["assignment"], where["student"])
@@ -33,6 +36,9 @@ class SaveEngineGrades(SaveAutoGrades):  # type: ignore[misc]
                 if utils.is_grade(cell):
                     judged = report.of(index) if report is not None and not utils.is_solution(cell) else None
                     self._set_grade(grades[name], cell, judged)
+                    points = float(cell.metadata.nbgrader["points"])
+                    if not utils.is_solution(cell) and (grades[name].auto_score or 0.0) < points:
+                        told["full marks"] = False
                 if utils.is_solution(cell) or utils.is_task(cell):
                     comments[name].auto_comment = _NO_RESPONSE if _unanswered(cell) else None
             gradebook.db.commit()
@@ -43,7 +49,7 @@ class SaveEngineGrades(SaveAutoGrades):  # type: ignore[misc]
         if judged is not None and judged.outcome is Outcome.GRADER_ERROR:
             grade.needs_manual_grade = True  # the score stays what it was: the fault is not the student's
             return
-        grade.auto_score = utils.determine_grade(cell, self.log)[0] if judged is None else judged.score
+        grade.auto_score = score_of_outputs(cell, self.log) if judged is None else judged.score
         grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
 
 
@@ -65,19 +71,39 @@ class EngineLatePenalties(AssignLatePenalties):  # type: ignore[misc]
         return nb, resources
 
 
-class StampOutcome(NbGraderPreprocessor):  # type: ignore[misc]
-    """Last step: say in the notebook's metadata how grading ended; its presence says that grading was completed."""
+def score_of_outputs(cell: NotebookNode, log: Logger | None = None) -> float | None:
+    """A grade cell's points by its outputs, for notebooks that a kernel ran: nbgrader's own rule, within [0, points].
 
-    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Stamp one notebook."""
-        report: Report | None = resources.get("torchmagic", {}).get("report")
-        if report is not None:
-            nb.metadata[STAMP] = {
-                "outcome": report.outcome.value,
-                "message": report.message,
-                "seconds": round(report.seconds, 4),
-            }
-        return nb, resources
+    There, a partial credit of nan or less than 0 counts as full marks, and one above the points stops the grading.
+    Standard error costs the points as in nbgrader: some kernels report errors nowhere else.
+    """
+    if utils.is_solution(cell) or cell.cell_type != "code":
+        return _float(utils.determine_grade(cell, log)[0])
+    points = float(cell.metadata.nbgrader["points"])
+    for output in cell.outputs:
+        if output.output_type == "error" or (output.output_type == "stream" and output.name == "stderr"):
+            return 0.0
+        if output.output_type == "execute_result":
+            shown = output.data.get("text/plain", "")
+            return partial_credit("".join(shown) if isinstance(shown, list) else shown, points)
+    return points
+
+
+def partial_credit(text: str, points: float) -> float:
+    """The points for a test cell whose value is displayed as ``text``; what is no number counts as full marks.
+
+    >>> [partial_credit(text, 2.0) for text in ("1.5", "7", "-1", "nan", "inf", "'1'", "True")]
+    [1.5, 2.0, 0.0, 0.0, 2.0, 2.0, 2.0]
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return points
+    return 0.0 if math.isnan(number) else min(max(number, 0.0), points)
+
+
+def _float(score: Any) -> float | None:
+    return None if score is None else float(score)
 
 
 def _with_cells(gradebook: Gradebook, kind: Any, entry: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from graders.nbgrader_plugin.autograde import grade_assignment
+from graders.nbgrader_plugin.stamp import read_stamp
 from torchmagic.errors import TorchmagicError
 
 from .conftest import RIGHT, WRONG, School, check, notebook, solution
@@ -50,6 +52,73 @@ def test_a_killed_run_is_taken_up_where_it_was(school: School) -> None:
         if (school.folder / "autograded" / student / "ps1" / "ps1.ipynb").stat().st_mtime_ns == times[student]
     ]
     assert len(kept) >= len(finished) - 3, "at the most what was being written is run again"
+
+
+def test_what_a_killed_nbgrader_command_leaves_half_graded_is_never_taken_for_graded(school: School) -> None:
+    slow = {**RIGHT, "squares": "import time\ntime.sleep(20)\n" + RIGHT["squares"]}
+    school.hand_in("ada", school.answers(RIGHT))
+    school.hand_in("bob", school.answers(slow))
+    command = [sys.executable, "-m", "nbgrader", "autograde", "ps1"]
+    process = subprocess.Popen(command, cwd=school.folder, stderr=subprocess.DEVNULL)
+    half = school.folder / "autograded" / "bob" / "ps1" / "ps1.ipynb"
+    deadline = time.monotonic() + 60
+    while not half.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert half.exists(), "nbgrader writes the submission before it runs it"
+    assert read_stamp(half) is None
+    done = school.nbgrader("generate_feedback", "ps1")
+    assert done.returncode != 0
+    assert "was not graded to its end" in done.stderr
+    assert [path.parent.parent.name for path in school.folder.glob("feedback/*/ps1/*.html")] == ["ada"]
+    finished = (school.folder / "autograded" / "ada" / "ps1" / "ps1.ipynb").stat().st_mtime_ns
+    school.hand_in("bob", school.answers(RIGHT))
+    done = school.nbgrader("autograde", "ps1")
+    assert done.returncode == 0, done.stderr
+    assert "left half graded" in done.stderr
+    assert school.scores() == {"ada": 6.0, "bob": 6.0}
+    assert read_stamp(half) is not None
+    assert (school.folder / "autograded" / "ada" / "ps1" / "ps1.ipynb").stat().st_mtime_ns == finished
+
+
+def test_what_may_still_be_graded_by_another_process_is_left_alone(school: School) -> None:
+    """One grader is gone for certain; of the others one is alive, and one was on a machine that cannot be asked."""
+    for student, host, process in (
+        ("gone", socket.gethostname(), 0),
+        ("alive", socket.gethostname(), 1),
+        ("far", "x", 1),
+    ):
+        school.hand_in(student, school.answers(RIGHT))
+        nb = school.answers(RIGHT)
+        nb["metadata"]["torchmagic"] = {"outcome": "unfinished", "host": host, "process": process or _ended_process()}
+        half = school.folder / "autograded" / student / "ps1"
+        half.mkdir(parents=True)
+        (half / "ps1.ipynb").write_text(json.dumps(nb))
+    done = school.nbgrader("autograde", "ps1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("its grader may still run") == 2
+    assert {student: score for student, score in school.scores().items() if score} == {"gone": 6.0}
+    assert school.nbgrader("autograde", "ps1", "--force").returncode == 0
+    assert school.scores() == {"gone": 6.0, "alive": 6.0, "far": 6.0}
+
+
+def _ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_same_submission_gives_the_same_autograded_notebook(school: School) -> None:
+    """No time and no chance is in it, so that two runs can be compared; nbgrader's own tests do that."""
+    school.hand_in("ada", school.answers(WRONG))
+    texts = []
+    for _ in range(2):
+        grade_assignment(school.folder, "ps1", force=True)
+        graded = school.autograded("ada")
+        assert graded.metadata["torchmagic"]["outcome"] == "failed"
+        texts.append((school.folder / "autograded" / "ada" / "ps1" / "ps1.ipynb").read_text())
+    assert texts[0] == texts[1]
 
 
 def test_a_manual_score_and_a_comment_stay(school: School) -> None:

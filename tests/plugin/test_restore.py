@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.notebooknode import NotebookNode, from_dict
+from nbformat.v4 import new_notebook
 
 from graders.nbgrader_plugin.autograde import grade_assignment
 from graders.nbgrader_plugin.execute import read_cells
-from graders.nbgrader_plugin.restore import KnownCell, restore_cells
+from graders.nbgrader_plugin.restore import KnownCell, is_another_notebook, ordered_as, restore_cells
 
 from .conftest import RIGHT, WRONG, School
 
@@ -68,6 +71,77 @@ def test_each_judged_cell_is_there_once_as_the_instructor_wrote_it(cells: list[N
     assert not by_name, "nothing else may call itself a grade cell"
     tests = [cell.source for cell in read_cells(NotebookNode(cells=restored)) if cell.role == "test"]
     assert tests == ["assert q"], "nothing of the student's is taken for a test"
+
+
+def _names(cells: list[NotebookNode]) -> list[str]:
+    return [cell.metadata.nbgrader["grade_id"] for cell in cells if "nbgrader" in cell.metadata]
+
+
+def _original(own_after: dict[str | None, int]) -> list[NotebookNode]:
+    """A notebook with all known cells, and so many of the student's own behind each (None: before all)."""
+    cells = [_cell(None, f"own None {number}") for number in range(own_after.get(None, 0))]
+    for name, known in KNOWN.items():
+        cells.append(_cell(name, known.source, known.cell_type, **known.metadata))
+        cells += [_cell(None, f"own {name} {number}") for number in range(own_after.get(name, 0))]
+    return cells
+
+
+_own = st.dictionaries(st.sampled_from([None, *KNOWN]), st.integers(0, 2))
+
+
+@given(_own, st.data())
+def test_cells_in_any_order_left_out_or_doubled_come_back_in_the_gradebooks_order(
+    own_after: dict[str | None, int], data: st.DataObject
+) -> None:
+    original = _original(own_after)
+    chosen = data.draw(st.lists(st.sampled_from(range(len(original))), max_size=2 * len(original)))
+    submitted = [copy.deepcopy(original[index]) for index in chosen]
+    handed_in = [cell.source for cell in submitted if "nbgrader" not in cell.metadata]
+    present = set(_names(submitted))
+    restored, mended = restore_cells(copy.deepcopy(submitted), KNOWN)
+    wanted = [name for name, known in KNOWN.items() if known.judged or name in present]
+    assert _names(restored) == wanted
+    for cell in restored:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        assert name is None or not KNOWN[name].locked or cell.source == KNOWN[name].source
+    kept = [cell.source for cell in restored if "nbgrader" not in cell.metadata]
+    assert sorted(source for source in kept if source.startswith("own")) == sorted(handed_in), "no own cell is lost"
+    again, nothing = restore_cells(copy.deepcopy(restored), KNOWN)
+    assert again == restored, "what is in order stays as it is"
+    assert nothing == []
+    assert mended or restored == submitted
+
+
+@given(_own, st.permutations(list(KNOWN)))
+def test_a_students_own_cells_stay_behind_the_cell_that_they_followed(
+    own_after: dict[str | None, int], order: list[str]
+) -> None:
+    original = _original(own_after)
+    groups: dict[str, list[NotebookNode]] = {}
+    name = "first"
+    for cell in original:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", name)
+        groups.setdefault(name, []).append(cell)
+    shuffled = [cell for name in ["first", *order] for cell in groups.get(name, [])]
+    restored, _ = restore_cells(copy.deepcopy(shuffled), KNOWN)
+    assert [cell.source for cell in restored] == [cell.source for cell in original]
+
+
+def test_a_database_that_keeps_no_order_takes_it_from_the_source_notebook(tmp_path: Path) -> None:
+    path = tmp_path / "source.ipynb"
+    path.write_text(json.dumps(new_notebook(cells=_original({"q": 1}), nbformat_minor=4)))
+    mixed = {name: KNOWN[name] for name in ("t", "w", "setup", "q")}
+    assert list(ordered_as(mixed, path)) == list(KNOWN)
+    assert list(ordered_as(mixed, tmp_path / "none.ipynb")) == list(mixed)
+
+
+def test_a_notebook_with_only_other_cells_is_another_one() -> None:
+    other = _cell("zzz", "1", grade=True)
+    assert is_another_notebook([other], KNOWN)
+    assert is_another_notebook([other], {})
+    assert not is_another_notebook([other, _cell("q", "1", solution=True)], KNOWN)
+    assert not is_another_notebook([_cell(None, "1"), _cell("plain", "1", grade=False)], KNOWN), "it claims nothing"
+    assert not is_another_notebook([], KNOWN)
 
 
 def test_hidden_tests_put_back_are_no_edit() -> None:
@@ -141,9 +215,17 @@ def _stamp(nb: Any) -> None:
     nb["metadata"]["torchmagic"] = {"outcome": "passed", "message": "", "seconds": 0}
 
 
+def _reverse(nb: Any) -> None:
+    nb["cells"].reverse()
+
+
+def _tests_first(nb: Any) -> None:
+    nb["cells"].sort(key=lambda cell: not cell["metadata"].get("nbgrader", {}).get("grade"))
+
+
 ATTACKS: list[Callable[[Any], None]] = [
     _claim, _solution_is_a_test, _delete_tests, _delete_all, _duplicate, _edit, _as_markdown, _more_points, _unlock,
-    _own_checksums, _odd_kernel, _stamp,
+    _own_checksums, _odd_kernel, _stamp, _reverse, _tests_first,
 ]  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""How grading ended, in the metadata of the autograded notebook: one that does not say so was not graded to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import NotebookExporter
+from nbformat.notebooknode import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import rmtree
+
+from graders.engine.report import Outcome, Report
+
+_KEY = "torchmagic"
+_UNFINISHED = "unfinished"
+_GRADER_ERROR = "a test cell fails by itself, whatever the answer; grade again with --force to read which and why"
+
+
+def mark_unfinished(nb: NotebookNode) -> None:
+    """Say that grading has begun; whatever the submission said of itself is gone.
+
+    >>> nb = NotebookNode(metadata={"torchmagic": {"outcome": "passed"}})
+    >>> mark_unfinished(nb)
+    >>> is_unfinished(nb)
+    True
+    """
+    nb.metadata[_KEY] = NotebookNode(outcome=_UNFINISHED, host=socket.gethostname(), process=os.getpid())
+
+
+def is_unfinished(nb: NotebookNode) -> bool:
+    """True where grading was begun and did not come to its end."""
+    return bool(_stamp(nb.metadata).get("outcome") == _UNFINISHED)
+
+
+def ran_in_engine(nb: NotebookNode) -> bool:
+    """True where a graded notebook's outputs are the judge's, not those of a kernel."""
+    return _stamp(nb.metadata).get("by") == "engine"
+
+
+def read_stamp(path: Path) -> dict[str, Any] | None:
+    """How grading ended, from an autograded notebook; None where it was not completed."""
+    try:
+        stamp = _stamp(json.loads(path.read_text(encoding="utf-8"))["metadata"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stamp if stamp.get("outcome") in {outcome.value for outcome in Outcome} else None
+
+
+def _stamp(metadata: Any) -> dict[str, Any]:
+    stamp = metadata.get(_KEY) if isinstance(metadata, dict) else None
+    return stamp if isinstance(stamp, dict) else {}
+
+
+class StampOutcome(NbGraderPreprocessor):  # type: ignore[misc]
+    """After the scores are saved: say in the notebook's metadata how grading ended.
+
+    The same submission gets the same stamp each time: it holds no times.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Stamp one notebook."""
+        told = resources.get("torchmagic", {})
+        report: Report | None = told.get("report")
+        if report is not None:
+            # a grader error's words may quote a hidden test: they are for the log and the table of results
+            message = _GRADER_ERROR if report.outcome is Outcome.GRADER_ERROR else report.message
+            nb.metadata[_KEY] = {"outcome": report.outcome.value, "message": message, "by": "engine"}
+            names = [nb.cells[cell.key].metadata.nbgrader.grade_id for cell in report.cells if not cell.tamper_proof]
+            if names:
+                nb.metadata[_KEY]["not_tamper_proof"] = names
+        else:
+            outcome = Outcome.PASSED if told.get("full marks") else Outcome.FAILED
+            by = told.get("kernel", "the outputs as submitted")
+            nb.metadata[_KEY] = {"outcome": outcome.value, "message": f"judged by {by}", "by": "nbgrader"}
+        return nb, resources
+
+
+class Exporter(NotebookExporter):  # type: ignore[misc]
+    """nbgrader's own; a converter makes one before it looks which submissions are done, and this is what it is for.
+
+    A killed run leaves half-graded notebooks in ``autograded/``, which nbgrader takes for done: they are removed.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for submitted, notebooks in getattr(self.parent, "assignments", {}).items():
+            graded = _graded_folder(self.parent, Path(submitted))
+            left = [path for path in sorted(graded.glob("*.ipynb")) if self._was_left(path)]
+            if left and self.parent.coursedir.notebook_id == "*":
+                rmtree(str(graded))
+            for path in left:  # of the notebooks that were asked for
+                if path.name in {Path(notebook).name for notebook in notebooks}:
+                    path.unlink(missing_ok=True)
+
+    def _was_left(self, path: Path) -> bool:
+        stamp = _unfinished_stamp(path)
+        if stamp is None:
+            return False
+        if _may_be_running(stamp):
+            self.log.warning("%s is half graded, and its grader may still run: if not, use --force", path)
+            return False
+        self.log.warning("%s was left half graded: it is graded again", path)
+        return True
+
+
+def _graded_folder(converter: Any, submitted: Path) -> Path:
+    where = converter.init_single_notebook_resources(str(submitted / "any.ipynb"))["nbgrader"]
+    directory = converter.coursedir.autograded_directory
+    return Path(converter.coursedir.format_path(directory, where["student"], where["assignment"]))
+
+
+def _unfinished_stamp(path: Path) -> dict[str, Any] | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+        stamp = _stamp(json.loads(text)["metadata"]) if _UNFINISHED in text else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not this program's to judge: nbgrader says what it finds
+    return stamp if stamp.get("outcome") == _UNFINISHED else None
+
+
+def _may_be_running(stamp: dict[str, Any]) -> bool:
+    """False where the process that began grading is gone for certain."""
+    process = stamp.get("process")
+    if stamp.get("host") != socket.gethostname() or not isinstance(process, int):
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it is somebody else's
+    return process != os.getpid()
