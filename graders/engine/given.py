@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import symtable
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,12 +21,14 @@ class Given:
         definitions: name → the statement that imports or defines it in the instructor's own cells.
         stars: the instructor's ``from module import *``.
         students: names that the instructor's solution cells bind: the student's to define.
+        needed: those of them that the solution's functions look up when they are called.
         known: True when the instructor's notebook was at hand.
     """
 
     definitions: Mapping[str, ast.stmt] = field(default_factory=dict)
     stars: tuple[ast.stmt, ...] = ()
     students: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
     known: bool = False
 
 
@@ -40,6 +43,7 @@ def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
     template = tuple(template)
     definitions: dict[str, ast.stmt] = {}
     students: set[str] = set()
+    needed: set[str] = set()
     for cell in template or cells:
         body = parse_cell(cell.source)
         if cell.role == "provided" or (cell.role == "student" and template):
@@ -50,8 +54,28 @@ def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
                     definitions.update(dict.fromkeys(bound_names([statement]), statement))
         if cell.role == "student" and template:
             students |= bound_names(s for s in body if not isinstance(s, ast.Import | ast.ImportFrom))
+            needed |= names_needed(cell.source)
     star = definitions.pop("*", None)
-    return Given(definitions, (star,) if star else (), frozenset(students), bool(template))
+    needed &= students
+    return Given(definitions, (star,) if star else (), frozenset(students), frozenset(needed), bool(template))
+
+
+def names_needed(source: str) -> set[str]:
+    """The global names that a cell's functions look up when they are called.
+
+    >>> sorted(names_needed("y = x\\ndef f(a):\\n    return g(a) + rate"))
+    ['g', 'rate']
+    """
+    try:
+        tables = [symtable.symtable(plain_python(source), "<cell>", "exec")]
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    found: set[str] = set()
+    for table in tables:
+        tables.extend(table.get_children())
+        if table.get_type() == "function":
+            found |= {name.get_name() for name in table.get_symbols() if name.is_global() and name.is_referenced()}
+    return found
 
 
 @functools.lru_cache(maxsize=1024)

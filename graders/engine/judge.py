@@ -80,7 +80,7 @@ class Judge:
         self.ended: CellReport | None = None
         self.end = time.monotonic() + self.limits.total_seconds
         self.student.on_print = _print
-        self.student.before_request = self.namespace.forget_copies
+        self.student.before_request = self._before_request
         self.student.on_rebound = self.namespace.forget_names
 
     def run(self) -> None:
@@ -91,12 +91,21 @@ class Judge:
                 continue
             self.emit(self._test(cell) if cell.role == "test" else self._student_cell(cell))
 
+    def _before_request(self) -> None:
+        self._bind()
+        self.namespace.forget_copies()
+
+    def _bind(self) -> None:
+        """Let the student's functions see what the test has made of the student's own names."""
+        self.student.bind(*self.namespace.take_bindings())
+
     def _student_cell(self, cell: Cell) -> CellReport:
         if self.ended is not None:
             return CellReport(cell.key, self.ended.outcome, message=self.ended.message)
         start = time.monotonic()
         self.student.deadline = min(start + self.limits.cell_seconds, self.end)
         try:
+            self._bind()
             result = self.student.run(cell.source)
         except WireError as error:
             return self._stopped(cell, error, start)
@@ -143,6 +152,7 @@ class Judge:
         earlier = [c for c in cells[: cells.index(cell)] if c.role == "test" and not c.beside_student]
         helpers = helpers_for(cell, earlier)
         try:
+            self._bind()
             if helpers:
                 self.student.run(helpers)
             result = self.student.run(cell.source)
@@ -200,6 +210,7 @@ class Judge:
         return Outcome.CRASHED, "the student's process ended"
 
     def _fetch(self, name: str) -> Any:
+        self._bind()
         try:
             return self.student.get(name)
         except NoSuchName:

@@ -60,6 +60,9 @@ class JudgeNamespace(dict[str, Any]):
         self._fetched: dict[str, Any] = {}
         self._starred: dict[str, Any] | None = None
         self._making: set[str] = set()
+        self._bound: dict[str, Any] = {}
+        self._unbound: set[str] = set()
+        self._told: set[str] = set()
 
     def forget_fetched(self) -> None:
         """Fetch all of the student's values anew from now on."""
@@ -79,8 +82,39 @@ class JudgeNamespace(dict[str, Any]):
     def release(self, names: Iterable[str]) -> None:
         """A solution cell of the instructor's has bound these names: from now on they are the student's."""
         for name in names:
+            self._unbound.discard(name)
             if name in self._given.students:
                 self.pop(name, None)
+                self._bound.pop(name, None)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Bind a name; for the student's functions too, where the instructor's own look it up.
+
+        Not whenever it is the student's to define: ``y`` may be an answer of theirs here, and the expected one there.
+        """
+        super().__setitem__(name, value)
+        if name in self._given.needed or (name in self._unbound and isinstance(value, RemoteObject)):
+            self._bound[name] = value
+            self._unbound.discard(name)
+
+    def __delitem__(self, name: str) -> None:
+        """Unbind a name: the test's own, or else the student's, so that functions that need it fail."""
+        if super().__contains__(name):
+            super().__delitem__(name)
+            if name not in self._given.students:
+                return
+        else:
+            self[name]  # NameError where there is no such name
+        self._fetched.pop(name, None)
+        self._bound.pop(name, None)
+        self._unbound.add(name)
+
+    def take_bindings(self) -> tuple[dict[str, Any], list[str]]:
+        """What a test has done to names of the student's since last asked: bound to values, and unbound."""
+        bound, self._bound = self._bound, {}
+        unbound = sorted(self._unbound - self._told)
+        self._told = set(self._unbound)
+        return bound, unbound
 
     def __contains__(self, name: object) -> bool:
         """``"x" in globals()`` asks whether the student defined x, too."""

@@ -101,6 +101,12 @@ class Student(Link):
             self._by_name.add(value._remote_handle)
         return value
 
+    def bind(self, bound: Mapping[str, object], unbound: Sequence[str]) -> None:
+        """Bind global names of the student's to values, and unbind others."""
+        if bound or unbound:
+            header: dict[str, Json] = {"op": "bind", "names": list(bound), "unbind": list(unbound)}
+            self.ask(header, {"values": list(bound.values())})
+
     def getattr(self, handle: int, name: str) -> Any:
         """An attribute of a remote object."""
         return self.ask({"op": "getattr", "h": handle, "name": name})
@@ -157,7 +163,7 @@ class Student(Link):
 
     def ask(self, header: dict[str, Json], values: Mapping[str, object] | None = None) -> Any:
         """As :meth:`Link.ask`; whatever the test changes in the copies of leaves counts until its cell ends."""
-        if header["op"] != "get" and not self._depth:
+        if header["op"] not in ("get", "bind") and not self._depth:
             self.before_request()
         with self._one_more():
             value = super().ask(header, values)

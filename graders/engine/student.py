@@ -131,6 +131,7 @@ class StudentServer(Link):
             "setattr": self._setattr,
             "call": self._call,
             "do": self._do,
+            "bind": self._bind,
             "exit": self._exit,
             "signature": lambda request, _: describe_signature(self.objects.get(need(request, "h"))),
         }
@@ -149,6 +150,13 @@ class StudentServer(Link):
             raise _Missing(name)
         value = self._fetched[name] = self.shell.namespace[name]
         return value
+
+    def _bind(self, request: Mapping[str, Json], unpacker: Unpacker) -> object:
+        values = unpacker.unpack(need(request, "values"))
+        self.shell.namespace.update(zip(need(request, "names"), values, strict=True))
+        for name in need(request, "unbind"):
+            self.shell.namespace.pop(name, None)
+        return None
 
     def _getattr(self, request: Mapping[str, Json], _: Unpacker) -> object:
         return getattr(self.objects.get(need(request, "h")), need(request, "name"))
