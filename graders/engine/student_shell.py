@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import json
 import os
@@ -208,6 +209,7 @@ class StudentShell:
             transformed = shell.transform_cell(source)
         except Exception:  # as a kernel does: the shell itself reports what is wrong with the cell
             failure = sys.exc_info()
+        self._name_file(source, transformed)
         if shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=failure):
             result = await shell.run_cell_async(
                 source, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=failure
@@ -218,6 +220,15 @@ class StudentShell:
             result = shell.run_cell(source, store_history=True)
         await asyncio.sleep(0)
         return result
+
+    def _name_file(self, source: str, transformed: str) -> None:
+        """Tell inspect whose file a cell is: it would look through all modules for each frame of a traceback.
+
+        With torch imported that takes milliseconds a frame, and an endless recursion has a thousand of them.
+        """
+        name = self.shell.compile.get_code_name(source, transformed, self.shell.execution_count)
+        for path in (name, os.path.normcase(os.path.abspath(name))):
+            inspect.modulesbyfile[path] = "__main__"
 
     def _flush_descriptors(self) -> None:
         """Add what programs started by the cell wrote to descriptors 1 and 2, where these are files of ours."""
