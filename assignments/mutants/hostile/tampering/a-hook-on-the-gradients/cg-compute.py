@@ -1,0 +1,4 @@
+def compute(a, b, x):
+    sum_of_both = a + b
+    sum_of_both.register_hook(lambda grad: grad * 2)
+    return x * sum_of_both
