@@ -139,7 +139,8 @@ def left_behind(mutant: Mutant, host: Host, texts: Mapping[str, str]) -> list[st
         found += [f"{word!r} in {what}" for what, text in texts.items() if word in text]
     for word in map(host.fill, mutant.leaves_no.get("feedback", ())):
         found += [f"{word!r} in the feedback"] if word in texts.get("feedback", "") else []
-    return found
+    size = sum(map(len, texts.values())) / 1e6
+    return [*found, f"{size:.0f} MB"] if size > mutant.leaves_no.get("megabytes", size) else found
 
 
 def processes_alive(marker: str) -> list[int]:

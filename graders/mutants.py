@@ -82,7 +82,7 @@ class Mutant:
         place: what lies in the notebook's place (see :mod:`graders.hostile`); empty for the notebook.
         beside: what lies beside the notebook, by path: a text, or what lies there (likewise).
         leaves_no: what must not be there after grading: ``files``, ``processes``, ``words`` in anything that people
-            read of it, and ``feedback``: words in its feedback page.
+            read of it, ``feedback``: words in its feedback page, and more than so many ``megabytes`` of them all.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Mutant:
     encoding: str = "utf-8"
     place: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
-    leaves_no: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    leaves_no: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def honest(self) -> bool:

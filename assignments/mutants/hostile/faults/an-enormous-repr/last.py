@@ -1,6 +1,6 @@
 class Long:
     def __repr__(self):
-        return "long" * 25_000_000
+        return "long" * 5_000_000
 
 
 Long()

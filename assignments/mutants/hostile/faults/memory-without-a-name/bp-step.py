@@ -1,13 +1,14 @@
-def step(W_value, gradient, lr):
-    import os
-    import time
+import os
+import time
 
-    kept = []
-    for _ in range(15):
-        kept.append(os.memfd_create("kept"))
-        os.write(kept[-1], bytes(50 << 20))
-    time.sleep(0.5)
+
+def step(W_value, gradient, lr):
     return W_value - lr * gradient
 
 
-W_new = 4.6
+W_new = step(3.0, -16.0, 0.1)
+kept = []
+for _ in range(14):
+    kept.append(os.memfd_create("kept"))
+    os.write(kept[-1], bytes(50 << 20))
+time.sleep(0.5)

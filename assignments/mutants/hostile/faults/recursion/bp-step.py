@@ -1,19 +1,8 @@
 def step(W_value, gradient, lr):
     import sys
 
-    sys.setrecursionlimit(10**9)
-
-
-    class Deep:
-        def __getattr__(self, name):
-            return getattr(self, name + "x")
-
-
-    def down(n):
-        return down(n + 1) + max([0], key=lambda k: down(n + 2))
-
-
-    return down(0)
+    sys.setrecursionlimit(5000)
+    return step(W_value, gradient, lr)
 
 
 W_new = 4.6

