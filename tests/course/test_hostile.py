@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from nbgrader.api import Gradebook, MissingEntry
 
+from graders.commands.grade import command
 from graders.courses import clone_assignments, make_course
 from graders.hostile import Host, hand_in, left_behind
 from graders.mutants import HOSTILE, Mutant, load_mutants
@@ -39,6 +41,7 @@ NOT_YET: Mapping[str, str] = {
     "faults-an-error-that-no-file-can-hold": "lone surrogates in a test cell's output: the notebook cannot be written",
     "faults-prints-what-no-file-can-hold": "lone surrogates in a test cell's output: the notebook cannot be written",
     "faults-half-a-page": "the student's own scripts run in the feedback page",
+    "faults-many-large-outputs": "outputs are limited for each cell, and not for all of them",
     "faults-memory-shared-by-children": "shared memory counts for no process",
     "faults-memory-without-a-name": "files in memory count for no process",
     "faults-names-without-end": "an interrupt between two quick requests ends the student's serving loop",
@@ -46,12 +49,15 @@ NOT_YET: Mapping[str, str] = {
     "faults-too-deep-to-compile": "a RecursionError of the compiler's ends the student's process in place of the cell",
     "faults-too-deep-to-parse": "the judge's process ends when it reads a cell that Python's parser gives up at (MemoryError)",
     "faults-too-many-commands": "the judge's process ends when it reads a cell that IPython gives up at (RuntimeError)",
+    "peeking-prints-what-it-is-asked": "what a function prints when a hidden test calls it stands in the feedback",
+    "peeking-raises-what-it-is-asked": "an error's text is shown when a hidden test led to it",
     "tampering-a-fraction-out-of-bounds": "the judge computes 10 ** 30000000 when it decodes a fraction's text",
     "tampering-checks-first": "cells stay in the order that they arrive in",
     "tampering-metadata-that-is-none": "checks that lost their names come back ahead of the answers that lost theirs",
 }
 #: What would harm others: not handed in until that is mended.
 HARMS_OTHERS: Mapping[str, str] = {
+    "broken-files-widgets-by-number": "nbgrader generate_feedback fails at it, and says so for the whole assignment",
     "faults-a-widget-of-no-name": "nbgrader generate_feedback fails at it, and says so for the whole assignment",
     "faults-busy-children": "children in sessions of their own take the processor from everybody's cells, which then time out",
 }
@@ -232,6 +238,14 @@ def test_the_gradebook_holds_those_who_handed_in_and_what_the_rows_say(attacked:
 
 def test_feedback_could_be_written_for_all(attacked: Attacked) -> None:
     assert attacked.feedback_errors == {}
+
+
+def test_a_students_words_are_no_commands_for_the_terminal(attacked: Attacked) -> None:
+    student = "faults-escapes-for-the-terminal"
+    arguments = ["backward_pass", "--course", str(attacked.host.course), "--student", student]
+    said = CliRunner().invoke(command, arguments).output
+    assert "ada 14.0 passed" in said
+    assert [letter for letter in said if not letter.isprintable() and letter != "\n"] == []
 
 
 def test_there_are_many_of_each_group_and_of_each_assignment() -> None:
