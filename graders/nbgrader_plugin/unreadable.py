@@ -12,6 +12,8 @@ from typing import Any
 import nbformat
 from nbgrader.utils import parse_utc
 
+from graders.engine.outputs import nesting
+
 _MIB = 1 << 20
 LARGEST_NOTEBOOK = 64 * _MIB
 LARGEST_BESIDE = 64 * _MIB
@@ -44,7 +46,7 @@ def why_unreadable(path: Path) -> str:
 def _why_no_notebook(text: str, data: Any) -> str:
     if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
         return "is JSON but not a notebook"
-    if _depth(data) > DEEPEST:
+    if nesting(data) > DEEPEST:
         return f"is not a valid notebook (nested deeper than {DEEPEST} levels)"
     if "\\ud" in text.lower() and not _storable(data):
         return "is not a valid notebook (it holds characters that no file can hold)"
@@ -93,20 +95,6 @@ def _holds_time(path: Path) -> bool:
     except (ValueError, OverflowError, OSError):
         return False
     return True
-
-
-def _depth(data: Any) -> int:
-    """How deep JSON is nested, counted without recursion.
-
-    >>> _depth([]), _depth({"a": [1, {"b": 2}]})
-    (1, 3)
-    """
-    depth, level = 0, [data]
-    while level:
-        level = [item for item in level if isinstance(item, dict | list)]
-        depth += bool(level)
-        level = [part for item in level for part in (item.values() if isinstance(item, dict) else item)]
-    return depth
 
 
 def _storable(data: Any) -> bool:

@@ -45,12 +45,9 @@ NOT_YET: Mapping[str, str] = {
     "faults-memory-shared-by-children": "shared memory counts for no process",
     "faults-memory-without-a-name": "files in memory count for no process",
     "faults-names-without-end": "an interrupt between two quick requests ends the student's serving loop",
-    "faults-output-nested-900-deep": "the judge's process ends at an output that it cannot encode again",
-    "faults-too-deep-to-compile": "a RecursionError of the compiler's ends the student's process in place of the cell",
-    "faults-too-deep-to-parse": "the judge's process ends when it reads a cell that Python's parser gives up at (MemoryError)",
-    "faults-too-many-commands": "the judge's process ends when it reads a cell that IPython gives up at (RuntimeError)",
     "peeking-prints-what-it-is-asked": "what a function prints when a hidden test calls it stands in the feedback",
     "peeking-raises-what-it-is-asked": "an error's text is shown when a hidden test led to it",
+    "peeking-the-courses-folder": "the warm process's command line names the course's folder",
     "tampering-a-fraction-out-of-bounds": "the judge computes 10 ** 30000000 when it decodes a fraction's text",
     "tampering-checks-first": "cells stay in the order that they arrive in",
     "tampering-metadata-that-is-none": "checks that lost their names come back ahead of the answers that lost theirs",
@@ -58,13 +55,12 @@ NOT_YET: Mapping[str, str] = {
 #: What would harm others: not handed in until that is mended.
 HARMS_OTHERS: Mapping[str, str] = {
     "broken-files-widgets-by-number": "nbgrader generate_feedback fails at it, and says so for the whole assignment",
-    "faults-a-widget-of-no-name": "nbgrader generate_feedback fails at it, and says so for the whole assignment",
     "faults-busy-children": "children in sessions of their own take the processor from everybody's cells, which then time out",
 }
 
 _CONFIG = """
-c.Execute.timeout = 4
-c.EngineExecute.total_timeout = 20
+c.Execute.timeout = 5
+c.EngineExecute.total_timeout = 25
 c.EngineExecute.memory_mib = 512
 c.EngineExecute.disk_mib = 64
 """
