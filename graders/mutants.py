@@ -115,12 +115,13 @@ class Mutant:
     def honest(self) -> bool:
         """True for a whole notebook with the instructor's cells as released, whose own cells end by themselves."""
         tampered = self.delete or self.duplicate or self.metadata or self.edit or self.truncate is not None
+        reshaped = self.move or self.set or self.replace or self.place or self.encoding != "utf-8"
         return (
             self.kind != "hostile"
             and self.outcome != "timeout"
             and self.content is None
             and not self.absent
-            and not tampered
+            and not (tampered or reshaped)
         )
 
 

@@ -152,7 +152,10 @@ def test_what_is_left_behind_is_found(host: Host) -> None:
     (host.outside / "ran").symlink_to("nowhere")
     read = {"autograded": "my s3cret", "feedback": "a script"}
     marker = f"marker-{os.getpid()}"
-    with subprocess.Popen([sys.executable, "-c", "input()", marker], stdin=subprocess.PIPE) as running:
+    command = [sys.executable, "-c", "print(1, flush=True); input()", marker]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"1\n"  # only now is the command line surely its own
         assert left(read, processes=[marker]) == [f"process {running.pid} ({marker})"]
         running.communicate(b"\n")
     assert left(read, processes=[marker]) == []
