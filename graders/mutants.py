@@ -11,13 +11,18 @@ and in ``mutant.json``: ``title``, ``kind``, ``score``, ``outcome``; where wante
 hold), ``base``, ``delete`` and ``duplicate`` (grade_ids), ``metadata`` (grade_id → nbgrader metadata that the student
 forged), ``edit`` (grade_id → text that replaces the instructor's), ``truncate`` (bytes of the notebook that arrive) and
 ``absent`` (no notebook is handed in).
+
+The topic ``hostile`` holds attacks on the grading itself and faults of every kind, in folders ``hostile/GROUP/NAME``
+that name their ``assignment``. They may say more: ``move`` (grade_ids of cells that come first), ``set``, ``replace``,
+``encoding``, ``place``, ``beside`` and ``leaves_no``; see :class:`Mutant` and :mod:`graders.hostile`.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +30,7 @@ from typing import Any
 from torchmagic.errors import TorchmagicError
 
 KINDS = ("right", "partial", "blank", "broken", "hostile")
+HOSTILE = "hostile"
 _FILE = "mutant.json"
 _NEEDED = {"title": str, "kind": str, "score": (int, float), "outcome": str}
 _OPTIONAL: dict[str, Any] = {
@@ -36,6 +42,14 @@ _OPTIONAL: dict[str, Any] = {
     "edit": dict,
     "truncate": int,
     "absent": bool,
+    "assignment": str,
+    "move": list,
+    "set": list,
+    "replace": dict,
+    "encoding": str,
+    "place": dict,
+    "beside": dict,
+    "leaves_no": dict,
 }
 
 
@@ -58,6 +72,17 @@ class Mutant:
         truncate: how many bytes of the notebook arrive; None for all.
         content: what is handed in as it is; None for a notebook that is built.
         absent: whether no notebook is handed in.
+        assignment: whose notebook it is.
+        group: the folder of ``hostile/`` that it is in, or "".
+        move: grade_ids of the cells that the student moved to the top.
+        set: changes to the notebook's JSON: [step, ..., value], where the steps lead to what gets that value.
+        replace: changes to the notebook's text: what stands there, and what stands there instead: a text, or a list of
+            [text, times].
+        encoding: the encoding that the text is written in.
+        place: what lies in the notebook's place (see :mod:`graders.hostile`); empty for the notebook.
+        beside: what lies beside the notebook, by path: a text, or what lies there (likewise).
+        leaves_no: what must not be there after grading: ``files``, ``processes``, ``words`` in anything that people
+            read of it, ``feedback``: words in its feedback page, and more than so many ``megabytes`` of them all.
     """
 
     name: str
@@ -76,17 +101,27 @@ class Mutant:
     truncate: int | None = None
     content: bytes | None = None
     absent: bool = False
+    assignment: str = ""
+    group: str = ""
+    move: tuple[str, ...] = ()
+    set: tuple[Sequence[Any], ...] = ()
+    replace: Mapping[str, str | Sequence[tuple[str, int]]] = field(default_factory=dict)
+    encoding: str = "utf-8"
+    place: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    leaves_no: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def honest(self) -> bool:
         """True for a whole notebook with the instructor's cells as released, whose own cells end by themselves."""
         tampered = self.delete or self.duplicate or self.metadata or self.edit or self.truncate is not None
+        reshaped = self.move or self.set or self.replace or self.place or self.encoding != "utf-8"
         return (
             self.kind != "hostile"
             and self.outcome != "timeout"
             and self.content is None
             and not self.absent
-            and not tampered
+            and not (tampered or reshaped)
         )
 
 
@@ -96,7 +131,8 @@ def load_mutants(folder: Path, topic: str) -> list[Mutant]:
     Raises:
         TorchmagicError: there are none, or one of them is not as described above.
     """
-    found = sorted(path.parent for path in (folder / topic).glob(f"*/{_FILE}"))
+    depth = "*/*" if topic == HOSTILE else "*"
+    found = sorted(path.parent for path in (folder / topic).glob(f"{depth}/{_FILE}"))
     if not found:
         raise TorchmagicError(
             f"There are no mutants of {topic!r}: {folder / topic} holds no NAME/{_FILE}.",
@@ -105,8 +141,11 @@ def load_mutants(folder: Path, topic: str) -> list[Mutant]:
     return [_load(path) for path in found]
 
 
-def build_submission(release: bytes, mutant: Mutant) -> bytes | None:
+def build_submission(release: bytes, mutant: Mutant, fill: Callable[[str], str] = str) -> bytes | None:
     """What the student hands in, made from the released notebook; None where no notebook is handed in.
+
+    Args:
+        fill: what to do to the notebook's text at the end.
 
     Raises:
         TorchmagicError: the released notebook lacks a cell that the mutant answers.
@@ -117,7 +156,7 @@ def build_submission(release: bytes, mutant: Mutant) -> bytes | None:
         return mutant.content
     notebook = json.loads(release)
     cells = {_grade_id(cell): cell for cell in notebook["cells"] if _grade_id(cell)}
-    named = [*mutant.answers, *mutant.delete, *mutant.duplicate, *mutant.metadata, *mutant.edit]
+    named = [*mutant.answers, *mutant.delete, *mutant.duplicate, *mutant.metadata, *mutant.edit, *mutant.move]
     lacking = sorted(set(named) - set(cells))
     if lacking:
         raise TorchmagicError(
@@ -133,24 +172,31 @@ def build_submission(release: bytes, mutant: Mutant) -> bytes | None:
     for position, cell in enumerate(copies):
         cell["id"] = f"copy-{position}"
     before, after = _own(mutant.first, "first"), _own(mutant.last, "last")
-    notebook["cells"] = [*before, *kept, *copies, *after]
+    notebook["cells"] = sorted([*before, *kept, *copies, *after], key=lambda cell: _grade_id(cell) not in mutant.move)
+    for *steps, last, value in mutant.set:
+        functools.reduce(lambda part, step: part[step], steps, notebook)[last] = value
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    return text.encode()[: mutant.truncate]
+    for old, new in mutant.replace.items():
+        text = text.replace(old, new if isinstance(new, str) else "".join(part * times for part, times in new))
+    return fill(text).encode(mutant.encoding, "replace")[: mutant.truncate]
 
 
 def _load(folder: Path) -> Mutant:
     said = _read(folder / _FILE)
     base = said.pop("base", "right")
-    inherited = {} if base is None or base == folder.name else _answers(folder.parent / base)
+    group = "" if "assignment" not in said else folder.parent.name
+    topic = folder.parents[2] / said["assignment"] if group else folder.parent
+    inherited = {} if base is None or topic / base == folder else _answers(topic / base)
     content = folder / "notebook.txt"
     options: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
     return Mutant(
         name=folder.name,
+        group=group,
         answers={**inherited, **_answers(folder)},
         first=_text(folder / "first.py"),
         last=_text(folder / "last.py"),
         content=content.read_bytes() if content.exists() else None,
-        **options,
+        **{"assignment": topic.name, **options},
     )
 
 

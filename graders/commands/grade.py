@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from graders.commands.show import Meter, closing_line, grades_table, tamper_note, ungraded
+from graders.commands.show import Meter, closing_line, grades_table, printable, tamper_note, ungraded
 from graders.engine.client import Isolation
 from graders.nbgrader_plugin.autograde import grade_assignment
 
@@ -83,7 +83,7 @@ def command(
     console.print(grades_table(rows, escape(assignment)))
     for row in rows:
         if row.message:
-            console.print(f"{row.student}: {row.message}", markup=False, highlight=False, soft_wrap=True)
+            console.print(printable(f"{row.student}: {row.message}"), markup=False, highlight=False, soft_wrap=True)
     if tamper_note(rows):
         console.print(tamper_note(rows), markup=False, highlight=False, soft_wrap=True)
     console.print(closing_line(rows), markup=False, highlight=False, soft_wrap=True)

@@ -57,6 +57,15 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def printable(text: str) -> str:
+    """A text without what a terminal takes for commands: a student's error says whatever the student likes.
+
+    >>> printable("Odd: \\x1b[2J\\x9b1A gone\\r")
+    'Odd: ?[2J?1A gone?'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def outcome(text: str) -> str:
     """An outcome with rich's markup around it."""
     return f"[{_STYLES.get(text, 'red')}]{text}[/]"

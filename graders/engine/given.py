@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import symtable
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,11 @@ from dataclasses import dataclass, field
 from graders.engine.report import Cell
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+#: IPython translates one command (a magic, ``!command`` or ``help?``) at a time and reads the whole cell for each.
+_COMMAND = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?[!%?,;/]|\?\s*$", re.MULTILINE)
+_MOST_COMMANDS = 100
+_LONGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +98,12 @@ def plain_python(source: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def parse_cell(source: str) -> tuple[ast.stmt, ...]:
-    """The statements of a cell; none where it does not parse."""
+    """The statements of a cell; none where it does not parse, be it for its size or for the parser's own limits."""
+    if len(source) > _LONGEST or sum(1 for _ in _COMMAND.finditer(source)) > _MOST_COMMANDS:
+        return ()
     try:
         return tuple(ast.parse(plain_python(source)).body)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):  # the parser's stack being full is a MemoryError
         return ()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _KINDS = {"stream", "display_data", "execute_result", "error"}
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_DEEPEST = 100
 
 
 def clean_outputs(outputs: Any, limit: int) -> tuple[Mapping[str, Any], ...]:
@@ -18,7 +20,9 @@ def clean_outputs(outputs: Any, limit: int) -> tuple[Mapping[str, Any], ...]:
     kept: list[Mapping[str, Any]] = []
     room = 8 * limit
     for output in outputs if isinstance(outputs, list) else ():
-        clean = _storable(_clean(output)) if isinstance(output, dict) else None
+        if not isinstance(output, dict) or nesting(output) > _DEEPEST:  # what is deeper, nobody can write or read again
+            continue
+        clean = _storable(_clean(output))
         if clean is None:
             continue
         room -= len(str(clean))
@@ -27,6 +31,19 @@ def clean_outputs(outputs: Any, limit: int) -> tuple[Mapping[str, Any], ...]:
             break
         kept.append(clean)
     return tuple(kept)
+
+
+def nesting(data: Any) -> int:
+    """How deep JSON is nested, counted without recursion.
+
+    >>> nesting([]), nesting({"a": [1, {"b": 2}]}), nesting("a")
+    (1, 3, 0)
+    """
+    depth, level = 0, [data]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [part for item in level for part in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _storable(output: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -53,7 +70,7 @@ def _clean(output: Mapping[str, Any]) -> Mapping[str, Any] | None:
     metadata = output.get("metadata")
     clean: dict[str, Any] = {
         "output_type": kind,
-        "data": {str(k): v for k, v in data.items() if _is_text(v) or str(k).endswith("json")}
+        "data": {str(k): v for k, v in data.items() if _is_text(v) or _is_json(str(k), v)}
         if isinstance(data, dict)
         else {},
         "metadata": metadata if isinstance(metadata, dict) else {},
@@ -62,6 +79,13 @@ def _clean(output: Mapping[str, Any]) -> Mapping[str, Any] | None:
         count = output.get("execution_count")
         clean["execution_count"] = count if type(count) is int else None
     return clean
+
+
+def _is_json(kind: str, value: Any) -> bool:
+    """Whether a page can be made of it: nbconvert looks widgets up by their model's name."""
+    if kind == _WIDGET:
+        return isinstance(value, dict) and isinstance(value.get("model_id"), str)
+    return kind.endswith("json")
 
 
 def _is_text(value: Any) -> bool:

@@ -193,8 +193,12 @@ class StudentShell:
     def run(self, source: str) -> dict[str, Any]:
         """Run one cell; gives ``status`` (ok or error), ``outputs``, and the error's ``ename`` and ``evalue``."""
         assert self._loop is not None, "open() first"
-        result = self._loop.run_until_complete(self._run(source))
-        error = result.error_before_exec or result.error_in_exec
+        try:
+            result = self._loop.run_until_complete(self._run(source))
+            error = result.error_before_exec or result.error_in_exec
+        except Exception as failure:  # the compiler gave up (RecursionError), or the cell broke the shell itself
+            error = failure
+            self.log.message("error", {"ename": type(error).__name__, "evalue": error_text(error), "traceback": []})
         self._flush_descriptors()
         reply: dict[str, Any] = {"status": "ok" if error is None else "error", "outputs": self.log.take()}
         if error is not None:

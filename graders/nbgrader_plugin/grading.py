@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import CalledProcessError
 
-import nbformat
 from nbgrader.api import MissingEntry
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
@@ -23,10 +21,11 @@ from graders.engine.client import Engine
 from graders.engine.needs import Needs, read_needs
 from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.converter import EngineAutograde
-from graders.nbgrader_plugin.execute import links_astray, read_template
+from graders.nbgrader_plugin.execute import read_template
 from graders.nbgrader_plugin.gradebooks import Gradebooks, final_score
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.stamp import read_stamp
+from graders.nbgrader_plugin.unreadable import why_not_taken, why_unreadable
 from torchmagic.errors import TorchmagicError
 
 _RANK = {outcome.value: rank for rank, outcome in enumerate(Outcome)}
@@ -192,33 +191,7 @@ def _unreadable(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | Non
         wanted = ", ".join(f"{name}.ipynb" for name in notebooks)
         return "missing", f"{folder} holds no {wanted}: ask the student to submit it"
     for path in present:
-        why = _why_unreadable(path)
+        why = why_unreadable(path) or why_not_taken(path)
         if why:
             return "unreadable", f"{path.name} {why}: ask the student to submit it again"
     return None
-
-
-def _why_unreadable(path: Path) -> str:
-    if path in links_astray(path.parent):
-        return "is a link to a file elsewhere"
-    if not path.is_file():
-        return "is not a file"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return "is not text"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return "is empty" if not text.strip() else "is not a notebook (no valid JSON; was it cut off?)"
-    if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
-        return "is JSON but not a notebook"
-    try:
-        notebook = nbformat.reads(text, as_version=4)
-        nbformat.validate(notebook)
-    except Exception as error:  # nbformat's readers raise whatever a damaged structure leads to
-        first = str(error).strip().splitlines()
-        return f"is not a valid notebook ({first[0][:120] if first else type(error).__name__})"
-    return ""

@@ -1,0 +1,1 @@
+open('@OUTSIDE@/without-walls', 'w')

@@ -1,0 +1,5 @@
+def step(W_value, gradient, lr):
+    return W_value - lr * gradient  # @NULL@
+
+
+W_new = step(3.0, -16.0, 0.1)

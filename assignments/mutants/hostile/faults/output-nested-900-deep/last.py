@@ -1,0 +1,6 @@
+from IPython.display import display
+
+nested = []
+for _ in range(900):
+    nested = [nested]
+display({"application/json": {"nested": nested}, "text/plain": "nested"}, metadata={"nested": nested}, raw=True)

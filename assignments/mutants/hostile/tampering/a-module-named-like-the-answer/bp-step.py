@@ -1,0 +1,3 @@
+import step
+
+W_new = 4.6

@@ -1,0 +1,1 @@
+predicted = range(4_000_000)

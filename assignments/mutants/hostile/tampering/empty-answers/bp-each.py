@@ -1,0 +1,2 @@
+def gradient_of_each(W_value, inputs, target):
+    return []

@@ -1,0 +1,3 @@
+def compute(a, b, x):
+    with torch.inference_mode():
+        return x * (a + b)

@@ -1,0 +1,2 @@
+def compute(a, b, x):
+    return a * b * x

@@ -1,0 +1,2 @@
+def chase(value, following, reward):
+    return (value - following).mean()

@@ -1,0 +1,1 @@
+x = y = W = loss = torch.tensor(0.0)
