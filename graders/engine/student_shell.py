@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
+import getpass
 import io
 import json
 import os
@@ -10,6 +12,7 @@ import sys
 from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.error import StdinNotImplementedError
 from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session
 from traitlets.config import Config
@@ -29,6 +32,11 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an exception is Python's, torch's or C++'s way of saying that memory is over."""
     text = error_text(error)
     return isinstance(error, MemoryError) or "can't allocate memory" in text or "bad_alloc" in text
+
+
+def nobody_answers(prompt: object = "", stream: object = None) -> str:
+    """``input`` and ``getpass`` of a kernel whose frontend has nobody to ask, such as nbgrader's."""
+    raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
 
 
 class OutputLog:
@@ -64,6 +72,10 @@ class OutputLog:
             last["text"] += kept
         else:
             self.outputs.append({"output_type": "stream", "name": stream, "text": kept})
+
+    def skip(self, characters: int) -> None:
+        """Count text that is not even looked at."""
+        self._dropped += characters
 
     def message(self, kind: str, content: dict[str, Any]) -> None:
         """Add what a kernel would have sent on its IOPub channel."""
@@ -168,11 +180,12 @@ class StudentShell:
         self.shell.displayhook.topic = b"execute_result"
         self._session = session
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._before: tuple[Any, Any] = (sys.stdout, sys.stderr)
+        self._before: tuple[Any, ...] = (sys.stdout, sys.stderr, builtins.input, getpass.getpass)
 
     def open(self) -> StudentShell:
-        """Take over sys.stdout and sys.stderr, and open an event loop for cells that await."""
-        self._before = (sys.stdout, sys.stderr)
+        """Take over the standard streams as a kernel does, and open an event loop for cells that await."""
+        self._before = (sys.stdout, sys.stderr, builtins.input, getpass.getpass)
+        builtins.input, getpass.getpass = nobody_answers, nobody_answers
         sys.stdout, sys.stderr = LogStream(self.log, "stdout"), LogStream(self.log, "stderr")
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
@@ -180,7 +193,7 @@ class StudentShell:
 
     def close(self) -> None:
         """Give the streams back."""
-        sys.stdout, sys.stderr = self._before
+        sys.stdout, sys.stderr, builtins.input, getpass.getpass = self._before
         if self._loop is not None:
             self._loop.close()
 
@@ -233,3 +246,4 @@ class StudentShell:
                 os.ftruncate(number, 0)
                 os.lseek(number, 0, os.SEEK_SET)
                 self.log.text(name, text)
+                self.log.skip(max(0, end - self.log.limit))
