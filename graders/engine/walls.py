@@ -50,7 +50,7 @@ class View:
 
     Attributes:
         readable: folders and files shown, read-only, at their own paths.
-        hidden: folders that stay empty even where they lie inside a readable one.
+        hidden: folders that stay empty even where they lie inside a readable one, but for what is readable within.
     """
 
     readable: tuple[str, ...]
@@ -108,9 +108,7 @@ def enter_outer_root(view: View, new_root: str) -> None:
     for path in view.readable:
         _show(path, new_root)
     for path in view.hidden:
-        inside = new_root + path
-        if os.path.isdir(inside):
-            kc.mount("tmpfs", inside, "tmpfs", _SCRATCH_FLAGS | kc.MS_RDONLY, "mode=755,size=4k")
+        _hide(path, view, new_root)
     for folder in ("proc", "dev", "dev/pts", "dev/shm", "tmp", HOME[1:], "etc"):
         os.makedirs(f"{new_root}/{folder}", exist_ok=True)
     kc.mount("/proc", f"{new_root}/proc", None, kc.MS_BIND | kc.MS_REC)
@@ -120,6 +118,17 @@ def enter_outer_root(view: View, new_root: str) -> None:
     # without root privileges a student's process owns this folder, and every later one sees it too
     kc.make_read_only(new_root, below=False)
     kc.pivot_root(new_root)
+
+
+def _hide(path: str, view: View, new_root: str) -> None:
+    """Let nothing be seen of a folder but what is readable further inside: an environment may lie in the course."""
+    inside = new_root + path
+    if os.path.isdir(inside):
+        kc.mount("tmpfs", inside, "tmpfs", _SCRATCH_FLAGS, "mode=755,size=64k")
+        for readable in view.readable:
+            if readable != path and Path(readable).is_relative_to(path):
+                _show(readable, new_root)
+        kc.make_read_only(inside, below=False)
 
 
 def _show(path: str, new_root: str) -> None:
@@ -156,6 +165,12 @@ _SETTINGS = (
     ("/proc/sys/net/ipv4/tcp_wmem", "4096 16384 212992"),
     ("/proc/self/oom_score_adj", "1000"),
 )
+#: In a user namespace of its own: none further, and not all that the grader's user may have of what is counted by user.
+_SETTINGS_OF_OWN_USERS = (
+    ("/proc/sys/user/max_user_namespaces", "0"),
+    ("/proc/sys/user/max_inotify_instances", "16"),
+    ("/proc/sys/user/max_inotify_watches", "4096"),
+)
 
 
 def leave_namespaces() -> None:
@@ -190,11 +205,11 @@ def raise_walls(serial: int) -> tuple[int, int]:
         if not os.listdir(place):  # an environment that lives below /tmp stays in sight
             kc.mount(f"{HOME}/.{name}", place, None, kc.MS_BIND)
     with contextlib.suppress(OSError):  # without pseudo-terminals only `!commands` fall back to pipes
-        options = "newinstance,ptmxmode=0666,mode=0620"
+        options = "newinstance,ptmxmode=0666,mode=0620,max=64"
         kc.mount("devpts", "/dev/pts", "devpts", kc.MS_NOSUID | kc.MS_NOEXEC, options)
     kc.loopback_up()
     socket.sethostname("sandbox")
-    for path, text in _SETTINGS:
+    for path, text in _SETTINGS if privileged else (*_SETTINGS, *_SETTINGS_OF_OWN_USERS):
         with contextlib.suppress(OSError):  # a kernel without IPv4, or a container's read-only /proc
             Path(path).write_text(text)
     os.mkdir(f"{HOME}/work")

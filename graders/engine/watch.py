@@ -19,7 +19,8 @@ from graders.engine.begin import Begin, recv_begin
 from graders.engine.wire import WireClosed
 
 _TICK_SECONDS = 0.05
-#: A look at the memory is followed by a pause this many times as long, so that watching stays cheap.
+_LONGEST_SECONDS = 0.25
+#: A look at the memory is followed by a pause this many times as long, within these bounds: watching must stay cheap.
 _PAUSE = 3
 _LAST_ROUNDS = 100
 
@@ -105,7 +106,7 @@ def _attend(watch: socket.socket, begun: socket.socket, handle: int, over: Calla
             start = time.monotonic()
             if over(memory):
                 return True
-            pause = max(_TICK_SECONDS, _PAUSE * (time.monotonic() - start))
+            pause = min(max(_TICK_SECONDS, _PAUSE * (time.monotonic() - start)), _LONGEST_SECONDS)
 
 
 def _end(pid: int, handle: int) -> int:

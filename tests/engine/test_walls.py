@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+import graders
+import torchmagic
 from graders.engine.client import Engine
 from graders.engine.report import Cell, Limits, Outcome, Report, Submission
 from graders.engine.seccomp import REFUSED
@@ -126,6 +128,28 @@ def test_a_submounts_files_are_read_only_too(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, source, target], capture_output=True, text=True, check=True)
     assert done.stdout == f"{errno.EROFS}\n"
+
+
+def test_what_the_kernel_holds_for_a_submission_is_kept_small(grade: Grade) -> None:
+    paths = {
+        "tcp_rmem": "/proc/sys/net/ipv4/tcp_rmem",
+        "tcp_wmem": "/proc/sys/net/ipv4/tcp_wmem",
+        "oom": "/proc/self/oom_score_adj",
+    }
+    found = answer(grade, f"answer = {{name: int(open(path).read().split()[-1]) for name, path in {paths}.items()}}")
+    assert found == {"tcp_rmem": 212992, "tcp_wmem": 212992, "oom": 1000}
+
+
+def test_an_environment_inside_the_course_is_seen_and_nothing_else_there() -> None:
+    course = Path(sys.prefix).parent
+    source = f"import os, this\nfound = os.listdir({str(course)!r})\nimport torch.utils.cpp_extension"
+    needed = [sys.prefix, *(str(Path(package.__file__ or "").parent) for package in (graders, torchmagic))]
+    inside = {Path(path).relative_to(course).parts[0] for path in needed if Path(path).is_relative_to(course)}
+    assert inside < set(os.listdir(course)), "nothing there to be hidden"
+    test = f"assert set(found) == {inside}, found"
+    with Engine(hidden=[course]) as engine:
+        report = engine.grade(Submission((Cell(0, source, "student"), Cell(1, test, "test", 1.0))))
+    assert report.of(1).score == 1.0, report  # type: ignore[union-attr]
 
 
 # ---- memory, disk and output
