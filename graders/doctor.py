@@ -21,6 +21,7 @@ from graders import doctor_attempts as attempts
 from graders import doctor_limits as limits
 from graders.doctor_attempts import Wall, cell_source
 from graders.engine.client import Engine, Isolation, WallsMissing
+from graders.engine.landlock import interface_version
 from graders.engine.mechanisms import REMEDIES
 from graders.engine.report import Cell, CellReport, Limits, Outcome, Report, Submission
 
@@ -298,8 +299,6 @@ def _print(engine: Engine, given: Mapping[str, Any]) -> Iterator[_Result]:
 
 def kernel_facts(findings: Sequence[Finding], isolation: Isolation) -> dict[str, Any]:
     """All that there is to report, as plain data for ``--json``."""
-    from graders.engine.landlock import interface_version
-
     landlock: int | None = None
     with contextlib.suppress(OSError):
         landlock = interface_version()

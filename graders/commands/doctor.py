@@ -50,7 +50,7 @@ def command(ctx: click.Context, isolation: Isolation, as_json: bool) -> None:
 
             def draw(finding: Finding) -> None:
                 done.append(finding)
-                status.update(f"[{len(done)}/{len(WALLS)}] {_next(len(done))}".replace("[", "\\["))
+                status.update(escape(f"[{len(done)}/{len(WALLS)}] {_next(len(done))}"))
 
             findings = examine(isolation, draw)
     else:

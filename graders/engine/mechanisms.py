@@ -23,7 +23,8 @@ REMEDIES = {
         "Walls need user namespaces: as root, `sysctl -w user.max_user_namespaces=15000` and, where these settings"
         " exist, `sysctl -w kernel.unprivileged_userns_clone=1` (Debian) and"
         " `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` (Ubuntu 23.10 and later);"
-        " in a container, let it create namespaces (`--security-opt seccomp=unconfined`, or `--privileged`)."
+        " in a container, let it create namespaces and mount /proc (Docker: `--privileged`, or `--security-opt` with"
+        " each of seccomp=unconfined, apparmor=unconfined and systempaths=unconfined)."
     ),
     Mechanism.LANDLOCK: (
         "Walls need Landlock: Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK, and `landlock` first in the list that"

@@ -140,6 +140,7 @@ def test_what_the_kernel_holds_for_a_submission_is_kept_small(grade: Grade) -> N
     assert found == {"tcp_rmem": 212992, "tcp_wmem": 212992, "oom": 1000}
 
 
+@pytest.mark.slow
 def test_an_environment_inside_the_course_is_seen_and_nothing_else_there() -> None:
     course = Path(sys.prefix).parent
     source = f"import os, this\nfound = os.listdir({str(course)!r})\nimport torch.utils.cpp_extension"
@@ -176,6 +177,7 @@ MEMORY = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEMORY)
 def test_memory_counts_wherever_it_is(grade: Grade, name: str) -> None:
     assert outcome(grade, MEMORY[name], cell_seconds=20.0, memory_bytes=256 << 20) is Outcome.MEMORY
@@ -260,6 +262,7 @@ _CLINGING = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["watcher killed", "engine closed"])
 def test_no_submission_outlives_its_watcher(end: str) -> None:
     marker = f"61.{os.getpid()}{len(end)}"
@@ -282,6 +285,7 @@ def test_no_submission_outlives_its_watcher(end: str) -> None:
     assert left
 
 
+@pytest.mark.slow
 def test_two_submissions_at_a_time_share_no_terminals() -> None:
     holder = "import os, time\nends = os.openpty()\nprint(os.ttyname(ends[1]))\ntime.sleep(3)"
     looker = "import os, time\ntime.sleep(1)\nanswer = [n for n in os.listdir('/dev/pts') if n != 'ptmx']"
@@ -310,6 +314,7 @@ def unwalled() -> Any:
         yield engine
 
 
+@pytest.mark.slow
 def test_without_walls_only_its_own_processes_count(unwalled: Engine) -> None:
     code = "x = bytearray(700 << 20); x[::4096] = b'x' * len(x[::4096]); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as neighbour:
@@ -321,6 +326,7 @@ def test_without_walls_only_its_own_processes_count(unwalled: Engine) -> None:
     assert report.outcome is Outcome.PASSED, report
 
 
+@pytest.mark.slow
 def test_without_walls_children_count(unwalled: Engine) -> None:
     source = MEMORY["in processes whose names are not text"]
     report = unwalled.grade(
@@ -329,6 +335,7 @@ def test_without_walls_children_count(unwalled: Engine) -> None:
     assert report.outcome is Outcome.MEMORY, report
 
 
+@pytest.mark.slow
 def test_without_walls_what_it_started_ends_with_it(unwalled: Engine) -> None:
     marker = f"62.{os.getpid()}"
     source = f"import os, subprocess\nif os.fork() == 0:\n    os.setsid()\n    subprocess.Popen(['sleep', '{marker}'])\n    os._exit(0)\nos.wait()"
