@@ -39,6 +39,12 @@ def nobody_answers(prompt: object = "", stream: object = None) -> str:
     raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
 
 
+def no_windows(gui: str | None = None) -> None:
+    """What ``%matplotlib inline`` asks of a kernel beyond choosing the backend: no event loop of any toolkit."""
+    if gui is not None:
+        raise RuntimeError(f"there is no display for {gui!r} here: use `%matplotlib inline`")
+
+
 class OutputLog:
     """What the running cell has shown, as nbformat outputs, in order and up to a number of bytes."""
 
@@ -174,6 +180,7 @@ class StudentShell:
         session = _RecordingSession()
         session.log_to = self.log
         self.shell: Any = ZMQInteractiveShell.instance(config=config)
+        self.shell.enable_gui = no_windows  # its own would look for a kernel, and `%matplotlib inline` fail
         for publisher in (self.shell.displayhook, self.shell.display_pub):
             publisher.session = session
             publisher.pub_socket = self.log

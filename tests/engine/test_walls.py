@@ -427,11 +427,18 @@ def test_timeit_times(grade: Grade) -> None:
     assert "per loop" in cell.outputs[0]["text"], cell
 
 
-def test_a_plot_is_a_picture(grade: Grade) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("magic", ["", "%matplotlib inline\n"])
+def test_a_plot_is_a_picture(grade: Grade, magic: str) -> None:
     pytest.importorskip("matplotlib")
-    cell = grade(("student", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")).of(0)
+    cell = grade(("student", f"{magic}import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")).of(0)
     assert cell is not None
     assert "image/png" in cell.outputs[-1]["data"], cell
+
+
+def test_a_cell_may_ask_for_no_windows(grade: Grade) -> None:
+    """As `%matplotlib inline` does."""
+    assert outcome(grade, "get_ipython().enable_gui(None)") is Outcome.PASSED
 
 
 def test_a_widget_is_shown(grade: Grade) -> None:
