@@ -75,7 +75,9 @@ class OutputLog:
             return
         last = self.outputs[-1] if self.outputs else None
         if last is not None and last["output_type"] == "stream" and last["name"] == stream:
-            last["text"] += kept
+            joined = last.pop("text")  # held by nobody else, so that Python appends in place
+            joined += kept
+            last["text"] = joined
         else:
             self.outputs.append({"output_type": "stream", "name": stream, "text": kept})
 
