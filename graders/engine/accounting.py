@@ -48,6 +48,11 @@ def own_memory(process: int | str) -> int:
     return kibibytes(_read(f"/proc/{process}/status"), _OWN_NOW)
 
 
+def resident(process: int | str) -> int:
+    """Bytes that a process has in memory, files that it maps among them."""
+    return kibibytes(_read(f"/proc/{process}/status"), [b"VmRSS:"])
+
+
 def exact_memory(process: int | str) -> int:
     """The same with each page divided among the processes that share it; slower."""
     text = _read(f"/proc/{process}/smaps_rollup")

@@ -115,6 +115,9 @@ def enter_outer_root(view: View, new_root: str) -> None:
     _devices(new_root)
     Path(f"{new_root}/etc/hosts").write_text("127.0.0.1 localhost\n")
     Path(f"{new_root}/etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+    # what is imported ahead may want a temporary folder; each submission gets a scratch folder of its own over this one
+    kc.mount("tmpfs", new_root + HOME, "tmpfs", _SCRATCH_FLAGS, "mode=700,size=16m")
+    os.mkdir(f"{new_root}{HOME}/.tmp")
     # without root privileges a student's process owns this folder, and every later one sees it too
     kc.make_read_only(new_root, below=False)
     kc.pivot_root(new_root)

@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from graders.engine import accounting
@@ -23,6 +24,16 @@ _LONGEST_SECONDS = 0.25
 #: A look at the memory is followed by a pause this many times as long, within these bounds: watching must stay cheap.
 _PAUSE = 3
 _LAST_ROUNDS = 100
+#: How a process ends when code in C gets no more memory and does not look: then that was its memory's end.
+_OF_EXHAUSTION = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+_NEARLY = 0.9
+
+
+@dataclass(slots=True)
+class _Allowed:
+    """Bytes of memory that the submission may have, once it has begun."""
+
+    memory: int = 0
 
 
 def watch_student(
@@ -37,7 +48,7 @@ def watch_student(
             If not, what it leaves behind becomes this process's child and is ended too.
     """
     begun, tell = socket.socketpair()
-    born_with = accounting.own_memory("self")
+    born_with, born_resident = accounting.own_memory("self"), accounting.resident("self")
     if not walled:
         kc.prctl(kc.PR_SET_CHILD_SUBREAPER, 1)
     pid = os.fork()
@@ -68,13 +79,18 @@ def watch_student(
     def processes() -> list[int]:
         return accounting.all_processes() if walled else accounting.descendants(os.getpid())
 
+    allowed = _Allowed()
     over_memory = False
     try:
-        over_memory = _attend(watch, tell, handle, lambda limit: accounting.over(limit, processes(), born_with))
+        over_memory = _attend(
+            watch, tell, handle, allowed, lambda: accounting.over(allowed.memory, processes(), born_with)
+        )
     finally:
-        status = _end(pid, handle)
+        status, peak = _end(pid, handle)
         if not walled:
             _end_rest()
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OF_EXHAUSTION:
+        over_memory = over_memory or peak - born_resident > _NEARLY * allowed.memory
     report: dict[str, Any] = {"memory": True} if over_memory else {}
     if os.WIFSIGNALED(status):
         report["signal"] = os.WTERMSIG(status)
@@ -84,36 +100,40 @@ def watch_student(
         watch.send(json.dumps(report).encode())
 
 
-def _attend(watch: socket.socket, begun: socket.socket, handle: int, over: Callable[[int], bool]) -> bool:
+def _attend(
+    watch: socket.socket, begun: socket.socket, handle: int, allowed: _Allowed, over: Callable[[], bool]
+) -> bool:
     """Wait for the student's end; True when it was over its memory."""
-    memory: int | None = None
+    started = False
     pause = _TICK_SECONDS
     poll = select.poll()
     for descriptor in (watch.fileno(), begun.fileno(), handle):
         poll.register(descriptor, select.POLLIN)
     while True:
-        events = dict(poll.poll(None if memory is None else pause * 1000))
+        events = dict(poll.poll(pause * 1000 if started else None))
         if handle in events:
             return False
         if begun.fileno() in events:
-            memory = int(begun.recv(64) or b"0")
+            allowed.memory = int(begun.recv(64) or b"0")
+            started = True
             poll.unregister(begun.fileno())
         if watch.fileno() in events:
             if watch.recv(1) != b"I":
                 return False
             signal.pidfd_send_signal(handle, signal.SIGINT)
-        if memory is not None:
+        if started:
             start = time.monotonic()
-            if over(memory):
+            if over():
                 return True
             pause = min(max(_TICK_SECONDS, _PAUSE * (time.monotonic() - start)), _LONGEST_SECONDS)
 
 
-def _end(pid: int, handle: int) -> int:
-    """End the student's process, and with it its process tree; gives its exit status."""
+def _end(pid: int, handle: int) -> tuple[int, int]:
+    """End the student's process, and with it its process tree; gives its exit status and its largest resident size."""
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, signal.SIGKILL)
-    return os.waitpid(pid, 0)[1]
+    _, status, used = os.wait4(pid, 0)
+    return status, used.ru_maxrss << 10
 
 
 def _end_rest() -> None:

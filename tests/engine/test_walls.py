@@ -141,6 +141,18 @@ def test_what_the_kernel_holds_for_a_submission_is_kept_small(grade: Grade) -> N
 
 
 @pytest.mark.slow
+def test_what_is_imported_ahead_finds_a_temporary_folder_that_no_submission_sees() -> None:
+    """torch._dynamo does, and stays half imported where there is none."""
+    source = (
+        "import os, tempfile, torch._dynamo\nprint(tempfile.gettempdir(), sorted(os.listdir(os.path.expanduser('~'))))"
+    )
+    submission = Submission((Cell(0, f"optim = 0\n{source}", "student"),))
+    with Engine() as engine:
+        reports = [engine.grade(submission) for _ in range(4)]
+    texts = {report.of(0).outputs[0].get("text", report.message) for report in reports}  # type: ignore[union-attr]
+    assert texts == {"/sandbox/.tmp ['.shm', '.tmp', 'work']\n"}
+
+
 def test_an_environment_inside_the_course_is_seen_and_nothing_else_there() -> None:
     course = Path(sys.prefix).parent
     source = f"import os, this\nfound = os.listdir({str(course)!r})\nimport torch.utils.cpp_extension"
