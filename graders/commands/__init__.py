@@ -10,7 +10,12 @@ import click
 from torchmagic import __version__
 from torchmagic.errors import TorchmagicError
 
-_COMMANDS = {"course": "graders.commands.course", "demo": "graders.commands.demo", "grade": "graders.commands.grade"}
+_COMMANDS = {
+    "course": "graders.commands.course",
+    "demo": "graders.commands.demo",
+    "doctor": "graders.commands.doctor",
+    "grade": "graders.commands.grade",
+}
 
 
 class Failure(click.ClickException):
@@ -66,6 +71,7 @@ def app() -> None:
     Examples:
       torchmagic demo                              a whole course, start to end, in ./demo-course
       torchmagic course init pytorch101            a new nbgrader course in ./pytorch101
+      torchmagic doctor                            whether submissions are walled off on this machine
       torchmagic grade backward_pass               grade all that was submitted, in the course here
 
     Exit status: 0 when all went well, 1 when something was left ungraded or is not as expected,

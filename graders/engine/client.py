@@ -23,6 +23,7 @@ import graders
 import torchmagic
 from graders.engine import walls
 from graders.engine.begin import Begin, send_begin
+from graders.engine.mechanisms import REMEDIES, Mechanism
 from graders.engine.needs import Needs, hints
 from graders.engine.reference import IN_STUDENT_PROCESS, References
 from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
@@ -35,6 +36,17 @@ _SPARE_SECONDS = 15.0
 _LONGEST_AHEAD = 1 << 16
 _AT_FAULT = f"the instructor's own solution is refused here too; {IN_STUDENT_PROCESS}"
 _TRUSTED = Caps(header=1 << 30, body=0)
+
+
+class WallsMissing(TorchmagicError):
+    """This machine lacks what the walls are made of."""
+
+    def __init__(self, mechanism: Mechanism, reason: str) -> None:
+        super().__init__(
+            f"The grading engine cannot wall off submissions here: no {mechanism.value} ({reason}).",
+            hint=f"{REMEDIES[mechanism]} `--isolation process` grades without walls, at your risk.",
+        )
+        self.mechanism = mechanism
 
 
 class Engine:
@@ -198,12 +210,12 @@ class Engine:
         except (TimeoutError, OSError) as error:
             answer = {"error": str(error)}
         sock.settimeout(None)
+        if "mechanism" in answer:
+            self.close()
+            raise WallsMissing(Mechanism(answer["mechanism"]), answer["error"])
         if "error" in answer:
             self.close()
-            raise TorchmagicError(
-                f"The grading engine cannot wall off submissions here ({answer['error']}).",
-                hint="It needs Linux with user namespaces; `--isolation process` grades without walls, at your risk.",
-            )
+            raise TorchmagicError(f"The grading engine did not start ({answer['error']}).", hint="See what it printed.")
 
     def _take(self) -> _Slot:
         """A slot that was forked ahead, or a fresh one."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
-import platform
 import socket
 import struct
+from collections.abc import Mapping
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -21,34 +22,25 @@ MS_NOSUID = 2
 MS_NODEV = 4
 MS_NOEXEC = 8
 MS_REMOUNT = 32
-MS_NOATIME = 1024
-MS_NODIRATIME = 2048
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
-MS_RELATIME = 1 << 21
 MNT_DETACH = 2
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
-PR_SET_NO_NEW_PRIVS = 38
 PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
 
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _CAPSET = {"x86_64": 126, "aarch64": 91}
+_MOUNT_SETATTR = {"x86_64": 442, "aarch64": 442}
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
-#: statvfs flag → mount flag: a remount inside a user namespace must keep those that were there.
-_KEPT_FLAGS = (
-    (os.ST_RDONLY, MS_RDONLY),
-    (os.ST_NOSUID, MS_NOSUID),
-    (getattr(os, "ST_NODEV", 4), MS_NODEV),
-    (getattr(os, "ST_NOEXEC", 8), MS_NOEXEC),
-    (getattr(os, "ST_NOATIME", 1024), MS_NOATIME),
-    (getattr(os, "ST_NODIRATIME", 2048), MS_NODIRATIME),
-    (getattr(os, "ST_RELATIME", 4096), MS_RELATIME),
-)
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+_MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID, _MOUNT_ATTR_NODEV = 1, 2, 4
 
 
 def _libc() -> ctypes.CDLL:
@@ -59,6 +51,22 @@ def _checked(result: int, what: str) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def syscall(numbers: Mapping[str, int], what: str, *arguments: int | bytes | None) -> int:
+    """Make a system call that the C library has no function for, by its number on each kind of machine.
+
+    Raises:
+        OSError: the kernel refuses, or lacks the call; its text begins with ``what``.
+    """
+    machine = os.uname().machine
+    if machine not in numbers:
+        raise OSError(errno.ENOSYS, f"{what}: not known on {machine}")
+    converted = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
+    result: int = _libc().syscall(ctypes.c_long(numbers[machine]), *converted)
+    if result < 0:
+        _checked(result, what)
+    return result
 
 
 def unshare(flags: int) -> None:
@@ -79,21 +87,24 @@ def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str 
 
 
 def bind_read_only(source: str, target: str) -> None:
-    """Show ``source`` at ``target``, read-only, without set-uid programs or devices."""
+    """Show ``source`` and all mounted below it at ``target``, read-only, without set-uid programs or devices."""
     mount(source, target, None, MS_BIND | MS_REC)
-    flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV
-    present = os.statvfs(target).f_flag
-    for seen, flag in _KEPT_FLAGS:
-        if present & seen:
-            flags |= flag
-    mount("none", target, None, flags)
+    make_read_only(target)
+
+
+def make_read_only(target: str, *, below: bool = True) -> None:
+    """Let nobody write to the mount at ``target``, nor to those below it: ``mount_setattr(2)``, Linux 5.12."""
+    flags = _MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NODEV
+    change = struct.pack("=QQQQ", flags, 0, 0, 0)
+    depth = _AT_RECURSIVE if below else 0
+    syscall(_MOUNT_SETATTR, f"mount_setattr {target}", _AT_FDCWD, target.encode(), depth, change, len(change))
 
 
 def pivot_root(new_root: str) -> None:
     """Make ``new_root`` (a mount point) the root folder and let go of the old one."""
     os.chdir(new_root)
     libc = _libc()
-    _checked(libc.syscall(_number(_PIVOT_ROOT), b".", b"."), "pivot_root")
+    syscall(_PIVOT_ROOT, "pivot_root", b".", b".")
     _checked(libc.umount2(b".", MNT_DETACH), "umount of the old root")
     os.chdir("/")
 
@@ -110,7 +121,7 @@ def drop_capabilities() -> None:
         if libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
             break
     header = struct.pack("=II", _CAPABILITY_VERSION_3, 0)
-    _checked(libc.syscall(_number(_CAPSET), header, bytes(24)), "capset")
+    syscall(_CAPSET, "capset", header, bytes(24))
 
 
 def loopback_up() -> None:
@@ -126,10 +137,3 @@ def map_user(uid: int, gid: int) -> None:
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
-
-
-def _number(table: dict[str, int]) -> int:
-    machine = platform.machine()
-    if machine not in table:
-        raise OSError(f"this call is not known on {machine}")
-    return table[machine]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
+import getpass
 import inspect
 import io
 import json
@@ -11,6 +13,7 @@ import sys
 from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.error import StdinNotImplementedError
 from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session
 from traitlets.config import Config
@@ -30,6 +33,17 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an exception is Python's, torch's or C++'s way of saying that memory is over."""
     text = error_text(error)
     return isinstance(error, MemoryError) or "can't allocate memory" in text or "bad_alloc" in text
+
+
+def nobody_answers(prompt: object = "", stream: object = None) -> str:
+    """``input`` and ``getpass`` of a kernel whose frontend has nobody to ask, such as nbgrader's."""
+    raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
+
+
+def no_windows(gui: str | None = None) -> None:
+    """What ``%matplotlib inline`` asks of a kernel beyond choosing the backend: no event loop of any toolkit."""
+    if gui is not None:
+        raise RuntimeError(f"there is no display for {gui!r} here: use `%matplotlib inline`")
 
 
 class OutputLog:
@@ -62,9 +76,15 @@ class OutputLog:
             return
         last = self.outputs[-1] if self.outputs else None
         if last is not None and last["output_type"] == "stream" and last["name"] == stream:
-            last["text"] += kept
+            joined = last.pop("text")  # held by nobody else, so that Python appends in place
+            joined += kept
+            last["text"] = joined
         else:
             self.outputs.append({"output_type": "stream", "name": stream, "text": kept})
+
+    def skip(self, characters: int) -> None:
+        """Count text that is not even looked at."""
+        self._dropped += characters
 
     def message(self, kind: str, content: dict[str, Any]) -> None:
         """Add what a kernel would have sent on its IOPub channel."""
@@ -163,17 +183,19 @@ class StudentShell:
         session = _RecordingSession()
         session.log_to = self.log
         self.shell: Any = ZMQInteractiveShell.instance(config=config)
+        self.shell.enable_gui = no_windows  # its own would look for a kernel, and `%matplotlib inline` fail
         for publisher in (self.shell.displayhook, self.shell.display_pub):
             publisher.session = session
             publisher.pub_socket = self.log
         self.shell.displayhook.topic = b"execute_result"
         self._session = session
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._before: tuple[Any, Any] = (sys.stdout, sys.stderr)
+        self._before: tuple[Any, ...] = (sys.stdout, sys.stderr, builtins.input, getpass.getpass)
 
     def open(self) -> StudentShell:
-        """Take over sys.stdout and sys.stderr, and open an event loop for cells that await."""
-        self._before = (sys.stdout, sys.stderr)
+        """Take over the standard streams as a kernel does, and open an event loop for cells that await."""
+        self._before = (sys.stdout, sys.stderr, builtins.input, getpass.getpass)
+        builtins.input, getpass.getpass = nobody_answers, nobody_answers
         sys.stdout, sys.stderr = LogStream(self.log, "stdout"), LogStream(self.log, "stderr")
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
@@ -181,7 +203,7 @@ class StudentShell:
 
     def close(self) -> None:
         """Give the streams back."""
-        sys.stdout, sys.stderr = self._before
+        sys.stdout, sys.stderr, builtins.input, getpass.getpass = self._before
         if self._loop is not None:
             self._loop.close()
 
@@ -248,3 +270,4 @@ class StudentShell:
                 os.ftruncate(number, 0)
                 os.lseek(number, 0, os.SEEK_SET)
                 self.log.text(name, text)
+                self.log.skip(max(0, end - self.log.limit))

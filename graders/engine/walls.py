@@ -1,8 +1,9 @@
 """The walls of a student process: what it can see, reach and use, raised by kernel calls in a warm fork.
 
 Twice: :func:`enter_outer_root` once for the warm parent (a root folder that holds the Python environment,
-read-only, and nothing of the course), and :func:`raise_walls` in each fork (namespaces, scratch folder,
-limits, and no privilege left). As root each submission also gets a user id of its own.
+read-only, and nothing of the course), and in each fork :func:`leave_namespaces`, :func:`raise_walls` (a scratch folder
+and a process table of its own), :func:`shut_behind` (limits, and no privilege left) and :func:`seal` (Landlock and the
+filter of system calls). As root each submission also gets a user id of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Iterable, Mapping
@@ -17,9 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from graders.engine import kernel_calls as kc
+from graders.engine import landlock
+from graders.engine.mechanisms import Mechanism, needing
 from graders.engine.report import Limits
+from graders.engine.seccomp import install_filter
 
 HOME = "/sandbox"
+#: How many files each process of a submission may have open.
+DESCRIPTORS = 512
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
     "ld.so.cache",
@@ -32,6 +39,7 @@ _ETC = (
     "ssl/openssl.cnf",
 )
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_SCRATCH_FLAGS = kc.MS_NOSUID | kc.MS_NODEV
 _FIRST_UID = 1_600_000_000
 _KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE")
 
@@ -42,7 +50,7 @@ class View:
 
     Attributes:
         readable: folders and files shown, read-only, at their own paths.
-        hidden: folders that stay empty even where they lie inside a readable one.
+        hidden: folders that stay empty even where they lie inside a readable one, but for what is readable within.
     """
 
     readable: tuple[str, ...]
@@ -101,16 +109,30 @@ def enter_outer_root(view: View, new_root: str) -> None:
     for path in view.readable:
         _show(path, new_root)
     for path in view.hidden:
-        inside = new_root + path
-        if os.path.isdir(inside):
-            kc.mount("tmpfs", inside, "tmpfs", kc.MS_NOSUID | kc.MS_NODEV, "mode=755,size=4k")
+        _hide(path, view, new_root)
     for folder in ("proc", "dev", "dev/pts", "dev/shm", "tmp", HOME[1:], "etc"):
         os.makedirs(f"{new_root}/{folder}", exist_ok=True)
     kc.mount("/proc", f"{new_root}/proc", None, kc.MS_BIND | kc.MS_REC)
     _devices(new_root)
     Path(f"{new_root}/etc/hosts").write_text("127.0.0.1 localhost\n")
     Path(f"{new_root}/etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+    # what is imported ahead may want a temporary folder; each submission gets a scratch folder of its own over this one
+    kc.mount("tmpfs", new_root + HOME, "tmpfs", _SCRATCH_FLAGS, "mode=700,size=16m")
+    os.mkdir(f"{new_root}{HOME}/.tmp")
+    # without root privileges a student's process owns this folder, and every later one sees it too
+    kc.make_read_only(new_root, below=False)
     kc.pivot_root(new_root)
+
+
+def _hide(path: str, view: View, new_root: str) -> None:
+    """Let nothing be seen of a folder but what is readable further inside: an environment may lie in the course."""
+    inside = new_root + path
+    if os.path.isdir(inside):
+        kc.mount("tmpfs", inside, "tmpfs", _SCRATCH_FLAGS, "mode=755,size=64k")
+        for readable in view.readable:
+            if readable != path and Path(readable).is_relative_to(path):
+                _show(readable, new_root)
+        kc.make_read_only(inside, below=False)
 
 
 def _show(path: str, new_root: str) -> None:
@@ -134,21 +156,25 @@ def _devices(new_root: str) -> None:
     for name in _DEVICES:
         Path(f"{new_root}/dev/{name}").touch()
         kc.mount(f"/dev/{name}", f"{new_root}/dev/{name}", None, kc.MS_BIND)
-    with contextlib.suppress(OSError):  # without pseudo-terminals only `!commands` fall back to pipes
-        kc.mount(
-            "devpts",
-            f"{new_root}/dev/pts",
-            "devpts",
-            kc.MS_NOSUID | kc.MS_NOEXEC,
-            "newinstance,ptmxmode=0666,mode=0620",
-        )
-        os.symlink("pts/ptmx", f"{new_root}/dev/ptmx")
+    os.symlink("pts/ptmx", f"{new_root}/dev/ptmx")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"{new_root}/dev/{name}")
     os.symlink("/proc/self/fd", f"{new_root}/dev/fd")
 
 
-_SCRATCH_FLAGS = kc.MS_NOSUID | kc.MS_NODEV
+#: Small buffers for connections, since what lies in them is nobody's memory; and if the machine runs out of memory, the
+#: kernel ends a student's process, not the grader's.
+_SETTINGS = (
+    ("/proc/sys/net/ipv4/tcp_rmem", "4096 65536 212992"),
+    ("/proc/sys/net/ipv4/tcp_wmem", "4096 16384 212992"),
+    ("/proc/self/oom_score_adj", "1000"),
+)
+#: In a user namespace of its own: none further, and not all that the grader's user may have of what is counted by user.
+_SETTINGS_OF_OWN_USERS = (
+    ("/proc/sys/user/max_user_namespaces", "0"),
+    ("/proc/sys/user/max_inotify_instances", "16"),
+    ("/proc/sys/user/max_inotify_watches", "4096"),
+)
 
 
 def leave_namespaces() -> None:
@@ -182,8 +208,14 @@ def raise_walls(serial: int) -> tuple[int, int]:
         os.chown(f"{HOME}/.{name}", uid, gid)
         if not os.listdir(place):  # an environment that lives below /tmp stays in sight
             kc.mount(f"{HOME}/.{name}", place, None, kc.MS_BIND)
+    with contextlib.suppress(OSError):  # without pseudo-terminals only `!commands` fall back to pipes
+        options = "newinstance,ptmxmode=0666,mode=0620,max=64"
+        kc.mount("devpts", "/dev/pts", "devpts", kc.MS_NOSUID | kc.MS_NOEXEC, options)
     kc.loopback_up()
     socket.sethostname("sandbox")
+    for path, text in _SETTINGS if privileged else (*_SETTINGS, *_SETTINGS_OF_OWN_USERS):
+        with contextlib.suppress(OSError):  # a kernel without IPv4, or a container's read-only /proc
+            Path(path).write_text(text)
     os.mkdir(f"{HOME}/work")
     os.chown(f"{HOME}/work", uid, gid)
     os.chdir(f"{HOME}/work")
@@ -207,7 +239,26 @@ def shut_behind(limits: Limits, files: Mapping[str, bytes], uid: int, gid: int) 
     if not privileged:
         kc.drop_capabilities()
     kc.prctl(kc.PR_SET_DUMPABLE, 1)
+    kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user forgets it
     lay_out(files, f"{HOME}/work")
+
+
+def seal(program: bytes) -> None:
+    """The last walls, just before the student's code: Landlock, and the filter of system calls ``program``.
+
+    Raises:
+        MissingMechanism: the kernel lacks one of them.
+    """
+    terminal = landlock.WRITE_FILE | landlock.IOCTL_DEV
+    allowed = [
+        ("/", landlock.READ),
+        *((folder, landlock.WRITE) for folder in (HOME, "/tmp", "/dev/shm")),
+        *((device, terminal) for device in ("/dev/null", "/dev/full", "/dev/tty", "/dev/pts")),
+    ]
+    with needing(Mechanism.LANDLOCK):
+        landlock.restrict(allowed)
+    with needing(Mechanism.SECCOMP):
+        install_filter(program)
 
 
 def settle_unwalled(limits: Limits, files: Mapping[str, bytes], scratch: str) -> None:
@@ -225,9 +276,13 @@ def _limit(limits: Limits, *, processes: bool = True) -> None:
     wanted = [
         (resource.RLIMIT_AS, virtual + limits.memory_bytes),
         (resource.RLIMIT_FSIZE, limits.disk_bytes),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_CORE, 1),  # at 0 the kernel would still hand a core to a crash reporter: core(5)
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
         (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 4096),
+        (resource.RLIMIT_RTPRIO, 0),
+        (resource.RLIMIT_NICE, 0),
     ]
     if processes:
         wanted.append((resource.RLIMIT_NPROC, limits.processes))
@@ -252,7 +307,7 @@ def lay_out(files: Mapping[str, bytes], folder: str) -> None:
 
 
 def take_descriptors(keep: int) -> int:
-    """Close every file descriptor but ``keep``; 0 reads nothing, 1 and 2 are files in memory.
+    """Close every file descriptor but ``keep``; 0 reads nothing, 1 and 2 are nameless files in the scratch folder.
 
     Gives the descriptor that ``keep`` has afterwards.
     """
@@ -261,6 +316,14 @@ def take_descriptors(keep: int) -> int:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     for number in (1, 2):
-        os.dup2(os.memfd_create(f"out{number}"), number)
+        os.dup2(_nameless_file(os.environ["HOME"]), number)
     os.closerange(4, 65536)
     return keep
+
+
+def _nameless_file(folder: str) -> int:
+    """A file that counts as the folder's disk space; in memory where the file system has no such files."""
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except OSError:
+        return os.memfd_create("output")

@@ -22,6 +22,8 @@ from typing import Any
 from graders.engine import kernel_calls as kc
 from graders.engine import walls
 from graders.engine.begin import Begin
+from graders.engine.mechanisms import MissingMechanism
+from graders.engine.trial import prepare_walls
 from graders.engine.watch import watch_student
 from graders.engine.wire import WireClosed
 
@@ -68,10 +70,9 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
     walled = options["isolation"] == "namespaces"
     try:
         shell = StudentShell()
-        if walled:
-            walls.enter_outer_root(walls.View(tuple(options["readable"]), tuple(options["hidden"])), options["root"])
-    except OSError as error:
-        control.send(json.dumps({"error": str(error)}).encode())
+        program = prepare_walls(options) if walled else b""
+    except MissingMechanism as error:
+        control.send(json.dumps({"error": str(error), "mechanism": error.mechanism.value}).encode())
         return
 
     def child(request: Mapping[str, Any], fds: list[int]) -> None:
@@ -79,7 +80,7 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         if walled:
             walls.leave_namespaces()
         watch, orders = socket.socket(fileno=watcher), socket.socket(fileno=start)
-        watch_student(watch, orders, lambda wait: student(int(request["serial"]), wire, wait))
+        watch_student(watch, orders, lambda wait: student(int(request["serial"]), wire, wait), walled=walled)
 
     def student(serial: int, wire: int, wait: Callable[[], Begin]) -> None:
         if walled:
@@ -91,6 +92,8 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
             walls.settle_unwalled(begin.limits, begin.files, begin.scratch)
         shell.log.limit = begin.limits.output_bytes
         sock = socket.socket(fileno=walls.take_descriptors(wire))
+        if walled:
+            walls.seal(program)
         shell.own_descriptors = True
         os.environ["IPYTHONDIR"] = f"{os.environ['HOME']}/.ipython"
         sys.path.insert(0, "")  # as in a kernel: modules beside the notebook can be imported
@@ -144,7 +147,10 @@ def _serve(
             todo.pop(0)()
             gc.freeze()
             continue
-        data, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
+        try:
+            data, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
+        except ConnectionResetError:  # closed before it read our greeting
+            return
         if not data:
             return
         request = json.loads(data)
@@ -194,7 +200,10 @@ def _rehearse(shell: Any, cells: Sequence[str] = _FIRST) -> None:
     for source in cells:
         shell.run(source)
     shell.close()
+    module = vars(shell.shell.user_module)
+    own = {name: value for name, value in module.items() if name.startswith("__")}
     shell.shell.reset(new_session=True)
+    module.update({name: value for name, value in own.items() if name not in module})  # __spec__, for one
     shell.shell.execution_count = 1
 
 

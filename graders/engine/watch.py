@@ -9,24 +9,48 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
+from graders.engine import accounting
 from graders.engine import kernel_calls as kc
 from graders.engine.begin import Begin, recv_begin
 from graders.engine.wire import WireClosed
 
-_TICK_MS = 50
+_TICK_SECONDS = 0.05
+_LONGEST_SECONDS = 0.25
+#: A look at the memory is followed by a pause this many times as long, within these bounds: watching must stay cheap.
+_PAUSE = 3
+_LAST_ROUNDS = 100
+#: How a process ends when code in C gets no more memory and does not look: then that was its memory's end.
+_OF_EXHAUSTION = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+_NEARLY = 0.9
 
 
-def watch_student(watch: socket.socket, orders: socket.socket, student: Callable[[Callable[[], Begin]], None]) -> None:
+@dataclass(slots=True)
+class _Allowed:
+    """Bytes of memory that the submission may have, once it has begun."""
+
+    memory: int = 0
+
+
+def watch_student(
+    watch: socket.socket, orders: socket.socket, student: Callable[[Callable[[], Begin]], None], *, walled: bool
+) -> None:
     """Fork a process that runs ``student``, which waits to be told to begin; watch it, and tell the judge how it ended.
 
     On ``watch``, ``I`` asks for an interrupt and ``K`` for the end; when it closes, the student's process ends.
+
+    Args:
+        walled: whether /proc shows the submission's processes only, which the kernel ends with the first of them.
+            If not, what it leaves behind becomes this process's child and is ended too.
     """
     begun, tell = socket.socketpair()
-    baseline = _anonymous_memory(os.getpid())
+    born_with, born_resident = accounting.own_memory("self"), accounting.resident("self")
+    if not walled:
+        kc.prctl(kc.PR_SET_CHILD_SUBREAPER, 1)
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -51,12 +75,22 @@ def watch_student(watch: socket.socket, orders: socket.socket, student: Callable
             os._exit(status)
     _close_others({watch.fileno(), tell.fileno()})
     handle = os.pidfd_open(pid)
-    over_memory = _attend(watch, tell, handle, baseline)
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
+
+    def processes() -> list[int]:
+        return accounting.all_processes() if walled else accounting.descendants(os.getpid())
+
+    allowed = _Allowed()
+    over_memory = False
+    try:
+        over_memory = _attend(
+            watch, tell, handle, allowed, lambda: accounting.over(allowed.memory, processes(), born_with)
+        )
+    finally:
+        status, peak = _end(pid, handle)
+        if not walled:
+            _end_rest()
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OF_EXHAUSTION:
+        over_memory = over_memory or peak - born_resident > _NEARLY * allowed.memory
     report: dict[str, Any] = {"memory": True} if over_memory else {}
     if os.WIFSIGNALED(status):
         report["signal"] = os.WTERMSIG(status)
@@ -66,44 +100,55 @@ def watch_student(watch: socket.socket, orders: socket.socket, student: Callable
         watch.send(json.dumps(report).encode())
 
 
-def _attend(watch: socket.socket, begun: socket.socket, handle: int, baseline: int) -> bool:
+def _attend(
+    watch: socket.socket, begun: socket.socket, handle: int, allowed: _Allowed, over: Callable[[], bool]
+) -> bool:
     """Wait for the student's end; True when it was over its memory."""
-    memory: int | None = None
+    started = False
+    pause = _TICK_SECONDS
     poll = select.poll()
     for descriptor in (watch.fileno(), begun.fileno(), handle):
         poll.register(descriptor, select.POLLIN)
     while True:
-        events = dict(poll.poll(None if memory is None else _TICK_MS))
+        events = dict(poll.poll(pause * 1000 if started else None))
         if handle in events:
             return False
         if begun.fileno() in events:
-            memory = int(begun.recv(64) or b"0")
+            allowed.memory = int(begun.recv(64) or b"0")
+            started = True
             poll.unregister(begun.fileno())
         if watch.fileno() in events:
             if watch.recv(1) != b"I":
                 return False
             signal.pidfd_send_signal(handle, signal.SIGINT)
-        if memory is not None and memory_in_use(baseline) > memory:
-            return True
+        if started:
+            start = time.monotonic()
+            if over():
+                return True
+            pause = min(max(_TICK_SECONDS, _PAUSE * (time.monotonic() - start)), _LONGEST_SECONDS)
 
 
-def memory_in_use(baseline: int) -> int:
-    """Bytes of anonymous memory that the processes seen in /proc hold above what each was born with."""
-    total = 0
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            total += max(0, _anonymous_memory(int(name)) - baseline)
-    return total
+def _end(pid: int, handle: int) -> tuple[int, int]:
+    """End the student's process, and with it its process tree; gives its exit status and its largest resident size."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    _, status, used = os.wait4(pid, 0)
+    return status, used.ru_maxrss << 10
 
 
-def _anonymous_memory(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) << 10
-    except (OSError, ValueError):
-        return 0
-    return 0
+def _end_rest() -> None:
+    """End what an unwalled submission left running: all of it has become ours."""
+    for _ in range(_LAST_ROUNDS):
+        left = accounting.descendants(os.getpid())
+        if not left:
+            return
+        for process in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.01)
 
 
 def _close_others(keep: set[int]) -> None:

@@ -16,7 +16,7 @@ from torchmagic import __version__
 
 from .conftest import Run
 
-COMMANDS = [[], ["demo"], ["grade"], ["course"], ["course", "init"]]
+COMMANDS = [[], ["demo"], ["doctor"], ["grade"], ["course"], ["course", "init"]]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -44,7 +44,9 @@ def test_version(run: Run) -> None:
     assert run("--version").output == f"torchmagic, version {__version__}\n"
 
 
-@pytest.mark.parametrize("line", ["nonsense", "grade", "grade ps1 --jobs 0", "demo --students x"])
+@pytest.mark.parametrize(
+    "line", ["nonsense", "grade", "grade ps1 --jobs 0", "demo --students x", "doctor --isolation none"]
+)
 def test_wrong_usage_ends_with_2(run: Run, line: str) -> None:
     result = run(*line.split())
     assert result.exit_code == 2
