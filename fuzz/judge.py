@@ -21,6 +21,7 @@ from collections.abc import Callable
 import torch
 
 from graders.engine import remote, wire
+from graders.engine.random_state import Generators
 
 _CAPS = wire.Caps(header=1 << 18, body=1 << 20)
 _SECONDS = 5.0
@@ -41,7 +42,8 @@ def one_input(data: bytes) -> None:
         with contextlib.suppress(BlockingIOError):
             students.send(stream)
         students.shutdown(socket.SHUT_WR)
-        student = remote.Student(judges, _CAPS, seeds=frozenset([0]))
+        generators = Generators(strict=True, seeds=frozenset([0]), text="seed")
+        student = remote.Student(judges, _CAPS, generators)
         student.deadline = time.monotonic() + _SECONDS
         student.tensors.export(torch.ones(2, requires_grad=True))
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

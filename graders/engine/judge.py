@@ -18,7 +18,7 @@ from graders.engine.beside import helpers_for, report_of
 from graders.engine.given import bound_names, parse_cell, read_given
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.outputs import clean_outputs
-from graders.engine.random_state import declared_seeds
+from graders.engine.random_state import Generators, declared_seeds
 from graders.engine.remote import NoSuchName, Student
 from graders.engine.report import Cell, CellReport, Outcome, Submission
 from graders.engine.testcell import run_test_cell
@@ -44,10 +44,12 @@ class _MainModule(types.ModuleType):
         return list(self._namespace)
 
 
-def _seeds(submission: Submission) -> frozenset[int]:
-    """The seeds that the instructor's own cells set, the solution's among them."""
+def _generators(submission: Submission) -> Generators:
+    """The judge's generators, with the seeds that the instructor's own cells set, the solution's among them."""
     cells = submission.template or [cell for cell in submission.cells if cell.role in ("provided", "test")]
-    return declared_seeds(parse_cell(cell.source) for cell in cells if cell.role != "ignored")
+    cells = [cell for cell in cells if cell.role != "ignored"]
+    seeds = declared_seeds(parse_cell(cell.source) for cell in cells)
+    return Generators(strict=True, seeds=seeds, text="\n".join(cell.source for cell in cells))
 
 
 def _print(stream: str, text: str) -> None:
@@ -75,7 +77,7 @@ class Judge:
         self.watch = watch
         self.emit = emit
         self.given = read_given(submission.template, submission.cells)
-        self.student = Student(wire, seeds=_seeds(submission))
+        self.student = Student(wire, generators=_generators(submission))
         self.namespace = JudgeNamespace(self.given, self._fetch)
         self.ended: CellReport | None = None
         self.end = time.monotonic() + self.limits.total_seconds

@@ -46,7 +46,7 @@ class Student(Link):
         generators: the random generators that both sides share.
     """
 
-    def __init__(self, sock: socket.socket, caps: Caps | None = None, seeds: frozenset[int] = frozenset()) -> None:
+    def __init__(self, sock: socket.socket, caps: Caps | None = None, generators: Generators | None = None) -> None:
         super().__init__(sock, "j", caps or Caps())
         self.deadline = time.monotonic() + 3600.0
         self.on_print: Callable[[str, str], None] = lambda stream, text: None
@@ -57,7 +57,7 @@ class Student(Link):
         self.refused = False
         self.sources: list[str] = []
         self.lender = Lender(self)
-        self.generators = Generators(strict=True, seeds=seeds)
+        self.generators = generators or Generators(strict=True)
         self._errors = RemoteErrors()
         self._objects: weakref.WeakValueDictionary[int, RemoteObject] = weakref.WeakValueDictionary()
         self._by_name: set[int] = set()
