@@ -22,6 +22,7 @@ from typing import Any, Literal
 import graders
 import torchmagic
 from graders.engine import walls
+from graders.engine.arena import make_arena
 from graders.engine.begin import Begin, send_begin
 from graders.engine.mechanisms import REMEDIES, Mechanism
 from graders.engine.needs import Needs, hints
@@ -242,10 +243,11 @@ class Engine:
         start_student, start = socket.socketpair()
         report_judge, report = socket.socketpair()
         theirs = (wire_student, watch_student, start_student, wire_judge, watch_judge, report_judge)
+        memory = make_arena()
         request = json.dumps({"serial": next(self._serial)}).encode()
         try:
-            socket.send_fds(student_control, [request], [sock.fileno() for sock in theirs[:3]])
-            socket.send_fds(judge_control, [request], [sock.fileno() for sock in theirs[3:]])
+            socket.send_fds(student_control, [request], [*(sock.fileno() for sock in theirs[:3]), memory])
+            socket.send_fds(judge_control, [request], [*(sock.fileno() for sock in theirs[3:]), memory])
         except OSError as error:
             start.close()
             report.close()
@@ -253,6 +255,7 @@ class Engine:
                 f"The grading engine's warm process is gone ({error.strerror}).", hint="Start grading again."
             ) from error
         finally:
+            os.close(memory)
             for sock in theirs:
                 sock.close()
         return _Slot(start, report)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from graders.engine.arena import Arena
 from graders.engine.beside import helpers_for, report_of
 from graders.engine.given import bound_names, parse_cell, read_given
 from graders.engine.namespace import JudgeNamespace
@@ -63,6 +64,7 @@ class Judge:
         wire: the connection to the student's process.
         watch: the connection to the process that watches it: takes an interrupt, tells how it ended.
         emit: called with each cell's report as soon as there is one.
+        arena: memory shared with the student's process, for large tensors.
     """
 
     def __init__(
@@ -71,13 +73,14 @@ class Judge:
         wire: socket.socket,
         watch: socket.socket,
         emit: Callable[[CellReport], None],
+        arena: Arena | None = None,
     ) -> None:
         self.submission = submission
         self.limits = submission.limits
         self.watch = watch
         self.emit = emit
         self.given = read_given(submission.template, submission.cells)
-        self.student = Student(wire, generators=_generators(submission))
+        self.student = Student(wire, generators=_generators(submission), arena=arena)
         self.namespace = JudgeNamespace(self.given, self._fetch)
         self.ended: CellReport | None = None
         self.end = time.monotonic() + self.limits.total_seconds

@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from graders.engine.arena import Arena
 from graders.engine.judge import Judge
 from graders.engine.report import Cell, CellReport, Limits, Submission
 from graders.engine.wire import Caps, Frame, recv_frame, send_frame
@@ -25,7 +26,7 @@ def _limit_memory(student: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket) -> None:
+def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket, arena: Arena) -> None:
     """Judge the submission that arrives on ``report``; its cell reports go back the same way."""
     send_frame(report, Frame({"pid": os.getpid()}))
     header = recv_frame(report, caps=_TRUSTED).header
@@ -41,5 +42,5 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket) 
     def emit(cell: CellReport) -> None:
         send_frame(report, Frame({"cell": {**asdict(cell), "outcome": cell.outcome.value}}))
 
-    Judge(submission, wire, watch, emit).run()
+    Judge(submission, wire, watch, emit, arena).run()
     send_frame(report, Frame({"done": True}))

@@ -123,6 +123,8 @@ class Lender:
 
     def send(self, header: dict[str, Json], packer: Packer) -> None:
         """Add what the test did to generators and optimizers that the student's side has."""
+        if not self._objects:
+            return
         self.generators.send(header, packer.encoder.put)
         changed = self.optimizers.changes(packer.encoder.plain, self._side.tensors)
         if changed:
@@ -130,6 +132,8 @@ class Lender:
 
     def take(self, header: Mapping[str, Json], unpacker: Unpacker) -> None:
         """Do to the test's own modules and optimizers what the student's code did to those over there."""
+        if not self._objects:
+            return
         self.generators.take(header, unpacker.decoder.tensors)
         self.optimizers.apply(as_list(header.get("optimizers", [])), unpacker, self._side.tensors)
         for entry in as_list(header.get("training", [])):

@@ -7,13 +7,13 @@ that both know, and each side answers questions while it waits.
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from graders.engine.arena import Arena
 from graders.engine.differentiable import Calls, GraphNode, describe_graph, graph_of, vector_jacobian
 from graders.engine.packing import Containers, Packer, Unpacker, as_list
 from graders.engine.shared_tensors import SharedTensors
@@ -23,15 +23,9 @@ from graders.engine.wire import Caps, Frame, WireError, recv_frame, send_frame
 MOST_NESTED = 40
 
 
-@contextlib.contextmanager
-def understood() -> Iterator[None]:
-    """Whatever a message leads to while it is taken apart, other than a WireError, means that it was malformed."""
-    try:
-        yield
-    except WireError:
-        raise
-    except Exception as error:
-        raise WireError(f"a message does not fit together ({type(error).__name__}: {error})"[:300]) from error
+def _malformed(error: Exception) -> WireError:
+    """Whatever a message leads to while it is taken apart means that it was malformed."""
+    return WireError(f"a message does not fit together ({type(error).__name__}: {error})"[:300])
 
 
 class Link:
@@ -42,8 +36,9 @@ class Link:
         tensors, calls, containers: what the two sides share.
     """
 
-    def __init__(self, sock: socket.socket, me: str, caps: Caps) -> None:
+    def __init__(self, sock: socket.socket, me: str, caps: Caps, arena: Arena | None = None) -> None:
         self.sock = sock
+        self.arena = arena
         self.caps = caps
         self.deadline: float | None = None
         self.tensors = SharedTensors(me, weak=me == "j")
@@ -98,26 +93,31 @@ class Link:
         for name, value in (values or {}).items():
             header[name] = packer.pack(value)
         header["grad"] = torch.is_grad_enabled()
-        frame = self.exchange(header, packer)
-        unpacker = Unpacker(self, frame.tensors)
-        with understood():
-            value = self.taken(frame.header, unpacker)
-        unpacker.close()
-        return value
+        reply, unpacker = self.exchange(header, packer)
+        try:
+            return self.taken(reply, unpacker)
+        except WireError:
+            raise
+        except Exception as error:
+            raise _malformed(error) from error
+        finally:
+            unpacker.close()
 
     def taken(self, header: Mapping[str, Json], unpacker: Unpacker) -> Any:
         """The value of an answer."""
         return unpacker.result(header)
 
-    def exchange(self, header: dict[str, Json], packer: Packer) -> Frame:
-        """Send a question, serve the other side while it wants something, and give its answer."""
+    def exchange(self, header: dict[str, Json], packer: Packer) -> tuple[Mapping[str, Json], Unpacker]:
+        """Send a question, serve the other side while it wants something; gives its answer and what unpacks it."""
         self._asked += 1
         number = header["id"] = self._asked
         self.send(header, packer)
-        reply = self.receive(number)
-        if "error" in reply.header:
-            raise self.error(reply.header["error"])
-        return reply
+        frame = self.receive(number)
+        unpacker = self._taken_in(frame)
+        if "error" in frame.header:
+            unpacker.close()
+            raise self.error(frame.header["error"])
+        return frame.header, unpacker
 
     def receive(self, number: int) -> Frame:
         """The answer to question ``number``; answers to earlier ones, of a child that goes on serving, are left out."""
@@ -127,14 +127,13 @@ class Link:
             if asked is None:
                 self.serve(frame)
             elif asked == number:
-                self._take(frame)
                 return frame
             elif type(asked) is not int or not 0 < asked < number:
                 raise WireError("an answer to a question that was not asked")
 
     def read(self) -> Frame:
         """The next frame."""
-        return recv_frame(self.sock, caps=self.caps, deadline=self.deadline)
+        return recv_frame(self.sock, caps=self.caps, deadline=self.deadline, arena=self.arena)
 
     def send(self, header: dict[str, Json], packer: Packer) -> None:
         """Send a message with all that goes along."""
@@ -143,14 +142,20 @@ class Link:
         changed = self.tensors.changes(packer.encoder.plain)
         if changed:
             header["changed"] = changed
-        send_frame(self.sock, Frame(header, packer.elements), deadline=self.deadline)
+        send_frame(self.sock, Frame(header, packer.elements), deadline=self.deadline, arena=self.arena)
 
-    def _take(self, frame: Frame) -> None:
+    def _taken_in(self, frame: Frame) -> Unpacker:
+        """Take what came along with a message; gives what unpacks the rest of it."""
         unpacker = Unpacker(self, frame.tensors)
-        with understood():
-            self.tensors.apply(as_list(frame.header.get("changed", [])), unpacker.decoder.elements)
+        try:
+            if "changed" in frame.header:
+                self.tensors.apply(as_list(frame.header["changed"]), unpacker.decoder.elements)
             self.arrived(frame.header, unpacker)
-        unpacker.close()
+        except WireError:
+            raise
+        except Exception as error:
+            raise _malformed(error) from error
+        return unpacker
 
     # -- answering --------------------------------------------------------------------------------------
 
@@ -170,8 +175,7 @@ class Link:
         self.send(header, packer)
 
     def _answered(self, frame: Frame) -> tuple[Packer, dict[str, Json]]:
-        self._take(frame)
-        unpacker, packer = Unpacker(self, frame.tensors), Packer(self, results=True)
+        unpacker, packer = self._taken_in(frame), Packer(self, results=True)
         try:
             work = {"vjp": self._vjp, "graph": self._graph}.get(str(frame.header.get("op")), self.answer)
             return packer, work(frame.header, unpacker, packer)
@@ -190,15 +194,19 @@ class Link:
         create = torch.is_grad_enabled()
         packer = Packer(self, results=False)
         header = {"op": "vjp", "call": call, "create": create, "grads": packer.pack(grads), "grad": True}
-        frame = self.exchange(header, packer)
-        unpacker = Unpacker(self, frame.tensors)
-        with understood():
+        reply, unpacker = self.exchange(header, packer)
+        try:
             if create:
-                results = as_list(unpacker.result(frame.header))
+                results = as_list(unpacker.result(reply))
             else:
-                nodes = as_list(frame.header.get("value"))
+                nodes = as_list(reply.get("value"))
                 results = [None if node is None else unpacker.decoder.elements(node) for node in nodes]
-        unpacker.close()
+        except WireError:
+            raise
+        except Exception as error:
+            raise _malformed(error) from error
+        finally:
+            unpacker.close()
         if len(results) != len(parents):
             raise WireError("the answer to a backward pass is malformed")
         return results
@@ -210,8 +218,10 @@ class Link:
     def graph(self, call: int) -> GraphNode:
         """The graph that a call's first result hangs on, over there."""
         rows = self.ask({"op": "graph", "call": call})
-        with understood():
+        try:
             return graph_of(rows)
+        except (TypeError, ValueError, IndexError) as error:
+            raise _malformed(error) from error
 
     def _graph(self, request: Mapping[str, Json], _: Unpacker, packer: Packer) -> dict[str, Json]:
         return {"value": packer.pack(describe_graph(self.calls.by_number[request["call"]].outputs[0].grad_fn))}

@@ -5,7 +5,6 @@ Nothing here believes a word of the other side beyond the data it sends.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 import weakref
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 
+from graders.engine.arena import Arena
 from graders.engine.lending import Lender, replace_contents
 from graders.engine.link import Link
 from graders.engine.packing import Packer, Unpacker, as_list
@@ -23,7 +23,7 @@ from graders.engine.remote_object import CannotSend, RemoteError, RemoteObject, 
 from graders.engine.shown_types import known_class, known_function
 from graders.engine.source_code import code_of, raised_on_purpose, read_signature
 from graders.engine.values import Json
-from graders.engine.wire import Caps, Frame, WireError, WireTimeout
+from graders.engine.wire import Caps, WireError, WireTimeout
 
 
 class NoSuchName(Exception):
@@ -46,8 +46,14 @@ class Student(Link):
         generators: the random generators that both sides share.
     """
 
-    def __init__(self, sock: socket.socket, caps: Caps | None = None, generators: Generators | None = None) -> None:
-        super().__init__(sock, "j", caps or Caps())
+    def __init__(
+        self,
+        sock: socket.socket,
+        caps: Caps | None = None,
+        generators: Generators | None = None,
+        arena: Arena | None = None,
+    ) -> None:
+        super().__init__(sock, "j", caps or Caps(), arena)
         self.deadline = time.monotonic() + 3600.0
         self.on_print: Callable[[str, str], None] = lambda stream, text: None
         self.before_request: Callable[[], None] = lambda: None
@@ -85,7 +91,7 @@ class Student(Link):
             WireError: its process is gone, or no longer answers as it was made to.
         """
         self.sources.append(source)
-        result = self._ask_shell({"op": "run", "source": source}).header.get("run")
+        result = self._ask_shell({"op": "run", "source": source}).get("run")
         if not isinstance(result, dict) or not isinstance(result.get("outputs"), list):
             raise self._broke("the reply to a cell is malformed")
         return result
@@ -165,8 +171,14 @@ class Student(Link):
         """As :meth:`Link.ask`; whatever the test changes in the copies of leaves counts until its cell ends."""
         if header["op"] not in ("get", "bind") and not self._depth:
             self.before_request()
-        with self._one_more():
+        self._depth += 1
+        try:
             value = super().ask(header, values)
+        except WireError as error:
+            self.broken = self.broken or error
+            raise
+        finally:
+            self._one_less()
         if self._owed is not None and not self._depth:
             owed, self._owed = self._owed, None
             raise owed  # an assertion of the test's own, in a function that the student's code called and survived
@@ -174,23 +186,21 @@ class Student(Link):
 
     def vjp(self, call: int, grads: list[Any], parents: list[torch.Tensor]) -> list[Any]:
         """As :meth:`Link.vjp`."""
-        with self._one_more():
-            return super().vjp(call, grads, parents)
-
-    @contextlib.contextmanager
-    def _one_more(self) -> Any:
         self._depth += 1
         try:
-            yield
+            return super().vjp(call, grads, parents)
         except WireError as error:
             self.broken = self.broken or error
             raise
         finally:
-            self._depth -= 1
-            if not self._depth:
-                self.containers.clear()
+            self._one_less()
 
-    def exchange(self, header: dict[str, Json], packer: Packer) -> Frame:
+    def _one_less(self) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self.containers.clear()
+
+    def exchange(self, header: dict[str, Json], packer: Packer) -> tuple[Mapping[str, Json], Unpacker]:
         """As :meth:`Link.exchange`; once the connection is broken it stays so."""
         if self.broken is not None:
             raise self.broken
@@ -198,15 +208,20 @@ class Student(Link):
             self._outermost = self._asked + 1
         return super().exchange(header, packer)
 
-    def _ask_shell(self, header: dict[str, Json]) -> Frame:
+    def _ask_shell(self, header: dict[str, Json]) -> Mapping[str, Json]:
         """Ask for what cannot fail over there unless the student's code has broken its own process."""
+        self._depth += 1
         try:
-            with self._one_more():
-                return self.exchange(header, Packer(self, results=False))
-        except WireError:
+            reply, unpacker = self.exchange(header, Packer(self, results=False))
+            unpacker.close()
+        except WireError as error:
+            self.broken = self.broken or error
             raise
         except Exception as error:
             raise self._broke(f"its shell does not work any more ({type(error).__name__}: {error})") from None
+        finally:
+            self._one_less()
+        return reply
 
     def recover(self, grace: float) -> bool:
         """After a timeout: wait ``grace`` seconds for the interrupted request's answer; False when none comes."""
@@ -252,7 +267,7 @@ class Student(Link):
                 self.on_print("stderr" if output.get("name") == "stderr" else "stdout", output["text"])
         if "rebound" in header:
             self.on_rebound(as_list(header["rebound"]))
-        for number in as_list(header.get("free_calls", [])):
+        for number in as_list(header["free_calls"]) if "free_calls" in header else ():
             self.calls.by_number.pop(number, None)
         self.generators.take(header, unpacker.decoder.tensors)
         self.lender.take(header, unpacker)
@@ -260,14 +275,13 @@ class Student(Link):
     def taken(self, header: Mapping[str, Json], unpacker: Unpacker) -> Any:
         """A reply's value; what was changed in place is put into the test's own containers first."""
         value = unpacker.result(header)
-        for entry in as_list(header.get("containers", [])):
+        for entry in as_list(header["containers"]) if "containers" in header else ():
             number, contents = as_list(entry)
             original = self.containers.by_number.get(number)
             if original is None:
                 raise WireError("a container that was never sent")
             replace_contents(original, unpacker.unpack(contents))
-        for name, tensor in self.tensors.leaves_of("s"):
-            self._leaves[name] = tensor  # what a test does to it in one expression must outlive that expression
+        self._leaves.update(self.tensors.leaves_of("s"))  # what a test does to one must outlive the expression
         return value
 
     def refer(self, value: object, packer: Packer) -> dict[str, Json]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -22,8 +21,7 @@ Name = tuple[str, int]
 OWNERS = ("j", "s")
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What the other side knows of a tensor: its version, its gradient and that one's version, requires_grad."""
 
     version: int
@@ -124,6 +122,8 @@ class SharedTensors:
             for number, tensor in list(self._tensors[owner].items()):
                 name = (owner, number)
                 known, now = self._known[name], state_of(tensor)
+                if not self.silent and now[0] == known[0] and now[1] is known[1] and now[2:] == known[2:]:
+                    continue
                 entry: dict[str, Json] = {}
                 if now.version != known.version or self._changed_silently(name, tensor):
                     entry["new"] = plain(tensor)

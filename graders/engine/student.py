@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from graders.engine.arena import Arena
 from graders.engine.borrowed import Borrowed, borrowed
 from graders.engine.frames import is_frame
 from graders.engine.link import Link
@@ -69,8 +70,8 @@ class _Missing(Exception):
 class StudentServer(Link):
     """Answers one judge over one socket, until it closes."""
 
-    def __init__(self, sock: socket.socket, shell: StudentShell) -> None:
-        super().__init__(sock, "s", _TRUSTED_CAPS)
+    def __init__(self, sock: socket.socket, shell: StudentShell, arena: Arena | None = None) -> None:
+        super().__init__(sock, "s", _TRUSTED_CAPS, arena)
         self.shell = shell
         self.objects = Objects()
         self.generators = Generators(strict=False)
@@ -316,8 +317,8 @@ def _same(old: Any, new: Any) -> bool:
         return False
 
 
-def run_student(sock: socket.socket, shell: StudentShell) -> None:
+def run_student(sock: socket.socket, shell: StudentShell, arena: Arena | None = None) -> None:
     """Serve the judge at the other end of ``sock`` until it closes; the process then ends."""
     shell.open()
     sys.argv = ["ipykernel"]
-    StudentServer(sock, shell).serve_all()
+    StudentServer(sock, shell, arena).serve_all()

@@ -86,6 +86,9 @@ def environment() -> dict[str, str]:
         "MKL_NUM_THREADS": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # the memory of tensors up to 32 MB is used again, instead of being given back and faulted in anew each time
+        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
         "THP_MEM_ALLOC_ENABLE": "1",  # torch asks for huge pages: tensors of many megabytes are had six times faster
         "NBGRADER_EXECUTION": "autograde",
         **kept,

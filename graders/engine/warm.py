@@ -62,6 +62,8 @@ def _import_torch() -> None:
 
 
 def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
+    from graders.engine.arena import Arena
+
     os.environ.clear()
     os.environ.update(walls.environment(), IPYTHONDIR=options["root"])
     from graders.engine.student import run_student
@@ -76,13 +78,14 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         return
 
     def child(request: Mapping[str, Any], fds: list[int]) -> None:
-        wire, watcher, start = fds
+        wire, watcher, start, memory = fds
         if walled:
             walls.leave_namespaces()
         watch, orders = socket.socket(fileno=watcher), socket.socket(fileno=start)
-        watch_student(watch, orders, lambda wait: student(int(request["serial"]), wire, wait), walled=walled)
+        watch_student(watch, orders, lambda wait: student(int(request["serial"]), wire, memory, wait), walled=walled)
 
-    def student(serial: int, wire: int, wait: Callable[[], Begin]) -> None:
+    def student(serial: int, wire: int, memory: int, wait: Callable[[], Begin]) -> None:
+        arena = Arena(memory, first=False)
         if walled:
             owner = walls.raise_walls(serial)
             begin = wait()
@@ -98,7 +101,7 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         os.environ["IPYTHONDIR"] = f"{os.environ['HOME']}/.ipython"
         sys.path.insert(0, "")  # as in a kernel: modules beside the notebook can be imported
         _reseed(judge=False)
-        run_student(sock, shell)
+        run_student(sock, shell, arena)
 
     def preload(what: str, item: str) -> None:
         _import_all([item])
@@ -109,6 +112,7 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
 
 
 def _serve_judges(control: socket.socket) -> None:
+    from graders.engine.arena import Arena
     from graders.engine.given import parse_cell
     from graders.engine.judge_process import run_judge
 
@@ -116,7 +120,8 @@ def _serve_judges(control: socket.socket) -> None:
 
     def child(request: Mapping[str, Any], fds: list[int]) -> None:
         _reseed(judge=True)
-        run_judge(*(socket.socket(fileno=fd) for fd in fds))
+        wire, watch, report = (socket.socket(fileno=fd) for fd in fds[:3])
+        run_judge(wire, watch, report, Arena(fds[3], first=True))
 
     def preload(what: str, item: str) -> None:
         if what == "import":

@@ -2,7 +2,8 @@
 
 A frame is ``magic (2) · version (1) · reserved (1) · header length (4) · body length (8)``, big endian, then the
 header (UTF-8 JSON: a list of one object and of one ``[key, dtype, shape]`` for each tensor) and the body (the tensors'
-elements, one after the other, in that order). A reader decides by the lengths before it reads, takes memory only as
+elements, one after the other, in that order). Where both sides share an arena, larger tensors lie there instead, and
+their entry has a fourth field, the place. A reader decides by the lengths before it reads, takes memory only as
 bytes arrive, and gives up at its deadline; whatever is wrong with a frame is a :class:`WireError` that says what.
 ``docs/wire.md`` describes what the headers say.
 
@@ -24,8 +25,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the process that only reads reports does without torch and its second of importing
     import torch
 
+    from graders.engine.arena import Arena
+
 MAGIC = b"TM"
 VERSION = 2
+_to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _PREFIX = struct.Struct(">2sBBIQ")
 _PARTS_AT_ONCE = 64
 _MOST_TENSORS = 100_000
@@ -60,8 +64,8 @@ class Frame:
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
-def encode_frame(frame: Frame) -> tuple[bytes, list[memoryview]]:
-    """The bytes of a frame: prefix with header, and the memory of each tensor.
+def encode_frame(frame: Frame, arena: Arena | None = None) -> tuple[bytes, list[memoryview]]:
+    """The bytes of a frame: prefix with header, and the memory of each tensor that is not put into the arena.
 
     Tensors have to be dense, on the CPU, and contiguous.
 
@@ -69,27 +73,33 @@ def encode_frame(frame: Frame) -> tuple[bytes, list[memoryview]]:
     >>> head[:2], head[16:], body
     (b'TM', b'[{"op":"get","name":"x"}]', [])
     """
-    manifest: list[Any] = []
+    manifest: list[Any] = [[key, str(t.dtype)[6:], list(t.shape)] for key, t in frame.tensors.items()]
+    elements = [_bytes(tensor) for tensor in frame.tensors.values()]
     parts: list[memoryview] = []
-    for key, tensor in frame.tensors.items():
-        manifest.append([key, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)])
-        parts.append(_memory(tensor))
-    header = json.dumps([frame.header, *manifest], separators=(",", ":"), allow_nan=False).encode()
+    places = arena.place([len(part) for part in elements]) if arena and elements else [None] * len(elements)
+    for place, part, entry in zip(places, elements, manifest, strict=True):
+        if place is None or arena is None:
+            parts.append(part.numpy().data)
+        else:
+            arena.put(place, part)
+            entry.append(place)
+    header = _to_json([frame.header, *manifest]).encode()
     size = sum(len(part) for part in parts)
     return _PREFIX.pack(MAGIC, VERSION, 0, len(header), size) + header, parts
 
 
-def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = None) -> None:
+def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = None, arena: Arena | None = None) -> None:
     """Send one frame.
 
     Args:
         deadline: ``time.monotonic()`` seconds after which to give up, None to wait for ever.
+        arena: memory shared with the other side, for large tensors.
 
     Raises:
         WireClosed: the other side is gone.
         WireTimeout: the other side did not take the bytes in time.
     """
-    head, body = encode_frame(frame)
+    head, body = encode_frame(frame, arena)
     waiting = [memoryview(head), *(part for part in body if len(part))]
     try:
         while waiting:
@@ -105,7 +115,9 @@ def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = No
         raise WireClosed(f"the other side is gone ({error.strerror})") from None
 
 
-def recv_frame(sock: socket.socket, *, caps: Caps | None = None, deadline: float | None = None) -> Frame:
+def recv_frame(
+    sock: socket.socket, *, caps: Caps | None = None, deadline: float | None = None, arena: Arena | None = None
+) -> Frame:
     """Receive one frame.
 
     Raises:
@@ -128,22 +140,25 @@ def recv_frame(sock: socket.socket, *, caps: Caps | None = None, deadline: float
         if body_length:
             raise WireError("a body without tensors")
         return Frame(header)
-    tensors = _allocate(manifest, body_length)
-    for tensor in tensors.values():
-        if tensor.numel():
-            _fill(sock, _memory(tensor), deadline)
+    tensors = _allocate(manifest, body_length, arena)
+    for (_, _, _, *place), tensor in zip(manifest, tensors.values(), strict=True):
+        if place and arena is not None:
+            arena.take(place[0], _bytes(tensor))
+        elif tensor.numel():
+            _fill(sock, _bytes(tensor).numpy().data, deadline)
+        if tensor.dtype == _bool():
             _make_valid(tensor)
     return Frame(header, tensors)
 
 
-def _memory(tensor: torch.Tensor) -> memoryview:
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     """The memory of a contiguous tensor as bytes, shared with it."""
     import torch
 
     flat = tensor.detach().reshape(-1)
     if flat.numel() == 1:  # one element may have any stride and still be contiguous
         flat = flat.as_strided((1,), (1,))
-    return flat.view(torch.uint8).numpy().data
+    return flat.view(torch.uint8)
 
 
 def _parse_header(data: bytes) -> tuple[dict[str, Any], list[Any]]:
@@ -156,21 +171,25 @@ def _parse_header(data: bytes) -> tuple[dict[str, Any], list[Any]]:
     return parsed[0], parsed[1:]
 
 
-def _allocate(manifest: list[Any], body_length: int) -> dict[str, torch.Tensor]:
+def _allocate(manifest: list[Any], body_length: int, arena: Arena | None) -> dict[str, torch.Tensor]:
     """Tensors for what the manifest announces, untouched memory as yet; WireError unless they fill the body."""
     import torch
 
     planned: dict[str, tuple[list[int], torch.dtype]] = {}
     left = body_length
     for entry in manifest:
-        if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[0], str) or entry[0] in planned:
+        if not isinstance(entry, list) or len(entry) < 3 or not isinstance(entry[0], str) or entry[0] in planned:
             raise WireError("the tensors cannot be read (an entry is malformed)")
         dtype, shape = dtype_by_name(entry[1]), entry[2]
         if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 1 << 48 for size in shape):
             raise WireError("the tensors cannot be read (a shape is malformed)")
         if len(shape) > _MOST_DIMENSIONS or len(planned) >= _MOST_TENSORS:
             raise WireError("the tensors cannot be read (there are too many of them, or of their dimensions)")
-        left -= math.prod(shape) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
+        if len(entry) == 3:
+            left -= size
+        elif arena is None or len(entry) != 4 or not arena.holds(entry[3], size):
+            raise WireError("the tensors cannot be read (an entry is malformed)")
         planned[entry[0]] = shape, dtype
     if left:
         raise WireError("the tensors cannot be read (they are not as large as the body)")
@@ -182,11 +201,14 @@ def _allocate(manifest: list[Any], body_length: int) -> dict[str, torch.Tensor]:
 
 def _make_valid(tensor: torch.Tensor) -> None:
     """A byte that is neither 0 nor 1 is no bool, and torch would take it for both."""
+    as_bytes = _bytes(tensor)
+    as_bytes.copy_(as_bytes != 0)
+
+
+def _bool() -> torch.dtype:
     import torch
 
-    if tensor.dtype == torch.bool:
-        as_bytes = tensor.view(torch.uint8)
-        as_bytes.copy_(as_bytes != 0)
+    return torch.bool
 
 
 def dtype_by_name(name: object) -> torch.dtype:
