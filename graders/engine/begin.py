@@ -21,17 +21,19 @@ class Begin:
         limits: what it may use.
         scratch: a folder to work in where there are no walls.
         files: what its code may read, by relative path.
+        core: the processor core that its code has to keep to; None for any.
     """
 
     limits: Limits
     scratch: str
     files: Mapping[str, bytes]
+    core: int | None = None
 
 
 def send_begin(sock: socket.socket, begin: Begin, *, deadline: float) -> None:
     """Tell a waiting process to begin."""
     files = {name: base64.b64encode(content).decode() for name, content in begin.files.items()}
-    header = {"limits": asdict(begin.limits), "scratch": begin.scratch, "files": files}
+    header = {"limits": asdict(begin.limits), "scratch": begin.scratch, "files": files, "core": begin.core}
     send_frame(sock, Frame(header), deadline=deadline)
 
 
@@ -39,4 +41,4 @@ def recv_begin(sock: socket.socket) -> Begin:
     """Wait to be told to begin; WireClosed when nobody will."""
     header = recv_frame(sock, caps=_TRUSTED).header
     files = {name: base64.b64decode(content) for name, content in header["files"].items()}
-    return Begin(Limits(**header["limits"]), header["scratch"], files)
+    return Begin(Limits(**header["limits"]), header["scratch"], files, header["core"])

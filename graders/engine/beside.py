@@ -8,7 +8,6 @@ nbgrader's: the student's code could have given it to itself, and the report say
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,18 +16,6 @@ from graders.engine.given import bound_names, parse_cell
 from graders.engine.hidden import hidden_lines
 from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.testcell import credit
-
-TAG = "in-student-process"
-_MARK = re.compile(rf"^\s*#+\s*{TAG}\s*$", re.MULTILINE | re.IGNORECASE)
-
-
-def is_marked(source: str) -> bool:
-    """Whether a test cell's text asks for it to run beside the student's code.
-
-    >>> is_marked("# in-student-process\nassert f(1) == 2"), is_marked("assert 'in-student-process'")
-    (True, False)
-    """
-    return bool(_MARK.search(source))
 
 
 def helpers_for(cell: Cell, earlier: Iterable[Cell]) -> str:

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +80,7 @@ class Engine:
         self._spare: list[_Slot] = []
         self._ready = False
         self._references = References()
+        self._cores = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0) if hasattr(os, "sched_getaffinity") else {}
         self._hinted: Counter[str] = Counter()
         self._preloaded: set[tuple[socket.socket, str]] = set()
 
@@ -137,9 +138,9 @@ class Engine:
                 os.mkdir(f"{scratch}/{folder}")
             walls.lay_out(submission.files, f"{scratch}/judge")
             walls.lay_out(submission.modules, f"{scratch}/modules")
-            with self._take() as slot:
+            with self._take() as slot, self._core() as core:
                 start = time.monotonic()
-                cells, why = self._collect(slot, submission, scratch)
+                cells, why = self._collect(slot, submission, scratch, core)
             seconds = time.monotonic() - start
             self._fork_ahead()
         cells = self._blame_tests(submission, cells)
@@ -183,15 +184,17 @@ class Engine:
                 "graders.engine.warm",
                 str(student_theirs.fileno()),
                 str(judge_theirs.fileno()),
-                json.dumps(options),
             ],
             pass_fds=(student_theirs.fileno(), judge_theirs.fileno()),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             cwd="/",
             env={**walls.environment(), "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": _python_path()},
             start_new_session=True,
         )
         self._stack.callback(_end, process)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # anybody can read a command line
+            pipe.write(json.dumps(options).encode())
         for sock in (student_mine, judge_mine):
             self._stack.callback(sock.close)
         student_theirs.close()
@@ -228,6 +231,21 @@ class Engine:
             self._await_ready()
             return self._spare.pop(0) if self._spare else self._fork()
 
+    @contextlib.contextmanager
+    def _core(self) -> Iterator[int | None]:
+        """A core for a submission's code, or else processes that it starts would take them all from the others."""
+        if self._at_once == 1 or not hasattr(os, "sched_getaffinity"):
+            yield None
+            return
+        with self._lock:
+            core = min(self._cores, key=self._cores.__getitem__)
+            self._cores[core] += 1
+        try:
+            yield core
+        finally:
+            with self._lock:
+                self._cores[core] -= 1
+
     def _fork_ahead(self) -> None:
         """Have slots wait for the next submissions: a fork takes as long as a short cell does."""
         with self._lock, contextlib.suppress(TorchmagicError):
@@ -261,14 +279,14 @@ class Engine:
         return _Slot(start, report)
 
     def _collect(
-        self, slot: _Slot, submission: Submission, scratch: str
+        self, slot: _Slot, submission: Submission, scratch: str, core: int | None
     ) -> tuple[list[CellReport], tuple[Outcome, str]]:
         """The reports that came, and what to say of cells that none came for."""
         deadline = time.monotonic() + submission.limits.total_seconds + _SPARE_SECONDS
         cells: list[CellReport] = []
         pid = 0
         try:
-            begin = Begin(submission.limits, f"{scratch}/student", submission.files)
+            begin = Begin(submission.limits, f"{scratch}/student", submission.files, core)
             send_begin(slot.start, begin, deadline=deadline)
             pid = int(recv_frame(slot.report, caps=_TRUSTED, deadline=deadline).header["pid"])
             send_frame(slot.report, Frame(_as_header(submission, scratch)), deadline=deadline)

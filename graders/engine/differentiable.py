@@ -7,6 +7,7 @@ judge's tests call functions of the student's, and these may call functions that
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -188,19 +189,23 @@ def _node_kind(name: str) -> type[GraphNode]:
     return type(name, (GraphNode,), {}) if name.isidentifier() else GraphNode
 
 
+#: What torch imports, and sympy with it, when it is given vectors.
+_SYMBOLIC = "torch.fx.experimental.symbolic_shapes"
+
+
 def vector_jacobian(
     wanted: list[tuple[torch.Tensor, torch.Tensor]], inputs: list[torch.Tensor], *, create: bool
 ) -> tuple[torch.Tensor | None, ...]:
     """The vector-Jacobian products of outputs, each with its vector, for all inputs together.
 
-    For real numbers the vectors enter as factors of a sum: the products are the same to the bit, and torch does not
-    import sympy, as it does (for 0.3 s, in each fresh fork) when it is given vectors of its own.
+    Where torch would have to import sympy for vectors of its own (for 0.3 s, in a fresh fork) and the numbers are real,
+    they enter as factors of a sum instead: the products are the same to the bit.
 
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
     >>> vector_jacobian([(x * x, torch.tensor([1.0, 10.0]))], [x], create=False)
     (tensor([ 2., 40.]),)
     """
-    if any(out.is_complex() for out, _ in wanted):
+    if _SYMBOLIC in sys.modules or any(out.is_complex() for out, _ in wanted):
         outputs, vectors = [out for out, _ in wanted], [vector for _, vector in wanted]
     else:
         with torch.enable_grad():

@@ -26,6 +26,8 @@ from graders.engine.testcell import run_test_cell
 from graders.engine.wire import WireClosed, WireError, WireTimeout
 
 _GRACE = 2.0
+#: All outputs of a submission together, in outputs of one cell at their limit.
+_OUTPUTS = 4
 
 
 class _MainModule(types.ModuleType):
@@ -83,6 +85,7 @@ class Judge:
         self.student = Student(wire, generators=_generators(submission), arena=arena)
         self.namespace = JudgeNamespace(self.given, self._fetch)
         self.ended: CellReport | None = None
+        self.room = _OUTPUTS * submission.limits.output_bytes
         self.end = time.monotonic() + self.limits.total_seconds
         self.student.on_print = _print
         self.student.before_request = self._before_request
@@ -116,7 +119,7 @@ class Judge:
             return self._stopped(cell, error, start)
         self.namespace.forget_fetched()
         self.namespace.release(bound_names(parse_cell(cell.source)))
-        outputs = clean_outputs(result["outputs"], self.limits.output_bytes)
+        outputs = self._kept(result["outputs"])
         seconds = time.monotonic() - start
         if result.get("status") == "ok":
             return CellReport(cell.key, Outcome.PASSED, outputs, seconds=seconds)
@@ -151,6 +154,12 @@ class Judge:
         self.student.forget_leaves()
         return replace(report, refused=True) if self.student.refused else report
 
+    def _kept(self, outputs: Any) -> tuple[Mapping[str, Any], ...]:
+        """What is kept of a cell's outputs: up to a limit, and up to another one for the whole submission."""
+        kept = clean_outputs(outputs, max(min(self.limits.output_bytes, self.room // 8), 1000))
+        self.room -= sum(len(str(output)) for output in kept)
+        return kept
+
     def _test_beside(self, cell: Cell, start: float) -> CellReport:
         """Run a test cell in the student's process, as its author wants it."""
         cells = self.submission.cells
@@ -163,7 +172,7 @@ class Judge:
             result = self.student.run(cell.source)
         except WireError as error:
             return replace(self._stopped(cell, error, start), tamper_proof=False)
-        outputs = clean_outputs(result["outputs"], self.limits.output_bytes)
+        outputs = self._kept(result["outputs"])
         self.namespace.forget_fetched()
         return report_of(cell, result, outputs, time.monotonic() - start)
 

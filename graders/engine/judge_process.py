@@ -11,6 +11,7 @@ from pathlib import Path
 
 from graders.engine.arena import Arena
 from graders.engine.judge import Judge
+from graders.engine.outputs import storable
 from graders.engine.report import Cell, CellReport, Limits, Submission
 from graders.engine.wire import Caps, Frame, recv_frame, send_frame
 
@@ -40,7 +41,7 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket, 
     )
 
     def emit(cell: CellReport) -> None:
-        send_frame(report, Frame({"cell": {**asdict(cell), "outcome": cell.outcome.value}}))
+        send_frame(report, Frame({"cell": storable({**asdict(cell), "outcome": cell.outcome.value})}))
 
     Judge(submission, wire, watch, emit, arena).run()
     send_frame(report, Frame({"done": True}))

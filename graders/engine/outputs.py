@@ -22,9 +22,10 @@ def clean_outputs(outputs: Any, limit: int) -> tuple[Mapping[str, Any], ...]:
     for output in outputs if isinstance(outputs, list) else ():
         if not isinstance(output, dict) or nesting(output) > _DEEPEST:  # what is deeper, nobody can write or read again
             continue
-        clean = _storable(_clean(output))
-        if clean is None:
+        known = _clean(output)
+        if known is None:
             continue
+        clean = storable(known)
         room -= len(str(clean))
         if room < 0:
             kept.append({"output_type": "stream", "name": "stdout", "text": "[more output was not kept]\n"})
@@ -46,9 +47,13 @@ def nesting(data: Any) -> int:
     return depth
 
 
-def _storable(output: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The same with what UTF-8 cannot write (lone surrogates) replaced: whatever it says, the notebook is written."""
-    return output and json.loads(json.dumps(output, ensure_ascii=False).encode("utf-8", "replace"))
+def storable(data: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON with what UTF-8 cannot write (lone surrogates) replaced: whatever it says, the notebook is written.
+
+    >>> storable({"text": chr(0xD800)})
+    {'text': '?'}
+    """
+    return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))  # type: ignore[no-any-return]
 
 
 def _clean(output: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -49,6 +49,7 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "kcmp": (312, 272),
     "process_madvise": (440, 440),
     "move_pages": (279, 239),
+    "sched_setaffinity": (203, 122),
     "migrate_pages": (256, 238),
     # mounts and namespaces
     "mount": (165, 40),

@@ -19,6 +19,7 @@ from graders.engine.wire import WireError
 
 Name = tuple[str, int]
 OWNERS = ("j", "s")
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 class State(NamedTuple):
@@ -38,9 +39,15 @@ def state_of(tensor: torch.Tensor) -> State:
     >>> state_of(x.add_(1)).version - before
     1
     """
+    if type(tensor) in _PLAIN:
+        return _state_of(tensor)
     with torch._C.DisableTorchFunctionSubclass():  # a subclass of the student's has no say in this
-        grad = tensor.grad if tensor.is_leaf else None
-        return State(_version(tensor), grad, 0 if grad is None else _version(grad), tensor.requires_grad)
+        return _state_of(tensor)
+
+
+def _state_of(tensor: torch.Tensor) -> State:
+    grad = tensor.grad if tensor.is_leaf else None
+    return State(_version(tensor), grad, 0 if grad is None else _version(grad), tensor.requires_grad)
 
 
 class SharedTensors:
@@ -119,7 +126,7 @@ class SharedTensors:
         """What changed in any of the tensors since the other side was last told; ``plain`` encodes elements."""
         found = []
         for owner in OWNERS:
-            for number, tensor in list(self._tensors[owner].items()):
+            for number, tensor in self._all_of(owner):
                 name = (owner, number)
                 known, now = self._known[name], state_of(tensor)
                 if not self.silent and now[0] == known[0] and now[1] is known[1] and now[2:] == known[2:]:
@@ -181,7 +188,14 @@ class SharedTensors:
 
     def leaves_of(self, owner: str) -> list[tuple[int, torch.Tensor]]:
         """The leaves that are shared and belong to ``owner``, by number."""
-        return [(number, tensor) for number, tensor in self._tensors[owner].items() if tensor.is_leaf]
+        return [(number, tensor) for number, tensor in self._all_of(owner) if tensor.is_leaf]
+
+    def _all_of(self, owner: str) -> list[tuple[int, torch.Tensor]]:
+        table = self._tensors[owner]
+        if not isinstance(table, weakref.WeakValueDictionary):
+            return list(table.items())
+        found: list[Any] = [(reference.key, reference()) for reference in table.valuerefs()]
+        return [entry for entry in found if entry[1] is not None]
 
     def take_gone(self) -> list[Name]:
         """The names that this side has let go of since last asked."""

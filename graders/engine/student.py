@@ -87,14 +87,13 @@ class StudentServer(Link):
     def serve_all(self) -> None:
         """Answer requests until the judge has gone."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # it ends what the student's code does, and not us
         os.register_at_fork(after_in_child=self.sock.close)  # a child of the cell's that goes on must not answer too
         while True:
             try:
                 frame = self.read()
             except WireClosed:
                 return
-            except KeyboardInterrupt:  # came too late: what it was to end has ended
-                continue
             try:
                 try:
                     self.serve(frame)
@@ -109,7 +108,9 @@ class StudentServer(Link):
             self._nested = 0
 
     def read(self) -> Frame:
-        """The next frame; an interrupt ends the waiting for it, never the reading of it."""
+        """The next frame; an interrupt ends waiting for it amid the student's code, never the reading of it."""
+        if not self._nested:
+            return super().read()
         select.select([self.sock], [], [])
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
@@ -120,7 +121,16 @@ class StudentServer(Link):
     # -- what the judge asks ----------------------------------------------------------------------------
 
     def answer(self, request: Mapping[str, Json], unpacker: Unpacker, packer: Packer) -> dict[str, Json]:
-        """Do what the judge asks; raises what the student's code raises."""
+        """Do what the judge asks; raises what the student's code raises, and an interrupt only meanwhile."""
+        if self._nested == 1:
+            signal.sigtimedwait([signal.SIGINT], 0)  # one that came too late: what it was to end has ended
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        try:
+            return self._answer(request, unpacker, packer)
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+    def _answer(self, request: Mapping[str, Json], unpacker: Unpacker, packer: Packer) -> dict[str, Json]:
         op = need(request, "op")
         if op == "run":
             return {"run": self.shell.run(need(request, "source"))}

@@ -207,6 +207,11 @@ class StudentShell:
         if self._loop is not None:
             self._loop.close()
 
+    def keep_state_in(self, folder: str) -> None:
+        """Let IPython keep what it remembers between commands (``%cd``, ``%store``) in this folder."""
+        self.shell.ipython_dir = folder
+        self.shell.db = type(self.shell.db)(f"{folder}/db")
+
     @property
     def namespace(self) -> dict[str, Any]:
         """The user's global names."""

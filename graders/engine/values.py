@@ -28,6 +28,7 @@ from graders.engine.wire import WireError, dtype_by_name
 MAX_DEPTH = 60
 MAX_NODES = 1_000_000
 _JSON_INT = 1 << 53
+_LARGEST_ITEM = 1 << 16  # bytes of one element of an array of text
 
 Json = Any
 
@@ -323,6 +324,8 @@ class Decoder:
     def _array(self, node: Mapping[str, Json], depth: int) -> Any:
         shape = _sizes(node["s"])
         dtype = np.dtype(str(node["d"]))
+        if dtype.itemsize > _LARGEST_ITEM:
+            raise WireError("the elements of an array are too large")
         if node["t"] == "objects":
             array = np.array(self.decode(node["v"], depth + 1), dtype=dtype)
             return array.reshape(shape)

@@ -1,6 +1,7 @@
 """The warm parents: one process imports torch once, becomes two, and forks a student's and a judge's process each time.
 
-Run as ``python -m graders.engine.warm STUDENT_FD JUDGE_FD OPTIONS``; :mod:`graders.engine.client` does.
+Run as ``python -m graders.engine.warm STUDENT_FD JUDGE_FD`` with options as JSON on standard input;
+:mod:`graders.engine.client` does.
 The student's parent moves behind the outer wall before it serves; it holds no check, topic or assignment.
 """
 
@@ -34,7 +35,7 @@ _FRESH_TORCH_SEED = 67280421310721
 def main(argv: list[str]) -> None:
     """Warm up, then serve the two control sockets until they close."""
     student_control, judge_control = (socket.socket(fileno=int(fd)) for fd in argv[:2])
-    options: Mapping[str, Any] = json.loads(argv[2])
+    options: Mapping[str, Any] = json.load(sys.stdin)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGTERM)
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
@@ -94,11 +95,14 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
             begin = wait()
             walls.settle_unwalled(begin.limits, begin.files, begin.scratch)
         shell.log.limit = begin.limits.output_bytes
+        if begin.core is not None:
+            os.sched_setaffinity(0, {begin.core})
         sock = socket.socket(fileno=walls.take_descriptors(wire))
         if walled:
             walls.seal(program)
         shell.own_descriptors = True
         os.environ["IPYTHONDIR"] = f"{os.environ['HOME']}/.ipython"
+        shell.keep_state_in(os.environ["IPYTHONDIR"])
         sys.path.insert(0, "")  # as in a kernel: modules beside the notebook can be imported
         _reseed(judge=False)
         run_student(sock, shell, arena)

@@ -15,6 +15,7 @@ from nbgrader.converters.base import NbGraderException
 
 from graders.engine.client import Engine
 from graders.engine.report import Outcome, Report
+from graders.nbgrader_plugin.execute import links_astray
 from graders.nbgrader_plugin.gradebooks import Gradebooks
 from graders.nbgrader_plugin.kernel import KernelMissing
 from graders.nbgrader_plugin.restore import AnotherNotebook
@@ -55,7 +56,7 @@ class EngineAutograde(Autograde):  # type: ignore[misc]
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """Copy the submission's files and the instructor's over them, and make its entries in the gradebook."""
-        BaseConverter.init_assignment(self, assignment_id, student_id)
+        self._copy_submitted_files(assignment_id, student_id)
         with self.gradebooks.open() as gradebook:
             self._enter(gradebook, assignment_id, student_id)
             known = {notebook.name for notebook in gradebook.find_assignment(assignment_id).notebooks}
@@ -64,6 +65,21 @@ class EngineAutograde(Autograde):  # type: ignore[misc]
                 raise NbGraderException(f"none of the submitted notebooks belongs to {assignment_id!r}")
             self._score_missing(gradebook, known, assignment_id, student_id)
         self._copy_instructors_files(assignment_id, student_id)
+
+    def _copy_submitted_files(self, assignment_id: str, student_id: str) -> None:
+        """As nbgrader does, but for links that lead nowhere, in a circle, or out of the submission."""
+        source, destination = (
+            self._format_source(assignment_id, student_id),
+            self._format_dest(assignment_id, student_id),
+        )
+        astray = set(links_astray(Path(source)))
+        for name in utils.find_all_files(source, [*self.coursedir.ignore, "*.ipynb"]):
+            if not astray.isdisjoint((Path(name), *Path(name).parents)) or not Path(name).is_file():
+                continue
+            target = Path(destination, os.path.relpath(name, source))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            shutil.copy(name, target)
 
     def _enter(self, gradebook: Gradebook, assignment_id: str, student_id: str) -> None:
         if self.create_student:

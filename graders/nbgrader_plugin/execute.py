@@ -16,8 +16,8 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
 from traitlets import Enum, Float, Integer
 
-from graders.engine.beside import TAG, is_marked
 from graders.engine.client import Engine
+from graders.engine.marks import TAG, is_marked
 from graders.engine.needs import read_needs
 from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
 from graders.nbgrader_plugin.kernel import demand_kernel, is_python
@@ -164,15 +164,23 @@ def read_files(folder: Path, pattern: str = "*") -> dict[str, bytes]:
 
 
 def links_astray(folder: Path) -> list[Path]:
-    """The links in a submission that lead out of it: following them would show a student the course's own files."""
+    """The links in a submission that lead out of it, or nowhere: they would show a student the course's own files."""
     root = folder.resolve()
     found = []
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(place, name)
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not _leads_into(path, root):
                 found.append(path)
     return found
+
+
+def _leads_into(link: Path, root: Path) -> bool:
+    """Whether a link leads to something that is there, within ``root``."""
+    try:
+        return link.resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # it leads nowhere, or in a circle
+        return False
 
 
 def _remove(path: Path) -> None:

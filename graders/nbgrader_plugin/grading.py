@@ -154,6 +154,12 @@ class Run:
             if converter.refused is not None:
                 return self._row(student, *converter.refused, seconds)
             return self._row(student, Outcome.GRADER_ERROR.value, f"not graded: {log.reason or error}", seconds)
+        except TorchmagicError:
+            raise
+        except Exception as error:  # of one submission: the others are graded all the same
+            log.exception("%s was not graded", student)
+            why = f"not graded: {type(error).__name__}: {error}"
+            return self._row(student, Outcome.GRADER_ERROR.value, why, time.monotonic() - start)
         row = self._row(student, *_worst(converter.reports, autograded, names), _seconds(converter.reports))
         return replace(row, not_tamper_proof=_not_tamper_proof(autograded, names))
 

@@ -217,6 +217,7 @@ class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]
         if is_another_notebook(nb.cells, known):
             raise AnotherNotebook(f"{name}.ipynb has none of the cells of {assignment!r}, but another notebook's")
         nb.cells, mended = restore_cells(nb.cells, known)
+        nb.metadata.pop("widgets", None)  # they were another run's, if any run's at all
         nb.metadata["kernelspec"] = NotebookNode(true_kernelspec(nb.metadata.get("kernelspec", {}), kernelspec, source))
         mark_unfinished(nb)
         for what in mended:

@@ -35,28 +35,9 @@ MUTANTS = {f"{mutant.group}-{mutant.name}": mutant for mutant in load_mutants(cl
 HONEST = ("a-honest-student", "g-honest-student", "q-honest-student", "z-honest-student")
 
 #: What does not get its verdict yet, and why; these are handed in and graded all the same.
-NOT_YET: Mapping[str, str] = {
-    "broken-files-a-link-to-nowhere-beside": "nbgrader's copying fails at a dangling link: the whole submission is a grader error",
-    "broken-files-links-in-a-circle-beside": "nbgrader's copying fails at links in a circle: the whole submission is a grader error",
-    "faults-an-error-that-no-file-can-hold": "lone surrogates in a test cell's output: the notebook cannot be written",
-    "faults-prints-what-no-file-can-hold": "lone surrogates in a test cell's output: the notebook cannot be written",
-    "faults-half-a-page": "the student's own scripts run in the feedback page",
-    "faults-many-large-outputs": "outputs are limited for each cell, and not for all of them",
-    "faults-memory-shared-by-children": "shared memory counts for no process",
-    "faults-memory-without-a-name": "files in memory count for no process",
-    "faults-names-without-end": "an interrupt between two quick requests ends the student's serving loop",
-    "peeking-prints-what-it-is-asked": "what a function prints when a hidden test calls it stands in the feedback",
-    "peeking-raises-what-it-is-asked": "an error's text is shown when a hidden test led to it",
-    "peeking-the-courses-folder": "the warm process's command line names the course's folder",
-    "tampering-a-fraction-out-of-bounds": "the judge computes 10 ** 30000000 when it decodes a fraction's text",
-    "tampering-checks-first": "cells stay in the order that they arrive in",
-    "tampering-metadata-that-is-none": "checks that lost their names come back ahead of the answers that lost theirs",
-}
+NOT_YET: Mapping[str, str] = {}
 #: What would harm others: not handed in until that is mended.
-HARMS_OTHERS: Mapping[str, str] = {
-    "broken-files-widgets-by-number": "nbgrader generate_feedback fails at it, and says so for the whole assignment",
-    "faults-busy-children": "children in sessions of their own take the processor from everybody's cells, which then time out",
-}
+HARMS_OTHERS: Mapping[str, str] = {}
 
 _CONFIG = """
 c.Execute.timeout = 5

@@ -108,3 +108,8 @@ def test_grading_imports_torch_in_the_warm_processes_alone() -> None:
     parts = ("autograde", "grading", "converter", "execute", "restore", "scores", "feedback", "course")
     plugin = "\n".join(f"import graders.nbgrader_plugin.{part}" for part in parts)
     assert "torch" not in _after(f"{plugin}\nimport graders.commands.grade")
+
+
+def test_the_program_that_grades_leaves_torch_to_the_engines_processes() -> None:
+    assert "torch" not in _after("import graders.nbgrader_plugin.grading, graders.engine.client")
+    assert "torch" in _after("import graders.engine.judge"), "the proof cannot fail"
