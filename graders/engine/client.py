@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import graders
 import torchmagic
-from graders.engine import walls
+from graders.engine import huge_pages, walls
 from graders.engine.arena import make_arena
 from graders.engine.begin import Begin, send_begin
 from graders.engine.mechanisms import REMEDIES, Mechanism
@@ -188,7 +188,12 @@ class Engine:
             pass_fds=(student_theirs.fileno(), judge_theirs.fileno()),
             stdin=subprocess.PIPE,
             cwd="/",
-            env={**walls.environment(), "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": _python_path()},
+            env={
+                **walls.environment(),
+                **huge_pages.ENVIRONMENT,
+                "HOME": os.environ.get("HOME", "/"),
+                "PYTHONPATH": _python_path(),
+            },
             start_new_session=True,
         )
         self._stack.callback(_end, process)

@@ -66,7 +66,8 @@ def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
     return Given(definitions, (star,) if star else (), frozenset(students), frozenset(needed), bool(template))
 
 
-def names_needed(source: str) -> set[str]:
+@functools.lru_cache(maxsize=1024)
+def names_needed(source: str) -> frozenset[str]:
     """The global names that a cell's functions look up when they are called.
 
     >>> sorted(names_needed("y = x\\ndef f(a):\\n    return g(a) + rate"))
@@ -75,13 +76,13 @@ def names_needed(source: str) -> set[str]:
     try:
         tables = [symtable.symtable(plain_python(source), "<cell>", "exec")]
     except (SyntaxError, ValueError, RecursionError):
-        return set()
+        return frozenset()
     found: set[str] = set()
     for table in tables:
         tables.extend(table.get_children())
         if table.get_type() == "function":
             found |= {name.get_name() for name in table.get_symbols() if name.is_global() and name.is_referenced()}
-    return found
+    return frozenset(found)
 
 
 @functools.lru_cache(maxsize=1024)

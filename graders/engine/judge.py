@@ -51,7 +51,7 @@ def _generators(submission: Submission) -> Generators:
     """The judge's generators, with the seeds that the instructor's own cells set, the solution's among them."""
     cells = submission.template or [cell for cell in submission.cells if cell.role in ("provided", "test")]
     cells = [cell for cell in cells if cell.role != "ignored"]
-    seeds = declared_seeds(parse_cell(cell.source) for cell in cells)
+    seeds = frozenset(seed for cell in cells for seed in declared_seeds(cell.source))
     return Generators(strict=True, seeds=seeds, text="\n".join(cell.source for cell in cells))
 
 

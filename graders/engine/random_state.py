@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import functools
 import math
 import random
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from graders.engine.given import parse_cell
 from graders.engine.values import Json
 from graders.engine.wire import WireError
 
@@ -44,18 +46,20 @@ class Twister:
     cached: float | None = None
 
 
-def declared_seeds(bodies: Iterable[Iterable[ast.stmt]]) -> frozenset[int]:
-    """The seeds that an instructor's cells set, as far as they are written as numbers.
+@functools.lru_cache(maxsize=1024)
+def declared_seeds(source: str) -> frozenset[int]:
+    """The seeds that a cell sets, as far as they are written as numbers.
 
-    >>> sorted(declared_seeds([ast.parse("torch.manual_seed(7); np.random.seed(3)").body]))
+    >>> sorted(declared_seeds("torch.manual_seed(7); np.random.seed(3)"))
     [3, 7]
     """
-    found = set()
-    for body in bodies:
-        for node in (inner for statement in body for inner in ast.walk(statement)):
-            if isinstance(node, ast.Call) and _name(node.func) in _SEEDING:
-                values = [*node.args, *(keyword.value for keyword in node.keywords)]
-                found |= {v.value for v in values if isinstance(v, ast.Constant) and type(v.value) is int}
+    found: set[int] = set()
+    if not any(word in source for word in _SEEDING):
+        return frozenset()
+    for node in (inner for statement in parse_cell(source) for inner in ast.walk(statement)):
+        if isinstance(node, ast.Call) and _name(node.func) in _SEEDING:
+            values = [*node.args, *(keyword.value for keyword in node.keywords)]
+            found |= {v.value for v in values if isinstance(v, ast.Constant) and type(v.value) is int}
     return frozenset(found)
 
 

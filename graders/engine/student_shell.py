@@ -14,6 +14,7 @@ from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.error import StdinNotImplementedError
+from IPython.core.interactiveshell import ExecutionResult
 from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session
 from traitlets.config import Config
@@ -241,14 +242,17 @@ class StudentShell:
         except Exception:  # as a kernel does: the shell itself reports what is wrong with the cell
             failure = sys.exc_info()
         self._name_file(source, transformed)
-        if shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=failure):
+        try:  # as run_cell does, but the cell is transformed only once
             result = await shell.run_cell_async(
                 source, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=failure
             )
+        except BaseException as error:  # an interrupt, or what a hook of the student's raised
+            result = ExecutionResult(None)
+            result.error_in_exec = error
+            shell.showtraceback(running_compiled_code=True)
+        finally:
             shell.events.trigger("post_execute")
-            shell.events.trigger("post_run_cell", result)
-        else:
-            result = shell.run_cell(source, store_history=True)
+        shell.events.trigger("post_run_cell", result)
         await asyncio.sleep(0)
         return result
 

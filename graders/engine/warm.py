@@ -20,8 +20,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from graders.engine import huge_pages, walls
 from graders.engine import kernel_calls as kc
-from graders.engine import walls
 from graders.engine.begin import Begin
 from graders.engine.mechanisms import MissingMechanism
 from graders.engine.trial import prepare_walls
@@ -41,6 +41,7 @@ def main(argv: list[str]) -> None:
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
     gc.disable()  # what is made here lives as long as we do: collecting amid the imports took a fifth of their time
     _import_torch()
+    huge_pages.collapse()
     if os.fork() == 0:
         judge_control.close()
         kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -117,8 +118,9 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
 
 def _serve_judges(control: socket.socket) -> None:
     from graders.engine.arena import Arena
-    from graders.engine.given import parse_cell
+    from graders.engine.given import names_needed, parse_cell
     from graders.engine.judge_process import run_judge
+    from graders.engine.random_state import declared_seeds
 
     _import_all(["IPython.core.inputtransformer2", "unittest", "numpy.testing", "graders.checks"])
 
@@ -131,7 +133,8 @@ def _serve_judges(control: socket.socket) -> None:
         if what == "import":
             _import_all([item])
         else:
-            parse_cell(item)
+            for read in (parse_cell, names_needed, declared_seeds):
+                read(item)
 
     _serve(control, child, preload, [])
 
@@ -155,6 +158,7 @@ def _serve(
         if todo and (started or not select.select([control], [], [], 0)[0]):
             todo.pop(0)()
             gc.freeze()
+            huge_pages.collapse()
             continue
         try:
             data, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)

@@ -1,4 +1,4 @@
-"""Feedback pages on which nothing of a student's runs: a page is opened by graders, in a browser that may be logged in."""
+"""Feedback pages on which nothing of a student's runs: graders open them, in browsers that may be logged in."""
 
 from __future__ import annotations
 
