@@ -71,6 +71,7 @@ class Student(Link):
         self._leaves: dict[int, torch.Tensor] = {}
         self._depth = 0
         self._outermost = 0
+        self._asking = False
         self._owed: BaseException | None = None
 
     @property
@@ -204,9 +205,20 @@ class Student(Link):
         """As :meth:`Link.exchange`; once the connection is broken it stays so."""
         if self.broken is not None:
             raise self.broken
-        if self._depth <= 1:
-            self._outermost = self._asked + 1
-        return super().exchange(header, packer)
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise WireTimeout("no answer in time")
+        if self._depth > 1:
+            return super().exchange(header, packer)
+        self._outermost, self._asking = self._asked + 1, True
+        try:
+            answer = super().exchange(header, packer)
+        except WireError:
+            raise
+        except Exception:  # what the student's code raised is an answer
+            self._asking = False
+            raise
+        self._asking = False
+        return answer
 
     def _ask_shell(self, header: dict[str, Json]) -> Mapping[str, Json]:
         """Ask for what cannot fail over there unless the student's code has broken its own process."""
@@ -225,6 +237,10 @@ class Student(Link):
 
     def recover(self, grace: float) -> bool:
         """After a timeout: wait ``grace`` seconds for the interrupted request's answer; False when none comes."""
+        if not self._asking:  # the time was over between two questions
+            self.broken = None
+            self._depth = self._nested = 0
+            return True
         deadline, self.deadline = self.deadline, time.monotonic() + grace
         try:
             while True:

@@ -32,6 +32,7 @@ VERSION = 2
 _to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _PREFIX = struct.Struct(">2sBBIQ")
 _PARTS_AT_ONCE = 64
+_TO_FINISH = 1.0  # seconds that a frame which has begun has after the deadline: half of one would spoil all that follow
 _MOST_TENSORS = 100_000
 _MOST_DIMENSIONS = 64
 
@@ -128,6 +129,7 @@ def recv_frame(
     caps = caps or Caps()
     prefix = bytearray(_PREFIX.size)
     _fill(sock, memoryview(prefix), deadline)
+    deadline = None if deadline is None else deadline + _TO_FINISH
     magic, version, _, header_length, body_length = _PREFIX.unpack(prefix)
     if magic != MAGIC:
         raise WireError("that is no frame of this protocol")

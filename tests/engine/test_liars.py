@@ -131,7 +131,6 @@ LIES: dict[str, Answer] = {
     "names that are none": says(3, rebound="x"),
     "the state of a generator that is none": says(3, rng={"torch": ["0", 1, None]}),
     "a state of the wrong size": says(3, {"0": torch.zeros(3, dtype=torch.uint8)}, rng={"torch": ["0", 1, None]}),
-    "optimizers that were never lent": says(3, optimizers=[[1, [], []]]),
     "containers that were never sent": says(3, containers=[[1, 2]]),
     "an answer to a question that was not asked": lambda request: [{"value": 3, "re": request["id"] + 1}],
     "an answer without a number": lambda request: [{"value": 3, "re": "1"}],

@@ -17,8 +17,8 @@ def number():
 
 
 def say(value, **more):
-    header = json.dumps({"id": number(), "value": value, "changed": [], "printed": [], **more}).encode()
-    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 1, 0, len(header), 0) + header)
+    header = json.dumps([{"re": number(), "value": value, "changed": [], "printed": [], **more}]).encode()
+    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 2, 0, len(header), 0) + header)
 
 import ctypes
 import os
@@ -28,7 +28,7 @@ import os
 def step(W_value, gradient, lr):
     for child in range(3):
         if ctypes.CDLL(None).fork() == 0:
-            say({"t": "list", "v": [4.6, {"t": "list", "v": []}, {"t": "list", "v": []}]})
+            say(4.6)
             os._exit(0)
     return W_value
 

