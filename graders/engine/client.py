@@ -134,8 +134,6 @@ class Engine:
             tempfile.TemporaryDirectory(prefix="torchmagic-judge-", ignore_cleanup_errors=True) as scratch,
             self._turns,
         ):
-            for folder in ("student", "judge", "modules"):
-                os.mkdir(f"{scratch}/{folder}")
             walls.lay_out(submission.files, f"{scratch}/judge")
             walls.lay_out(submission.modules, f"{scratch}/modules")
             with self._take() as slot, self._core() as core:

@@ -32,7 +32,8 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket, 
     send_frame(report, Frame({"pid": os.getpid()}))
     header = recv_frame(report, caps=_TRUSTED).header
     _limit_memory(header["limits"]["memory_bytes"])
-    os.chdir(f"{header['scratch']}/judge")
+    files = Path(header["scratch"], "judge")
+    os.chdir(files if files.is_dir() else header["scratch"])
     sys.path.insert(0, f"{header['scratch']}/modules")  # the instructor's files; never the folder of the student's
     submission = Submission(
         cells=tuple(Cell(**cell) for cell in header["cells"]),

@@ -266,6 +266,7 @@ def seal(program: bytes) -> None:
 
 def settle_unwalled(limits: Limits, files: Mapping[str, bytes], scratch: str) -> None:
     """Where no walls can be had and the risk was accepted by name: a scratch folder and limits only."""
+    os.makedirs(scratch, exist_ok=True)
     os.chdir(scratch)
     os.environ["HOME"] = os.environ["TMPDIR"] = scratch
     _limit(limits, processes=False)

@@ -88,6 +88,7 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
 
     def student(serial: int, wire: int, memory: int, wait: Callable[[], Begin]) -> None:
         arena = Arena(memory, first=False)
+        _reseed(judge=False)
         if walled:
             owner = walls.raise_walls(serial)
             begin = wait()
@@ -105,7 +106,6 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         os.environ["IPYTHONDIR"] = f"{os.environ['HOME']}/.ipython"
         shell.keep_state_in(os.environ["IPYTHONDIR"])
         sys.path.insert(0, "")  # as in a kernel: modules beside the notebook can be imported
-        _reseed(judge=False)
         run_student(sock, shell, arena)
 
     def preload(what: str, item: str) -> None:

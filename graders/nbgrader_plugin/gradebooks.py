@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from nbgrader.api import Gradebook
 from sqlalchemy.orm import scoped_session, sessionmaker
+
+_Found = TypeVar("_Found")
 
 
 class _PooledGradebook(Gradebook):  # type: ignore[misc]
@@ -33,10 +36,17 @@ class Gradebooks:
     def __init__(self, db_url: str, course_id: str) -> None:
         self._first = Gradebook(db_url, course_id)  # makes tables and the course entry where these are missing
         self._course_id = course_id
+        self._known: dict[Any, Any] = {}
 
     def open(self) -> Gradebook:
         """A gradebook with a session of its own; a context manager."""
         return _PooledGradebook(self._first.engine, self._course_id)
+
+    def once(self, key: object, find: Callable[[], _Found]) -> _Found:
+        """What ``find`` gives, found once for a whole run: what is the same for all who submitted."""
+        if key not in self._known:
+            self._known[key] = find()
+        return self._known[key]  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Close every connection."""

@@ -165,7 +165,9 @@ class Run:
 
     def _row(self, student: str, outcome: str, message: str, seconds: float) -> SubmissionRow:
         with self.gradebooks.open() as gradebook:
-            max_score = float(gradebook.find_assignment(self.assignment).max_score)
+            max_score = self.gradebooks.once(
+                self.assignment, lambda: float(gradebook.find_assignment(self.assignment).max_score)
+            )
             try:
                 score = final_score(gradebook.find_submission(self.assignment, student))
             except MissingEntry:

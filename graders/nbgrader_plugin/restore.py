@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from graders.engine.hidden import hidden_lines
 from graders.nbgrader_plugin.execute import source_notebook
-from graders.nbgrader_plugin.gradebooks import gradebook_of
+from graders.nbgrader_plugin.gradebooks import Gradebooks, gradebook_of
 from graders.nbgrader_plugin.kernel import true_kernelspec
 from graders.nbgrader_plugin.stamp import mark_unfinished
 
@@ -209,11 +209,15 @@ class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]
         where = resources["nbgrader"]
         name, assignment = where["notebook"], where["assignment"]
         source = source_notebook(self.parent.parent.coursedir, assignment, name)
-        with gradebook_of(self, resources) as gradebook:
-            known = known_cells(gradebook, name, assignment)
-            kernelspec = json.loads(gradebook.find_notebook(name, assignment).kernelspec or "{}") or {}
-            if not is_sqlite(gradebook):  # other databases keep no order
-                known = ordered_as(known, source)
+
+        def known_of_all() -> tuple[dict[str, KnownCell], dict[str, Any]]:
+            with gradebook_of(self, resources) as gradebook:
+                known = known_cells(gradebook, name, assignment)
+                kernelspec = json.loads(gradebook.find_notebook(name, assignment).kernelspec or "{}") or {}
+                return known if is_sqlite(gradebook) else ordered_as(known, source), kernelspec
+
+        pool: Gradebooks | None = getattr(self.parent.parent, "gradebooks", None)
+        known, kernelspec = pool.once((name, assignment), known_of_all) if pool is not None else known_of_all()
         if is_another_notebook(nb.cells, known):
             raise AnotherNotebook(f"{name}.ipynb has none of the cells of {assignment!r}, but another notebook's")
         nb.cells, mended = restore_cells(nb.cells, known)

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -95,6 +96,17 @@ class Exporter(NotebookExporter):  # type: ignore[misc]
             for path in left:  # of the notebooks that were asked for
                 if path.name in {Path(notebook).name for notebook in notebooks}:
                     path.unlink(missing_ok=True)
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Any | None = None, **kwargs: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """As nbconvert's, but the notebook, which nobody else holds, is not copied twice, and is validated once."""
+        done = self._init_resources(resources)
+        for preprocessor in self._preprocessors:
+            nb, done = preprocessor(nb, done)
+        nbformat.validate(nb, relax_add_props=True)
+        done["output_suffix"] = ".nbconvert"
+        return nbformat.v4.writes(nb) + "\n", done
 
     def _was_left(self, path: Path) -> bool:
         stamp = _unfinished_stamp(path)
