@@ -30,6 +30,8 @@ from graders.engine.wire import WireError
 _CALLED = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial, types.MethodWrapperType)
 _READ = (torch.nn.Module, torch.utils.data.Dataset, torch.utils.data.DataLoader, random.Random, np.random.RandomState)
 _READ_TOO = (np.random.Generator, io.StringIO, io.BytesIO, torch.optim.lr_scheduler.LRScheduler)
+#: A submission does not choose what a test's own generator draws next.
+_NOT_READ = ("seed", "setstate", "set_state", "bit_generator")
 _GONE_THROUGH: Mapping[str, Callable[..., Any]] = {
     "iter": iter,
     "next": next,
@@ -109,7 +111,7 @@ class Lender:
             return value(*args, **kwargs)
         if op == "getattr" and _may_be_read(value):
             name = request.get("name")
-            if isinstance(name, str) and not name.startswith("_"):
+            if isinstance(name, str) and not name.startswith("_") and name not in _NOT_READ:
                 return getattr(value, name)
             raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
         if op == "setattr" and type(value).__module__ == "__main__":

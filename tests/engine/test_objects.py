@@ -27,6 +27,10 @@ OBJECTS: dict[str, Idiom] = {
         "from torch import nn\nassert type(net[0]) is nn.Linear and type(net[1]) == nn.ReLU and type(net) is not nn.Linear\n"
         "assert isinstance(nn.Linear, type) and type(3) is int and str(type(f)) == \"<class 'function'>\" and type('N', (), {}).__name__ == 'N'",
     ),
+    "a metaclass of the test's": (
+        "class A: pass",
+        "class Meta(type):\n    def __call__(cls, *a):\n        return 7\nclass B(metaclass=Meta): pass\nassert B() == 7 and type(B) is Meta and isinstance(B, type) and type(A()).__name__ == 'A'",
+    ),
     "signature": (
         "def f(a, b=2, *args, c: int = 3, **kw) -> float:\n    return a",
         "import inspect\ns = inspect.signature(f)\nassert list(s.parameters) == ['a', 'b', 'args', 'c', 'kw'] and s.parameters['b'].default == 2\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from tests.engine.conftest import Grade, Idiom, assert_right_and_wrong
 
@@ -23,3 +24,54 @@ RANDOM: dict[str, Idiom] = {
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_right_solution_passes_and_nothing_else(grade: Grade, name: str) -> None:
     assert_right_and_wrong(grade, RANDOM[name])
+
+
+#: Each would let the student know, or choose, the numbers that the test draws next.
+CHOSEN = {
+    "a seed of their own": "torch.manual_seed(12345)\nnp.random.seed(12345)\nrandom.seed(12345)",
+    "a state of nothing": (
+        "state = torch.get_rng_state()\nstate[24:24 + 8 * 624] = 0\ntorch.set_rng_state(state)\n"
+        "np.random.set_state(('MT19937', np.zeros(624, dtype=np.uint32), 624, 0, 0.0))\n"
+        "random.setstate((3, tuple([0] * 624 + [624]), None))"
+    ),
+    "a normal number kept for later": (
+        "np.random.set_state((*np.random.get_state()[:3], 1, 0.25))\nrandom.setstate((*random.getstate()[:2], 0.25))"
+    ),
+}
+_DRAWS = """
+import random
+import numpy as np
+import torch
+{seed}
+f()
+drawn = [torch.rand(4).tolist(), np.random.rand(4).tolist(), [random.random() for _ in range(4)]]
+normal = [np.random.randn(), random.gauss(0, 1)]
+f()
+for of in (12345,):
+    torch.manual_seed(of); np.random.seed(of); random.seed(of)
+    assert drawn[0] != torch.rand(4).tolist() and drawn[1] != np.random.rand(4).tolist()
+    assert drawn[2] != [random.random() for _ in range(4)]
+assert all(len(set(numbers)) == 4 for numbers in drawn), drawn
+assert 0.25 not in normal
+"""
+
+
+@pytest.mark.parametrize("seed", ["", "torch.manual_seed(0); np.random.seed(0); random.seed(0)"])
+@pytest.mark.parametrize("name", CHOSEN)
+def test_no_submission_chooses_what_a_test_draws(grade: Grade, name: str, seed: str) -> None:
+    attack = "\n    ".join(CHOSEN[name].splitlines())
+    solution = f"import random\nimport numpy as np\nimport torch\ndef f():\n    {attack}"
+    report = grade(("student", solution), ("test", _DRAWS.format(seed=seed)))
+    assert report.of(1).score == 1.0, report  # type: ignore[union-attr]
+
+
+def test_the_instructors_own_seed_counts_in_the_test_too(grade: Grade) -> None:
+    """As in one process: a seed in a read-only cell, draws of the student's, then draws of the test's."""
+    expected = torch.Generator().manual_seed(11)
+    first, second = torch.rand(3, generator=expected).tolist(), torch.rand(2, generator=expected).tolist()
+    report = grade(
+        ("provided", "import torch\ntorch.manual_seed(11)"),
+        ("student", "w = torch.rand(3)"),
+        ("test", f"assert w.tolist() == {first}\nassert torch.rand(2).tolist() == {second}"),
+    )
+    assert report.of(2).score == 1.0, report  # type: ignore[union-attr]

@@ -150,7 +150,7 @@ def test_what_is_imported_ahead_finds_a_temporary_folder_that_no_submission_sees
     with Engine() as engine:
         reports = [engine.grade(submission) for _ in range(4)]
     texts = {report.of(0).outputs[0].get("text", report.message) for report in reports}  # type: ignore[union-attr]
-    assert texts == {"/sandbox/.tmp ['.shm', '.tmp', 'work']\n"}
+    assert texts == {"/sandbox/.tmp ['.ipython', '.shm', '.tmp', 'work']\n"}
 
 
 def test_an_environment_inside_the_course_is_seen_and_nothing_else_there() -> None:
