@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import graders
 import torchmagic
-from graders.engine import huge_pages, walls
+from graders.engine import walls
 from graders.engine.arena import make_arena
 from graders.engine.begin import Begin, send_begin
 from graders.engine.mechanisms import REMEDIES, Mechanism

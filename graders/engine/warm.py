@@ -20,8 +20,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from graders.engine import huge_pages, walls
 from graders.engine import kernel_calls as kc
+from graders.engine import walls
 from graders.engine.begin import Begin
 from graders.engine.mechanisms import MissingMechanism
 from graders.engine.trial import prepare_walls
@@ -41,7 +41,6 @@ def main(argv: list[str]) -> None:
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
     gc.disable()  # what is made here lives as long as we do: collecting amid the imports took a fifth of their time
     _import_torch()
-    huge_pages.collapse()
     if os.fork() == 0:
         judge_control.close()
         kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -158,7 +157,6 @@ def _serve(
         if todo and (started or not select.select([control], [], [], 0)[0]):
             todo.pop(0)()
             gc.freeze()
-            huge_pages.collapse()
             continue
         try:
             data, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
