@@ -188,7 +188,6 @@ class Engine:
             cwd="/",
             env={
                 **walls.environment(),
-                **huge_pages.ENVIRONMENT,
                 "HOME": os.environ.get("HOME", "/"),
                 "PYTHONPATH": _python_path(),
             },
