@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import getpass
+import importlib
 import inspect
 import io
 import json
@@ -172,6 +173,14 @@ def _as_sent(content: dict[str, Any]) -> dict[str, Any]:
     return json.loads(text)  # type: ignore[no-any-return]
 
 
+def _store_class() -> Any:
+    """IPython's store of what it remembers between commands; before IPython 8.24 it was a package of its own."""
+    try:
+        return importlib.import_module("IPython.external.pickleshare").PickleShareDB
+    except ImportError:
+        return importlib.import_module("pickleshare").PickleShareDB
+
+
 class StudentShell:
     """Runs cells one after the other, as a notebook's kernel does; one to a process, as IPython demands."""
 
@@ -183,6 +192,7 @@ class StudentShell:
         config.HistoryManager.enabled = False
         session = _RecordingSession()
         session.log_to = self.log
+        self._store = _store_class()
         self.shell: Any = ZMQInteractiveShell.instance(config=config)
         self.shell.enable_gui = no_windows  # its own would look for a kernel, and `%matplotlib inline` fail
         for publisher in (self.shell.displayhook, self.shell.display_pub):
@@ -211,7 +221,7 @@ class StudentShell:
     def keep_state_in(self, folder: str) -> None:
         """Let IPython keep what it remembers between commands (``%cd``, ``%store``) in this folder."""
         self.shell.ipython_dir = folder
-        self.shell.db = type(self.shell.db)(f"{folder}/db")
+        self.shell.db = self._store(f"{folder}/db")  # the one that it would make itself cannot be written to
 
     @property
     def namespace(self) -> dict[str, Any]:

@@ -433,6 +433,12 @@ def test_ordinary_code_works(grade: Grade, name: str) -> None:
     assert report.of(1).score == 1.0, report  # type: ignore[union-attr]
 
 
+def test_cd_and_store_work(grade: Grade) -> None:
+    """IPython remembers both in a folder, which has to be one that can be written to."""
+    source = "import os\nos.mkdir('inner')\n%cd -q inner\nkept = 3\n%store kept\nassert os.getcwd().endswith('inner')"
+    assert outcome(grade, source) is Outcome.PASSED
+
+
 def test_timeit_times(grade: Grade) -> None:
     cell = grade(("student", "%%timeit -n 2 -r 2\nsum(range(10))")).of(0)
     assert cell is not None
