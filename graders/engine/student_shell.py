@@ -194,6 +194,7 @@ class StudentShell:
         session.log_to = self.log
         self._store = _store_class()
         self.shell: Any = ZMQInteractiveShell.instance(config=config)
+        self.shell.extension_manager.load_extension("storemagic")  # as kernels do
         self.shell.enable_gui = no_windows  # its own would look for a kernel, and `%matplotlib inline` fail
         for publisher in (self.shell.displayhook, self.shell.display_pub):
             publisher.session = session
