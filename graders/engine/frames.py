@@ -20,6 +20,10 @@ _EXTENSION = re.compile(r"str|string|boolean|U?Int(8|16|32|64)|Float(32|64)|date
 FRAME_KINDS = ("frame", "series", "index", "timestamp", "timedelta", "na")
 
 
+class NotCopied(TypeError):
+    """A pandas object with something in it that does not cross as data."""
+
+
 def is_frame(value: object) -> bool:
     """Whether a value is a pandas object of exactly one of the kinds that are copied."""
     pandas = sys.modules.get("pandas")
@@ -28,6 +32,9 @@ def is_frame(value: object) -> bool:
 
 def encode_frame_data(value: Any, encode: _Code) -> Json:
     """The JSON for a pandas object; ``encode`` is for its parts.
+
+    Raises:
+        NotCopied: a column is of a dtype that the other side would not take.
 
     >>> import pandas
     >>> encode_frame_data(pandas.Index(["a", "b"], name="k"), lambda part: part)["t"]
@@ -127,6 +134,8 @@ def _column(array: Any, encode: _Code) -> Json:
         return {"k": "numpy", "v": encode(np.asarray(array))}
     if isinstance(dtype, np.dtype) and dtype.kind in "mM":
         return {"k": "time", "v": encode(np.asarray(array).view(np.int64)), "d": dtype.str}
+    if str(dtype) != "object" and not _EXTENSION.fullmatch(str(dtype)):
+        raise NotCopied(f"columns of dtype {dtype} are not copied")
     return {"k": "values", "v": [encode(item) for item in array], "d": str(dtype)}
 
 

@@ -30,7 +30,7 @@ from graders.engine.values import Json
 from graders.engine.wire import WireError
 
 _WORDS = 624
-_MOST_BLOCKS = 2000
+_MOST_BLOCKS = 10_000
 _CACHED_WITHIN = 64
 _SEEDING = {"seed", "manual_seed", "set_seed", "seed_everything", "seed_all", "manual_seed_all", "fix_seed"}
 #: at::CPUGeneratorImplState: seed, left, seeded, next, state, normal x, y, rho, is-valid, a float normal and its flag
@@ -68,7 +68,7 @@ def _name(function: ast.expr) -> str:
 
 
 def steps_between(start: Twister, end: Twister) -> bool:
-    """Whether drawing from ``start`` leads to ``end``, within a million numbers or so.
+    """Whether drawing from ``start`` leads to ``end``, within six million numbers or so.
 
     >>> generator = np.random.RandomState(1)
     >>> start = _numpy_state(generator)
@@ -247,7 +247,7 @@ class Generators:
         self._raw = {name: kind.raw() for name, kind in _KINDS.items()}
         self._known = {name: kind.read() for name, kind in _KINDS.items()}
         self._shared: set[str] = set()
-        self._patience = 20  # looking for an explanation takes a tenth of a second where there is none
+        self._patience = 4  # looking for an explanation takes half a second where there is none
 
     def send(self, header: dict[str, Json], put: Callable[[torch.Tensor], str]) -> None:
         """Add to a message the state of each generator that the other side has to know."""

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graders.engine.frames import FRAME_KINDS, decode_frame_data, encode_frame_data, is_frame
+from graders.engine.frames import FRAME_KINDS, NotCopied, decode_frame_data, encode_frame_data, is_frame
 from graders.engine.wire import WireError, dtype_by_name
 
 MAX_DEPTH = 60
@@ -110,7 +110,10 @@ class Encoder:
         if kind is np.ndarray or isinstance(value, np.generic):
             return self._array(value)
         if is_frame(value):
-            return encode_frame_data(value, lambda part: self.encode(part, depth + 1))
+            try:
+                return encode_frame_data(value, lambda part: self.encode(part, depth + 1))
+            except NotCopied:
+                return self.reference(value)
         simple = _encode_simple(value)
         return self.reference(value) if simple is None else simple
 

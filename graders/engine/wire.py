@@ -158,8 +158,8 @@ def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     import torch
 
     flat = tensor.detach().reshape(-1)
-    if flat.stride(0) != 1 and flat.numel() == 1:  # one element may have any stride and still be contiguous
-        flat = flat.as_strided((1,), (1,))
+    if flat.stride(0) != 1:  # one element, or none, may have any stride and still be contiguous
+        flat = flat.as_strided(flat.shape, (1,))
     return flat.view(torch.uint8)
 
 

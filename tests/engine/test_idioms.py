@@ -164,6 +164,7 @@ IDIOMS: dict[str, Idiom] = {
         "assert names == ['ExpBackward0', 'AddBackward0', 'MulBackward0', 'AccumulateGrad'] and last.variable is a\n"
         "z.backward()\nassert a.grad is not None",
     ),
+    "the gradient of nothing": ("def f(x):\n    return x * 2", "import torch\nx = torch.ones(0, requires_grad=True)\nf(x).sum().backward()\nassert x.grad.shape == (0,)"),
     "grad_fn by name": (
         "import torch\na = torch.tensor(2., requires_grad=True)\nz = a * 3",
         "assert type(z.grad_fn).__name__ == 'MulBackward0' and z.grad_fn.name() == 'MulBackward0'",

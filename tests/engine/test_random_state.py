@@ -17,6 +17,7 @@ RANDOM: dict[str, Idiom] = {
     "python": ("import random\ndef draw():\n    return random.random(), random.gauss(0, 1)", "import random\nrandom.seed(1)\na = draw()\nb = random.random(), random.gauss(0, 1)\nrandom.seed(1)\nassert a == (random.random(), random.gauss(0, 1)) and b == (random.random(), random.gauss(0, 1))"),
     "a seed that the student's function sets": ("import torch\ndef make(seed):\n    torch.manual_seed(seed)\n    return torch.randn(2)", "import torch\na = make(7)\ntorch.manual_seed(7)\nassert torch.equal(a, torch.randn(2))"),
     "default initialisation": ("import torch\nfrom torch import nn\ndef make():\n    return nn.Linear(3, 2)", "import torch\nfrom torch import nn\ntorch.manual_seed(0)\na = make()\ntorch.manual_seed(0)\nb = nn.Linear(3, 2)\nassert torch.equal(a.weight, b.weight) and torch.equal(a.bias, b.bias)"),
+    "millions of numbers": ("import torch\ndef draw():\n    return torch.randn(3_000_000).mean()", "import torch\ntorch.manual_seed(0)\ndraw()\na = torch.rand(2)\ntorch.manual_seed(0)\ntorch.randn(3_000_000)\nassert torch.equal(a, torch.rand(2))"),
     "dropout": ("import torch\ndef drop(x):\n    return torch.nn.functional.dropout(x, 0.5)", "import torch\nx = torch.ones(20)\ntorch.manual_seed(0)\na = drop(x)\ntorch.manual_seed(0)\nassert torch.equal(a, torch.nn.functional.dropout(x, 0.5))"),
 }  # fmt: skip
 
