@@ -23,7 +23,8 @@ from graders.engine.random_state import Generators, declared_seeds
 from graders.engine.remote import NoSuchName, Student
 from graders.engine.report import Cell, CellReport, Outcome, Submission
 from graders.engine.testcell import run_test_cell
-from graders.engine.wire import WireClosed, WireError, WireTimeout
+from graders.engine.watch import INTERRUPTED
+from graders.engine.wire import TO_FINISH, WireClosed, WireError, WireTimeout
 
 _GRACE = 2.0
 #: All outputs of a submission together, in outputs of one cell at their limit.
@@ -141,7 +142,9 @@ class Judge:
         self.student.memory = self.student.refused = False
         self.student.silent_changes = ".data" in cell.source
         self.namespace.forget_fetched()
-        report = run_test_cell(cell, self.namespace, seconds=seconds + 0.5, output_bytes=self.limits.output_bytes)
+        # a question that is under way at the deadline ends by itself before the alarm rings amid it
+        alarm = seconds + TO_FINISH + 0.5
+        report = run_test_cell(cell, self.namespace, seconds=alarm, output_bytes=self.limits.output_bytes)
         if self.student.broken is not None:
             return self._stopped(cell, self.student.broken, start, report)
         if report.outcome is Outcome.TIMEOUT:
@@ -199,13 +202,25 @@ class Judge:
 
     def _recover(self, cell: Cell) -> None:
         """Interrupt what the student's process is doing; if it does not stop, it is ended."""
-        with contextlib.suppress(OSError):
-            self.watch.send(b"I")
-        if not self.student.recover(_GRACE):
+        self._interrupt()
+        if self.student.recover(_GRACE):
+            return
+        if isinstance(self.student.broken, WireClosed):
+            outcome, message = self._how_it_ended()
+            self.ended = CellReport(cell.key, outcome, message=message)
+        else:
             message = f"no end after {self.limits.cell_seconds:g} s, and it could not be interrupted"
             self.ended = CellReport(cell.key, Outcome.TIMEOUT, message=message)
             with contextlib.suppress(OSError):
                 self.watch.send(b"K")
+
+    def _interrupt(self) -> None:
+        """Interrupt the student's process; gives back once the signal is on its way, lest it hit a later cell."""
+        with contextlib.suppress(OSError):
+            self.watch.send(b"I")
+            ready, _, _ = select.select([self.watch], [], [], _GRACE)
+            if ready and self.watch.recv(1, socket.MSG_PEEK) == INTERRUPTED:
+                self.watch.recv(1)
 
     def _how_it_ended(self) -> tuple[Outcome, str]:
         ready, _, _ = select.select([self.watch], [], [], _GRACE)

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 import socket
 import struct
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_TGKILL = {"x86_64": 234, "aarch64": 131}
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _MOUNT_SETATTR = {"x86_64": 442, "aarch64": 442}
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -67,6 +69,14 @@ def syscall(numbers: Mapping[str, int], what: str, *arguments: int | bytes | Non
     if result < 0:
         _checked(result, what)
     return result
+
+
+def interrupt(process: int) -> None:
+    """Send SIGINT to the main thread of a process; OSError where it is gone.
+
+    ``kill`` would let the kernel choose a thread, one that does not block the signal if there is any.
+    """
+    syscall(_TGKILL, "tgkill", process, process, signal.SIGINT)
 
 
 def unshare(flags: int) -> None:

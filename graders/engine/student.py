@@ -86,8 +86,8 @@ class StudentServer(Link):
 
     def serve_all(self) -> None:
         """Answer requests until the judge has gone."""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # it ends what the student's code does, and not us
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.register_at_fork(after_in_child=self.sock.close)  # a child of the cell's that goes on must not answer too
         while True:
             try:
@@ -124,8 +124,8 @@ class StudentServer(Link):
         """Do what the judge asks; raises what the student's code raises, and an interrupt only meanwhile."""
         if self._nested == 1:
             signal.sigtimedwait([signal.SIGINT], 0)  # one that came too late: what it was to end has ended
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # may raise what is to be blocked again
             return self._answer(request, unpacker, packer)
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -19,6 +19,8 @@ from graders.engine import kernel_calls as kc
 from graders.engine.begin import Begin, recv_begin
 from graders.engine.wire import WireClosed
 
+#: What confirms an interrupt: from then on it cannot hit anything later than what it was meant for.
+INTERRUPTED = b"i"
 _TICK_SECONDS = 0.05
 _LONGEST_SECONDS = 0.25
 #: A look at the memory is followed by a pause this many times as long, within these bounds: watching must stay cheap.
@@ -41,7 +43,8 @@ def watch_student(
 ) -> None:
     """Fork a process that runs ``student``, which waits to be told to begin; watch it, and tell the judge how it ended.
 
-    On ``watch``, ``I`` asks for an interrupt and ``K`` for the end; when it closes, the student's process ends.
+    On ``watch``, ``I`` asks for an interrupt, which is confirmed, and ``K`` for the end; when it closes, the student's
+    process ends.
 
     Args:
         walled: whether /proc shows the submission's processes only, which the kernel ends with the first of them.
@@ -83,7 +86,7 @@ def watch_student(
     over_memory = False
     try:
         over_memory = _attend(
-            watch, tell, handle, allowed, lambda: accounting.over(allowed.memory, processes(), born_with)
+            watch, tell, (pid, handle), allowed, lambda: accounting.over(allowed.memory, processes(), born_with)
         )
     finally:
         status, peak = _end(pid, handle)
@@ -101,9 +104,10 @@ def watch_student(
 
 
 def _attend(
-    watch: socket.socket, begun: socket.socket, handle: int, allowed: _Allowed, over: Callable[[], bool]
+    watch: socket.socket, begun: socket.socket, student: tuple[int, int], allowed: _Allowed, over: Callable[[], bool]
 ) -> bool:
-    """Wait for the student's end; True when it was over its memory."""
+    """Wait for the end of the student's process, given as its id and a handle; True when it was over its memory."""
+    pid, handle = student
     started = False
     pause = _TICK_SECONDS
     poll = select.poll()
@@ -120,7 +124,10 @@ def _attend(
         if watch.fileno() in events:
             if watch.recv(1) != b"I":
                 return False
-            signal.pidfd_send_signal(handle, signal.SIGINT)
+            with contextlib.suppress(OSError):
+                kc.interrupt(pid)
+            with contextlib.suppress(OSError):
+                watch.send(INTERRUPTED)
         if started:
             start = time.monotonic()
             if over():

@@ -32,7 +32,8 @@ VERSION = 2
 _to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _PREFIX = struct.Struct(">2sBBIQ")
 _PARTS_AT_ONCE = 64
-_TO_FINISH = 1.0  # seconds that a frame which has begun has after the deadline: half of one would spoil all that follow
+#: Seconds that a frame which has begun has after the deadline: half of one would spoil all that follow.
+TO_FINISH = 1.0
 _MOST_TENSORS = 100_000
 _MOST_DIMENSIONS = 64
 
@@ -93,13 +94,15 @@ def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = No
     """Send one frame.
 
     Args:
-        deadline: ``time.monotonic()`` seconds after which to give up, None to wait for ever.
+        deadline: ``time.monotonic()`` seconds after which to give up, None to wait for ever. A frame is begun even
+            after it, and has a second to get through.
         arena: memory shared with the other side, for large tensors.
 
     Raises:
         WireClosed: the other side is gone.
         WireTimeout: the other side did not take the bytes in time.
     """
+    deadline = None if deadline is None else max(deadline, time.monotonic()) + TO_FINISH
     head, body = encode_frame(frame, arena)
     waiting = [memoryview(head), *(part for part in body if len(part))]
     try:
@@ -129,7 +132,7 @@ def recv_frame(
     caps = caps or Caps()
     prefix = bytearray(_PREFIX.size)
     _fill(sock, memoryview(prefix), deadline)
-    deadline = None if deadline is None else deadline + _TO_FINISH
+    deadline = None if deadline is None else deadline + TO_FINISH
     magic, version, _, header_length, body_length = _PREFIX.unpack(prefix)
     if magic != MAGIC:
         raise WireError("that is no frame of this protocol")

@@ -273,3 +273,16 @@ def test_a_cell_after_a_timeout_still_counts(grade: Grade) -> None:
     report = grade(("student", "while True: pass"), ("student", "a = 1"), ("test", "assert a == 1"), cell_seconds=1.0)
     assert report.of(2).score == 1.0  # type: ignore[union-attr]
     assert report.outcome is Outcome.TIMEOUT
+
+
+def test_cells_that_ask_without_end_cost_nothing_but_themselves(grade: Grade) -> None:
+    """Whenever the time runs out, between two questions or in the middle of one, what comes after them counts."""
+    endless = [("test", "for number in count:\n    assert number >= 0")] * 30
+    report = grade(
+        ("student", "import itertools\ncount = itertools.count()\na = 1"),
+        *endless,
+        ("test", "assert a == 1"),
+        cell_seconds=0.1,
+    )
+    assert {report.of(i).outcome for i in range(1, 31)} == {Outcome.TIMEOUT}  # type: ignore[union-attr]
+    assert report.of(31).score == 1.0, report.of(31)  # type: ignore[union-attr]
