@@ -1,4 +1,4 @@
-"""The frozen records: facts about tensors and graphs as plain data that saves, reloads and compares.
+"""The frozen records: facts about tensors, graphs and errors as plain data that saves, reloads and compares.
 
 Nothing here touches torch: a record is made by :mod:`torchmagic.observe`, drawn by :mod:`torchmagic.render`
 and judged by ``graders``.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+from torchmagic.shown import Shown
 
 NodeKind = Literal["tensor", "operation"]
 Role = Literal["data", "leaf", "parameter", "intermediate", "result"]
@@ -37,7 +39,76 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class TensorRecord:
+class Histogram:
+    """How often the finite elements fall into equal bins.
+
+    Attributes:
+        low, high: the outer edges, in the elements' own unit.
+        counts: one for each bin, lowest first.
+    """
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A 2-D or image-like tensor made small enough to draw.
+
+    Attributes:
+        kind: "heatmap" has one number a pixel, "rgb" three.
+        width, height: in pixels.
+        pixels: row by row, each number scaled to 0..255; None where the element is NaN or infinite.
+        low, high: what 0 and 255 stand for.
+        text: what of the tensor it shows, in words (``"every 4th row"``), or "" where it shows all.
+    """
+
+    kind: Literal["heatmap", "rgb"]
+    width: int
+    height: int
+    pixels: tuple[int | None, ...]
+    low: float
+    high: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Shapes that were broadcast, to be drawn dimension by dimension.
+
+    Attributes:
+        operands: name and shape of each.
+        result: the shape that came out, or None where they do not fit.
+    """
+
+    operands: tuple[tuple[str, tuple[int, ...]], ...]
+    result: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a beginner needs to know about a tensor or an operation that was seen.
+
+    Attributes:
+        kind: a stable word for it (``"broadcast"``, ``"integer"``, ``"detached"``).
+        text: one sentence on what is so and why it matters.
+        remedy: what to write instead, or "".
+        names: the tensors that it is about.
+        line: the line of the cell where it happened, counted from 1; None where that is not known.
+        broadcast: the shapes, for a note on broadcasting.
+    """
+
+    kind: str
+    text: str
+    remedy: str = ""
+    names: tuple[str, ...] = ()
+    line: int | None = None
+    broadcast: Broadcast | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRecord(Shown):
     """What one tensor was at one moment.
 
     Attributes:
@@ -51,6 +122,14 @@ class TensorRecord:
         value_text: the elements of a small tensor as text (``"[[1., 2.], [3., 4.]]"``), else None.
         change: what changed since before the cell (``"new"``, ``"shape (3,) → (3, 1)"``), or "".
         trouble: why part of the facts could not be read, or "".
+        nbytes: bytes of its elements; None where they are not known.
+        strides: in elements, outermost first; None for kinds that have none.
+        contiguous: whether its elements lie in memory in the order of its indices; None where that means nothing.
+        is_view: whether it is a view of another tensor, as autograd sees it.
+        shares: the other names whose storage it shares.
+        version: autograd's count of changes in place; None where it is not counted.
+        grad_norm: the 2-norm of ``.grad``.
+        histogram, picture: of the elements; None where not asked, not useful or not readable.
     """
 
     name: str
@@ -67,6 +146,154 @@ class TensorRecord:
     value_text: str | None = None
     change: str = ""
     trouble: str = ""
+    nbytes: int | None = None
+    strides: tuple[int, ...] | None = None
+    contiguous: bool | None = None
+    is_view: bool = False
+    shares: tuple[str, ...] = ()
+    version: int | None = None
+    grad_norm: float | None = None
+    histogram: Histogram | None = None
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord(Shown):
+    """A container, module or optimizer: a tree whose leaves are tensors.
+
+    Attributes:
+        name: the expression that reaches it (``"model"``, ``"model.0"``, ``"batch['x']"``).
+        kind: the class, for a module as it prints itself without its children (``"Linear(in_features=3, ...)"``).
+        facts: what else is worth showing, as (what, value): an optimizer's learning rate, a module's mode.
+        tensors: those directly in it.
+        groups: containers and modules within it.
+        numel, trainable, nbytes: elements of all tensors below it, those that require gradients, and bytes; a
+            tensor that is reached twice counts once.
+        more: how many entries were left out.
+    """
+
+    name: str
+    kind: str
+    facts: tuple[tuple[str, str], ...] = ()
+    tensors: tuple[TensorRecord, ...] = ()
+    groups: tuple[GroupRecord, ...] = ()
+    numel: int = 0
+    trainable: int = 0
+    nbytes: int = 0
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line of the user's with the part of it that failed.
+
+    Attributes:
+        number: counted from 1, as tracebacks do.
+        text: the line without its end.
+        start, end: columns, counted in characters from 0, of the marked part; both 0 where nothing is marked.
+    """
+
+    number: int
+    text: str
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An argument that a failed operation really had.
+
+    Attributes:
+        name: the user's expression for it (``"W"``, ``"x[0]"``), or the argument's own name where there is none.
+        role: what it is to the operation (``"input"``, ``"weight"``, ``"dim"``), or "".
+        tensor: its facts; None where it is no tensor.
+        value: of what is no tensor, as text.
+    """
+
+    name: str
+    role: str = ""
+    tensor: TensorRecord | None = None
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Sizes of operands set under each other, to show those that do not fit.
+
+    Attributes:
+        rows: for each operand its name and its sizes as text, padded with "" so that columns line up.
+        bad: the columns that clash.
+        labels: a word under each column (``"rows"``, ``"must match"``), or "".
+    """
+
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    bad: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What the user could write instead.
+
+    Attributes:
+        code: the changed expression (``"x @ W.T"``).
+        text: what it does or gives, in words (``"gives (4, 3)"``).
+        checked: whether shapes, dtypes and devices were found to fit without computing anything.
+    """
+
+    code: str
+    text: str = ""
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation(Shown):
+    """Why an operation failed, from the arguments that it really had.
+
+    Attributes:
+        error: the exception's class name; ``message`` its text, shortened.
+        kind: a stable word for the kind of failure (``"matmul"``, ``"broadcast"``, ``"index"``), or "".
+        operation: what failed, as the user knows it (``"@"``, ``"torch.cat"``, ``"nn.Linear"``).
+        expression: the failing sub-expression, or "" where it is not known.
+        source: the user's lines with the marked part; ``filename`` where they stand, "" for a cell.
+        layer: the module inside which it failed (``"model.layers.2: Linear(4, 8)"``), or "".
+        operands: the arguments, in their order.
+        clash: the sizes that do not fit, aligned.
+        why: one sentence.
+        remedies: none, one or two.
+    """
+
+    error: str
+    message: str
+    kind: str = ""
+    operation: str = ""
+    expression: str = ""
+    filename: str = ""
+    source: tuple[SourceLine, ...] = ()
+    layer: str = ""
+    operands: tuple[Operand, ...] = ()
+    clash: Clash | None = None
+    why: str = ""
+    remedies: tuple[Remedy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection(Shown):
+    """Everything that ``tensorinfo`` shows for a cell or for expressions.
+
+    Attributes:
+        tensors: what is to be shown, each once.
+        groups: containers, modules and optimizers that were named.
+        notes: about them.
+        explanation: of the error that ended the cell.
+        more: how many tensors were left out.
+    """
+
+    tensors: tuple[TensorRecord, ...] = ()
+    groups: tuple[GroupRecord, ...] = ()
+    notes: tuple[Note, ...] = ()
+    explanation: Explanation | None = None
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +340,7 @@ class GraphEdge:
 
 
 @dataclass(frozen=True, slots=True)
-class GraphRecord:
+class GraphRecord(Shown):
     """An autograd graph, in the direction of the computation (inputs first).
 
     Attributes:

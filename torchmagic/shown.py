@@ -1,0 +1,38 @@
+"""What every record can do: show itself in a notebook and a terminal, and be saved as JSON.
+
+Renderers are imported when something is shown, so that records stay light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+#: For each kind of record: its renderer as text and its renderer as HTML, as module and function.
+_RENDERERS = {
+    "TensorRecord": ("text:tensor_text", "html:tensor_html"),
+    "GroupRecord": ("text:group_text", "html:group_html"),
+    "Inspection": ("text:inspection_text", "html:inspection_html"),
+    "Explanation": ("explanation_text:explanation_text", "explanation_html:explanation_html"),
+    "GraphRecord": ("graph_text:graph_text", "graph_html:graph_html"),
+}
+
+
+class Shown:
+    """A record that a notebook shows as HTML and a terminal as text."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self._rendered(0)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self._rendered(0), "text/html": self._rendered(1)}
+
+    def _rendered(self, form: int) -> str:
+        module, _, name = _RENDERERS[type(self).__name__][form].partition(":")
+        text: str = getattr(import_module(f"torchmagic.render.{module}"), name)(self)
+        return text
