@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchmagic.display import Graph, Tensors
+    from torchmagic.records import GraphRecord, Inspection
 
 __version__ = "0.1.0"
 __all__ = ["inspect", "load_ipython_extension", "trace", "unload_ipython_extension"]
 
 
-def inspect(value: object, name: str = "value", *, stats: bool = True) -> Tensors:
+def inspect(value: object, name: str = "value", *, stats: bool = True) -> Inspection:
     """The facts about a tensor, an array, or every tensor in a container, module or optimizer.
 
     Args:
@@ -27,7 +27,7 @@ def inspect(value: object, name: str = "value", *, stats: bool = True) -> Tensor
         TorchmagicError: there is no tensor in ``value``.
 
     >>> import torch
-    >>> inspect(torch.arange(3), "x").records[0].shape
+    >>> inspect(torch.arange(3), "x").tensors[0].shape
     (3,)
     """
     from torchmagic.observe.containers import observe_all
@@ -35,7 +35,7 @@ def inspect(value: object, name: str = "value", *, stats: bool = True) -> Tensor
     return observe_all({name: value}, stats=stats)
 
 
-def trace(*tensors: object, **names: object) -> Graph:
+def trace(*tensors: object, **names: object) -> GraphRecord:
     """The autograd graph behind tensors.
 
     Args:
@@ -47,13 +47,12 @@ def trace(*tensors: object, **names: object) -> Graph:
 
     >>> import torch
     >>> a = torch.tensor(2.0, requires_grad=True)
-    >>> [node.label for node in trace(a * 3, a=a).record.nodes]
+    >>> [node.label for node in trace(a * 3, a=a).nodes]
     ['a', 'Mul', '']
     """
-    from torchmagic.display import Graph
     from torchmagic.observe.graph import trace as observe
 
-    return Graph(observe(*tensors, names=names))
+    return observe(*tensors, names=names)
 
 
 def load_ipython_extension(shell: Any) -> None:

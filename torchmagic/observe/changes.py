@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
@@ -15,28 +14,29 @@ from torchmagic.observe.tensors import is_observable
 from torchmagic.observe.values import dtype_text, sizes
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What one named tensor was: enough to tell whether it is another, or was changed in place.
 
     Attributes:
         tensor: a weak reference to it.
         version: autograd's count of in-place changes; None where there is none (arrays, inference mode).
-        shape, dtype, requires_grad: as they were.
+        shape, dtype, device, requires_grad: as they were.
         grad: identity and version of ``.grad``, None without one.
     """
 
     tensor: weakref.ref[Any]
     version: int | None
     shape: tuple[int, ...]
-    dtype: str
+    dtype: Any
+    device: Any
     requires_grad: bool
     grad: tuple[int, int] | None
 
 
 def states(namespace: Mapping[str, object]) -> dict[str, State]:
     """The state of every tensor and array that the namespace reaches, by name."""
-    return {name: _state(value) for name, value in reached(namespace)}
+    with torch._C.DisableTorchFunction():
+        return {name: _state(value) for name, value in reached(namespace)}
 
 
 def reached(namespace: Mapping[str, object]) -> list[tuple[str, Any]]:
@@ -58,59 +58,94 @@ def changes(before: Mapping[str, State], namespace: Mapping[str, object]) -> lis
     >>> before = states({"x": x})
     >>> _ = x.add_(1)
     >>> [(name, what) for name, _, what in changes(before, {"x": x, "y": x[:1]})]
-    [('x', 'changed in place'), ('y', 'new')]
+    [('x', 'in place, version 0 → 1'), ('y', 'new')]
     """
     found = []
-    for name, value in reached(namespace):
-        what = _change(before.get(name), value)
-        if what:
-            found.append((name, value, what))
+    with torch._C.DisableTorchFunction():
+        for name, value in reached(namespace):
+            what = _change(before.get(name), value)
+            if what:
+                found.append((name, value, what))
     return found
+
+
+def deleted(before: Mapping[str, State], namespace: Mapping[str, object]) -> list[str]:
+    """The variables that held a tensor before and are no more.
+
+    >>> deleted(states({"x": torch.ones(1), "d": [torch.ones(1)]}), {"d": []})
+    ['x']
+    """
+    return [name for name in before if name.isidentifier() and name not in namespace]
 
 
 def _change(old: State | None, value: Any) -> str:
     if old is None:
         return "new"
+    same = old.tensor() is value
+    if same and _unchanged(old, value):
+        return ""
     now = _state(value)
     differences = _differences(old, now)
-    if old.tensor() is not value:
+    if not same:
         return ", ".join(differences) or "assigned anew"
-    if now.version is not None and old.version != now.version:
-        differences.append("changed in place")
+    if now.version is not None and old.version is not None and old.version != now.version:
+        differences.append(f"in place, version {old.version} → {now.version}")
     if now.grad != old.grad:
         differences.append("grad cleared" if now.grad is None else "grad set" if old.grad is None else "grad changed")
     return ", ".join(differences)
 
 
+def _unchanged(old: State, value: Any) -> bool:
+    """Whether the same object is as it was: the common case, of which a namespace may hold thousands."""
+    if not issubclass(type(value), torch.Tensor):
+        return bool(old.shape == value.shape and old.dtype == value.dtype)
+    if old.version is None or old.requires_grad or value.requires_grad:
+        return _state(value)[1:] == old[1:]
+    return bool(
+        value._version == old.version
+        and value.dtype is old.dtype
+        and value.device == old.device
+        and _shape(value) == old.shape
+        and (None if value.grad is None else (id(value.grad), value.grad._version)) == old.grad
+    )
+
+
 def _differences(old: State, now: State) -> list[str]:
     found = []
     if old.shape != now.shape:
-        found.append(f"shape {old.shape} → {now.shape}")
+        found.append(f"{sizes(old.shape)} → {sizes(now.shape)}")
     if old.dtype != now.dtype:
-        found.append(f"{old.dtype} → {now.dtype}")
+        found.append(f"{_dtype_text(old.dtype)} → {_dtype_text(now.dtype)}")
+    if old.device != now.device:
+        found.append(f"device {old.device} → {now.device}")
     if old.requires_grad != now.requires_grad:
-        found.append("now requires grad" if now.requires_grad else "no longer requires grad")
+        found.append("now requires grad" if now.requires_grad else "requires_grad lost")
     return found
+
+
+def _dtype_text(dtype: Any) -> str:
+    return dtype_text(dtype) if isinstance(dtype, torch.dtype) else str(dtype)
 
 
 def _state(value: Any) -> State:
     if not issubclass(type(value), torch.Tensor):
-        return State(weakref.ref(value), None, tuple(value.shape), str(value.dtype), False, None)
-    with torch._C.DisableTorchFunctionSubclass():
-        grad = value.grad if value.is_leaf else None
-        uninitialised = isinstance(value, UninitializedTensorMixin)
-        return State(
-            weakref.ref(value),
-            None if value.is_inference() else value._version,
-            () if uninitialised else _shape(value),
-            dtype_text(value.dtype),
-            value.requires_grad,
-            None if grad is None else (id(grad), grad._version),
-        )
+        return State(weakref.ref(value), None, tuple(value.shape), value.dtype, getattr(value, "device", "cpu"), False, None)
+    grad = value.grad if value.is_leaf else None
+    return State(
+        weakref.ref(value),
+        None if value.is_inference() else value._version,
+        _shape(value),
+        value.dtype,
+        value.device,
+        value.requires_grad,
+        None if grad is None else (id(grad), grad._version),
+    )
 
 
 def _shape(value: Any) -> tuple[int, ...]:
+    if issubclass(type(value), UninitializedTensorMixin):
+        return ()
     try:
-        return sizes(value.shape)
+        return value.shape  # type: ignore[no-any-return]
     except RuntimeError:  # nested tensors of the strided layout have no shape
         return ()

@@ -6,22 +6,22 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
-from torchmagic.display import Tensors
 from torchmagic.errors import TorchmagicError
 from torchmagic.observe.changes import reached
 from torchmagic.observe.tensors import observe_tensor
+from torchmagic.records import Inspection
 
 MAX_ROWS = 50
 """Rows that are shown unless the user asks for more."""
 
 
-def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Tensors:
+def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Inspection:
     """Records of every tensor in the given values, by the expressions that name them.
 
     Raises:
         TorchmagicError: there is none.
 
-    >>> [record.name for record in observe_all({"m": torch.nn.Linear(1, 1)}).records]
+    >>> [record.name for record in observe_all({"m": torch.nn.Linear(1, 1)}).tensors]
     ['m.weight', 'm.bias']
     """
     found = reached({inner: item for name, value in values.items() for inner, item in _opened(name, value)})
@@ -31,7 +31,7 @@ def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: i
     return observe_found([(name, value, "") for name, value in found], stats=stats, max_rows=max_rows)
 
 
-def observe_found(found: Iterable[tuple[str, object, str]], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Tensors:
+def observe_found(found: Iterable[tuple[str, object, str]], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Inspection:
     """Records of tensors given as (name, tensor, change), each tensor once unless a variable names it."""
     chosen: list[tuple[str, object, str]] = []
     seen: set[int] = set()
@@ -41,7 +41,7 @@ def observe_found(found: Iterable[tuple[str, object, str]], *, stats: bool = Tru
         seen.add(id(value))
     shown = chosen[: max(max_rows, 1)]
     records = tuple(observe_tensor(value, name, stats=stats, change=change) for name, value, change in shown)
-    return Tensors(records, len(chosen) - len(shown))
+    return Inspection(records, more=len(chosen) - len(shown))
 
 
 def _opened(name: str, value: object) -> Iterable[tuple[str, object]]:

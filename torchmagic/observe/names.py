@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from types import FrameType, ModuleType
+from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import torch
 
 _DEPTH = 3
 _MOST = 5_000
+_PLAIN = frozenset({int, float, str, bool, type(None), complex, bytes, FunctionType, BuiltinFunctionType, ModuleType, type})
 _HIDDEN = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|__.*|_exit_code|In|Out|exit|quit|get_ipython|open")
+_HIDDEN_STARTS = frozenset("_IOeqgo")  # most names need no pattern: a namespace may hold thousands
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's frame, whose f_locals is a snapshot
 
 
@@ -21,7 +23,11 @@ def user_variables(namespace: Mapping[str, object]) -> list[tuple[str, object]]:
     >>> user_variables({"x": 1, "_": 2, "_i1": "x", "Out": {}, "_w": 3})
     [('x', 1), ('_w', 3)]
     """
-    return [(name, value) for name, value in list(namespace.items()) if not _HIDDEN.fullmatch(name)]
+    return [
+        (name, value)
+        for name, value in list(namespace.items())
+        if type(name) is str and (name[:1] not in _HIDDEN_STARTS or not _HIDDEN.fullmatch(name))
+    ]
 
 
 def plain_tensors(namespace: Mapping[str, object]) -> list[tuple[str, torch.Tensor]]:
@@ -55,11 +61,11 @@ def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) ->
                 continue
             if _is_tensor(value):
                 found.append((name, value))  # type: ignore[arg-type]
-            elif id(value) not in seen:
+            elif type(value) not in _PLAIN and id(value) not in seen and len(deeper) <= _MOST:
                 seen.add(id(value))
                 deeper.extend(_entries(name, value))
-            if len(found) + len(deeper) > _MOST:
-                break
+            if depth and len(found) + len(deeper) > _MOST:
+                break  # never among the variables themselves: each of them counts
         if depth == 1:
             found.extend(parameters)  # type: ignore[arg-type]
         level = deeper

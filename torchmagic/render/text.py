@@ -1,84 +1,142 @@
-"""Tensor records as plain text that fits a terminal."""
+"""Tensors, groups of tensors and notes as plain text that fits a terminal."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from torchmagic.records import Stats, TensorRecord
+from torchmagic.records import GroupRecord, Inspection, Note, TensorRecord
+from torchmagic.render import broadcasts
+from torchmagic.render.words import (
+    autograd_text,
+    dtype_text,
+    grad_text,
+    group_counts,
+    memory_parts,
+    shape_text,
+    sparkline,
+    stats_pairs,
+)
 
 WIDTH = 80
 _INDENT = "    "
 
 
-def tensors_text(records: Sequence[TensorRecord], more: int = 0) -> str:
-    """A few lines for each record, 80 columns wide.
+def tensor_text(record: TensorRecord) -> str:
+    """A few lines, 80 columns wide.
 
-    >>> print(tensors_text([TensorRecord("x", "Tensor", (2, 3), "float32", "cpu", change="new")]))
+    >>> print(tensor_text(TensorRecord("x", "Tensor", (2, 3), "float32", "cpu", change="new")))
     x  Tensor (2, 3) float32 on cpu · new
     """
-    lines = [line for record in records for line in _lines(record)]
-    if more:
-        lines.append(f"… and {more} more: raise --max-rows to see them")
-    return "\n".join(lines)
+    return "\n".join(_tensor_lines(record))
 
 
-def shape_text(shape: Sequence[int]) -> str:
-    """A shape as Python writes it; a size that is not known is ``?``.
+def group_text(group: GroupRecord) -> str:
+    """A tree of a container, module or optimizer, 80 columns wide.
 
-    >>> shape_text((3, -1)), shape_text((2,)), shape_text(())
-    ('(3, ?)', '(2,)', '()')
+    >>> weight = TensorRecord("m.weight", "Parameter", (1, 2), "float32", "cpu", requires_grad=True)
+    >>> print(group_text(GroupRecord("m", "Linear", tensors=(weight,), numel=2, trainable=2, nbytes=8)))
+    m  Linear · 2 elements, 100 % trainable, 8 B
+    └─ .weight  Parameter (1, 2) float32 on cpu · requires grad, leaf
     """
-    sizes = ["?" if size < 0 else str(size) for size in shape]
-    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+    return "\n".join(_wrap_tree(line, lead) for line, lead in _tree_lines(group, "", "", ""))
 
 
-def autograd_text(record: TensorRecord) -> str:
-    """What autograd makes of the tensor: ``requires grad, leaf``, ``requires grad, MulBackward0``, or "".
+def inspection_text(inspection: Inspection) -> str:
+    """Tensors, groups, notes and the explanation of an error, under each other.
 
-    >>> autograd_text(TensorRecord("w", "Parameter", (), "float32", "cpu", requires_grad=True))
-    'requires grad, leaf'
+    >>> print(inspection_text(Inspection(notes=(Note("zeros", "w.grad is all zeros.", line=2),))))
+    Note (line 2): w.grad is all zeros.
     """
-    if not record.requires_grad:
-        return ""
-    return f"requires grad, {record.grad_fn or 'leaf'}"
+    parts = ["\n".join(tensor_text(record) for record in inspection.tensors)]
+    if inspection.more:
+        parts[0] += f"\n… and {inspection.more:,} more: raise --max-rows to see them"
+    parts += [group_text(group) for group in inspection.groups]
+    parts += [_note_text(note) for note in inspection.notes]
+    if inspection.explanation is not None:
+        parts.append(str(inspection.explanation))
+    return "\n".join(part.strip("\n") for part in parts if part)
 
 
-def number(value: float | None) -> str:
-    """A statistic in at most four significant digits; a dash where it is not defined.
-
-    >>> number(0.123456), number(None), number(3.0), number(-0.0)
-    ('0.1235', '–', '3', '0')
-    """
-    if value is None:
-        return "–"
-    return "0" if value == 0 else f"{value:.4g}"
-
-
-def stats_pairs(stats: Stats) -> list[tuple[str, str]]:
-    """The statistics as (name, text), in the order in which they are shown."""
-    names = ("min", "max", "mean", "std")
-    values = (stats.minimum, stats.maximum, stats.mean, stats.std)
-    return [*zip(names, map(number, values), strict=True), ("NaN", f"{stats.nans:,}"), ("inf", f"{stats.infs:,}")]
-
-
-def _lines(record: TensorRecord) -> list[str]:
-    layout = "" if record.layout == "strided" else f" {record.layout}"
-    head = f"{record.name}  {record.kind} {shape_text(record.shape)} {record.dtype}{layout} on {record.device}"
-    parts = [head, *filter(None, (autograd_text(record), record.change))]
-    lines = _wrap(" · ".join(parts), "")
+def _tensor_lines(record: TensorRecord) -> list[str]:
+    lines = _wrap(" · ".join([f"{record.name}  {_facts(record)}", *_states(record)]), "")
     if record.stats is not None:
         pairs = [f"{name} {text}" for name, text in stats_pairs(record.stats)]
         if record.stats.sampled:
             pairs.append(f"of a sample of {record.stats.count:,}")
         lines += _wrap("  ".join(pairs))
+    if record.histogram is not None and (line := sparkline(record.histogram.counts)):
+        low, high = (f"{edge:.3g}" for edge in (record.histogram.low, record.histogram.high))
+        lines.append(f"{_INDENT}{low} {line} {high}")
+    memory = memory_parts(record)
+    if memory:
+        lines += _wrap(" · ".join(memory))
     if record.value_text is not None:
         lines += _wrap(f"= {record.value_text}")
     if record.grad is not None:
-        lines += _wrap(f"grad {record.grad}")
+        lines += _wrap(grad_text(record))
     if record.trouble:
         lines += _wrap(f"({record.trouble})")
     return lines
+
+
+def _facts(record: TensorRecord) -> str:
+    return f"{record.kind} {shape_text(record.shape)} {dtype_text(record)} on {record.device}"
+
+
+def _states(record: TensorRecord) -> list[str]:
+    return [text for text in (autograd_text(record), record.change) if text]
+
+
+def _note_text(note: Note) -> str:
+    where = f" (line {note.line})" if note.line is not None else ""
+    lines = _wrap(f"Note{where}: {note.text}", "")
+    if note.broadcast is not None:
+        lines += [f"{_INDENT}{line}" for line in broadcasts.text(note.broadcast)]
+    for remedy in note.remedy.splitlines():
+        lines += _wrap(f"→ {remedy}")
+    return "\n".join(lines)
+
+
+def _tree_lines(group: GroupRecord, above: str, lead: str, below: str) -> Iterator[tuple[str, str]]:
+    """(line, what stands before its continuation) for a group and all below it."""
+    name = inner_name(group.name, above)
+    facts = "".join(f" · {what} {value}" for what, value in group.facts)
+    yield f"{lead}{name}  {group.kind} · {group_counts(group)}{facts}", below
+    entries: list[TensorRecord | GroupRecord | int] = [*group.tensors, *group.groups]
+    if group.more:
+        entries.append(group.more)
+    for entry in entries:
+        last = entry is entries[-1]
+        own, under = below + ("└─ " if last else "├─ "), below + ("   " if last else "│  ")
+        if isinstance(entry, GroupRecord):
+            yield from _tree_lines(entry, group.name, own, under)
+        elif isinstance(entry, TensorRecord):
+            head = f"{inner_name(entry.name, group.name)}  {_facts(entry)}"
+            yield own + " · ".join([head, *_states(entry)]), under
+            if entry.value_text is not None:
+                yield f"{under}   = {entry.value_text}", f"{under}   "
+        else:
+            yield f"{own}… and {entry:,} more", under
+
+
+def inner_name(name: str, above: str) -> str:
+    """The end of a name that the names above it in a tree do not say yet.
+
+    >>> inner_name("model.0.weight", "model.0"), inner_name("d['k']", "d"), inner_name("x", "y")
+    ('.weight', "['k']", 'x')
+    """
+    rest = name.removeprefix(above) if above else name
+    return rest if rest and rest[0] in ".[ :" else name
+
+
+def _wrap_tree(line: str, lead: str) -> str:
+    if len(line) <= WIDTH:
+        return line
+    room = max(WIDTH - len(lead) - 4, 20)
+    start = len(line) - len(line.lstrip("│├└─ "))
+    pieces = textwrap.wrap(line[start:], room, break_on_hyphens=False) or [""]
+    return "\n".join([line[:start] + pieces[0], *(f"{lead}    {piece}" for piece in pieces[1:])])
 
 
 def _wrap(text: str, indent: str = _INDENT) -> list[str]:
