@@ -55,6 +55,25 @@ def cell_names(source: str) -> CellNames:
     return CellNames(tuple(loaded), tuple(dict.fromkeys(deleted)))
 
 
+def imports_first(source: str, module: str) -> bool:
+    """Whether a cell begins by importing a module, with nothing but other imports before that.
+
+    >>> imports_first("import os\nimport torch", "torch"), imports_first("x = 1\nimport torch", "torch")
+    (True, False)
+    """
+    tree = _parsed(source)
+    for node in tree.body if tree is not None else ():
+        if isinstance(node, ast.Import):
+            if any(alias.name.partition(".")[0] == module for alias in node.names):
+                return True
+        elif isinstance(node, ast.ImportFrom):
+            if (node.module or "").partition(".")[0] == module and not node.level:
+                return True
+        else:
+            return False
+    return False
+
+
 def _parsed(source: str) -> ast.Module | None:
     try:
         return ast.parse(source)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 #: Words between two halves of one expression.
 _OPERATORS = "+ - * / // % @ ** == != < > <= >= & | ^ << >> and or in is not if else for"
 _JOINING = frozenset(_OPERATORS.split())
+_LINE = re.compile(r"^\s*%%?(tensorinfo|gradtrace)\s")
 _MAGIC = re.compile(r"^%%(\w+)[ \t]*(.*?)[ \t]*$")
 
 
@@ -60,6 +61,57 @@ def split_expressions(line: str) -> list[str]:
         found.append(" ".join(words[start:end]))
         start = end
     return found
+
+
+def split_options(line: str, known: Mapping[str, bool]) -> tuple[list[str], str]:
+    """The options at both ends of an argument line, and the expressions between them.
+
+    Args:
+        line: the argument line; its expressions may hold quotes and dashes that an argument parser would eat.
+        known: the options that there are, and for each whether a value follows.
+
+    >>> split_options("--max-rows 3 x['a b'] -y --no-stats", {"--max-rows": True, "--no-stats": False})
+    (['--max-rows', '3', '--no-stats'], "x['a b'] -y")
+    """
+    spans = [match.span() for match in re.finditer(r"\S+", line)]
+    words = [line[start:end] for start, end in spans]
+    first = 0
+    while first < len(words) and words[first].startswith("--"):
+        first += 2 if known.get(words[first]) and first + 1 < len(words) else 1
+    last = len(words)
+    while last > first:
+        if known.get(words[last - 1].partition("=")[0]) is not None:
+            last -= 1
+        elif last - 2 >= first and known.get(words[last - 2]):
+            last -= 2
+        else:
+            break
+    rest = line[spans[first][0] : spans[last - 1][1]] if first < last else ""
+    return words[:first] + words[last:], rest
+
+
+def completions(line: str, options: Callable[[str], Mapping[str, bool]], names: Mapping[str, object]) -> list[str]:
+    """What may stand at the end of a line that begins with one of our magics; nothing for other lines.
+
+    Args:
+        line: up to the cursor.
+        options: gives the options of a magic by its name.
+        names: the user's variables.
+
+    >>> completions("%%tensorinfo --st", lambda name: {"--stats": False, "--on": False}, {})
+    ['--stats']
+    >>> completions("%tensorinfo x we", lambda name: {}, {"weight": 1, "_": 2})
+    ['weight']
+    """
+    match = _LINE.match(line)
+    if match is None:
+        return []
+    word = re.split(r"\s", line)[-1]
+    if word.startswith("-"):
+        return [option for option in options(match.group(1)) if option.startswith(word)]
+    if word and not word.isidentifier():
+        return []
+    return [name for name in names if name.startswith(word) and not name.startswith("_")]
 
 
 def _parses(text: str) -> bool:

@@ -7,25 +7,28 @@ errors are its own), and two of its events say when the cell begins and has ende
 
 from __future__ import annotations
 
+import json
 from types import TracebackType
 from typing import Any
 
+from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from torchmagic.cellrun import CellWatch
+from torchmagic.cellrun import ORDERS, CellWatch, View
 from torchmagic.errors import TorchmagicError
-from torchmagic.expressions import magics_above, split_expressions
+from torchmagic.expressions import completions, magics_above, split_expressions, split_options
+from torchmagic.records import Inspection
 
 NAMES = ("tensorinfo", "gradtrace")
 _NO_TENSORS = "tensorinfo: this cell assigned or changed no tensors."
 _NO_GRAPH = "gradtrace: no operation of this cell was on a tensor that requires gradients."
 
 
-def _flag(name: str, default: bool, text: str) -> Any:
-    on = argument(f"--{name}", dest=name, action="store_true", default=default, help=text)
+def _flag(name: str, text: str) -> Any:
+    on = argument(f"--{name}", dest=name, action="store_true", default=True, help=text)
     off = argument(f"--no-{name}", dest=name, action="store_false", help=f"leave out {name}")
     return lambda function: on(off(function))
 
@@ -38,29 +41,44 @@ class TorchMagics(Magics):
         super().__init__(shell)
         self._shell: Any = shell
         self._running: list[_Run] = []
+        self._always: str | None = None  # the options under which every cell is shown, or None
 
     @magic_arguments()
-    @_flag("stats", True, "minimum, maximum, mean, standard deviation, NaN and inf counts (the default)")
+    @argument("--all", action="store_true", help="show tensors that the cell only read, too")
+    @_flag("stats", "minimum, maximum, mean, standard deviation, zeros, NaN and inf counts (the default)")
+    @_flag("plot", "a histogram of each tensor, and a heatmap of those with rows and columns (the default)")
+    @argument("--depth", type=int, default=3, help="open containers and modules so deep (3)")
     @argument("--max-rows", type=int, default=50, help="show at most so many tensors (50)")
+    @argument("--sort", choices=ORDERS, default="order", help="by order (as found), name, size or change")
+    @argument("--json", action="store_true", help="give the records as JSON instead of a table")
+    @argument("--quiet", action="store_true", help="show only why an operation failed")
+    @argument("--on", action="store_true", help="show after every cell from now on, with the other options given")
+    @argument("--off", action="store_true", help="stop doing so")
     @argument("expressions", nargs="*", help="names or expressions to show, instead of what the cell touched")
     @no_var_expand
     @line_cell_magic
-    def tensorinfo(self, line: str, cell: str | None = None) -> None:
+    def tensorinfo(self, line: str, cell: str | None = None) -> str | None:
         """Show the facts about tensors: those that the cell below assigned or changed, or those named.
 
         Examples::
 
             %%tensorinfo                     the tensors that this cell assigns or changes
+            %%tensorinfo --all               also those that it only reads
             %%tensorinfo --no-stats W b      after the cell: W and b, without reading their elements
             %tensorinfo x y.T model          now: a tensor, an expression, a module's parameters
+            %tensorinfo --on --sort size     after every cell from now on, largest first
+            text = %tensorinfo --json x      the record as JSON
         """
         options = self._options("tensorinfo", line)
         if cell is not None:
             self._run_below("tensorinfo", line, cell)
+        elif options.on or options.off:
+            self._switch(options, line)
         elif not options.expressions:
             raise UsageError("%tensorinfo on a line wants names or expressions, for example: %tensorinfo x y.T model")
         else:
-            self._show_expressions(options)
+            return self._show_expressions(options, as_value=True)
+        return None
 
     @magic_arguments()
     @argument("expressions", nargs="*", help="tensors to trace, such as a loss; over a cell: what the cell computed")
@@ -97,16 +115,47 @@ class TorchMagics(Magics):
 
     def before_cell(self, info: Any) -> None:
         """IPython's pre_run_cell event."""
-        above = magics_above(info.raw_cell or "", NAMES)
+        raw = info.raw_cell or ""
+        above = magics_above(raw, NAMES)
         magics = above.magics if above.lines and self._all_valid(above.magics) else ()
-        run = _Run(self._shell, magics)
+        for name, line in magics:
+            if name == "tensorinfo":
+                self._switch(self._options(name, line), line)
+        always = self._always
+        if always is not None and all(name != "tensorinfo" for name, _ in magics):
+            magics = (("tensorinfo", always), *magics)
+            run = _Run(self._shell, magics, raw, says_nothing=True)
+        else:
+            run = _Run(self._shell, magics, raw)
         self._running.append(run)
-        run.begin()
+        run.begin(self)
 
     def after_cell(self, result: Any) -> None:
         """IPython's post_run_cell event."""
         if self._running:
-            self._running.pop().end(self)
+            self._running.pop().end(self, result)
+
+    @context_matcher()  # type: ignore[untyped-decorator]
+    def complete(self, context: Any) -> Any:
+        """IPython's completer: the options of our magics, and the user's names."""
+        found = completions(context.line_with_cursor[: context.cursor_position], self._known, self._shell.user_ns)
+        return {"completions": [SimpleCompletion(text=text) for text in found]}
+
+    def _known(self, name: str) -> dict[str, bool]:
+        """The options of a magic, and for each whether a value follows."""
+        parser = getattr(self, name).parser
+        return {
+            text: action.nargs != 0
+            for action in parser._actions
+            for text in action.option_strings
+            if text.startswith("--")
+        }
+
+    def _switch(self, options: Any, line: str) -> None:
+        if options.off:
+            self._always = None
+        elif options.on:
+            self._always = " ".join(word for word in line.split() if word != "--on")
 
     def _run_below(self, name: str, line: str, cell: str) -> None:
         """For those who call the cell magic as a function: the same, one level down."""
@@ -121,42 +170,40 @@ class TorchMagics(Magics):
         return True
 
     def _options(self, name: str, line: str) -> Any:
-        # expressions may hold quotes and dashes that an argument parser would eat: only leading options are its
-        words = line.split()
-        count = 0
-        while count < len(words) and words[count].startswith("-"):
-            count += 2 if words[count] == "--max-rows" else 1
         magic = getattr(self, name)
+        words, rest = split_options(line, self._known(name))
         try:
-            options = parse_argstring(magic, " ".join(words[:count]))
+            options = parse_argstring(magic, " ".join(words))
         except UsageError as error:
             raise UsageError(f"{error}\n{magic.parser.format_usage().strip().removeprefix('usage: ')}") from None
-        rest = line
-        for word in words[:count]:
-            rest = rest.split(word, 1)[1]
         options.expressions = split_expressions(rest) if rest.strip() else []
         return options
 
     # -- on a line --------------------------------------------------------------------------------------
 
-    def _show_expressions(self, options: Any) -> None:
+    def _show_expressions(self, options: Any, *, as_value: bool = False) -> str | None:
         from torchmagic.observe.containers import observe_all
 
         values = self._evaluate("tensorinfo", options.expressions)
-        if values:
-            try:
-                display(observe_all(values, stats=options.stats, max_rows=options.max_rows))
-            except TorchmagicError as error:
-                _say(f"tensorinfo: {error}")
+        if not values:
+            return None
+        try:
+            found = observe_all(values, stats=options.stats, max_rows=options.max_rows)
+        except TorchmagicError as error:
+            _say(f"tensorinfo: {error}")
+            return None
+        if options.json and as_value:
+            return found.to_json()
+        _show(found, options)
+        return None
 
     def _show_graph(self, options: Any) -> None:
-        from torchmagic.display import Graph
         from torchmagic.observe.graph import trace
 
         values = self._evaluate("gradtrace", options.expressions)
         if values:
             try:
-                display(Graph(trace(*values.values(), names={**self._shell.user_ns, **values})))
+                display(trace(*values.values(), names={**self._shell.user_ns, **values}))
             except TorchmagicError as error:
                 _say(f"gradtrace: {error}")
 
@@ -180,24 +227,29 @@ class TorchMagics(Magics):
 class _Run:
     """One cell on its way: which of our magics stand above it, and what they watch."""
 
-    def __init__(self, shell: Any, magics: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, shell: Any, magics: tuple[tuple[str, str], ...], raw: str = "", *, says_nothing: bool = False):
         self.shell = shell
         self.magics = magics
+        self.raw = raw
+        self.says_nothing = says_nothing  # rather than that there is nothing to show
         self.watch: CellWatch | None = None
         self._handlers: tuple[Any, Any] | None = None
 
-    def begin(self) -> None:
+    def begin(self, magics: TorchMagics) -> None:
         """The cell is about to run."""
         if not self.magics:
             return
-        graph = any(name == "gradtrace" for name, _ in self.magics)
-        self.watch = CellWatch(self.shell.user_ns, graph=graph)
-        if graph:
-            self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
-            self.shell.set_custom_exc((BaseException,), self._show_error)
+        names = [name for name, _ in self.magics]
+        source = self.shell.transform_cell(self.raw)
+        filename = self.shell.compile.get_code_name(self.raw, source, self.shell.execution_count)
+        self.watch = CellWatch(
+            self.shell.user_ns, source, filename, calls="tensorinfo" in names, graph="gradtrace" in names
+        )
+        self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
+        self.shell.set_custom_exc((BaseException,), self._show_error)
         self.watch.begin()
 
-    def end(self, magics: TorchMagics) -> None:
+    def end(self, magics: TorchMagics, result: Any) -> None:
         """The cell has run: show what was seen."""
         if self.watch is None:
             return
@@ -205,12 +257,12 @@ class _Run:
             self.watch.end()
             self._restore_handlers()
             for name, line in self.magics:
-                self._show(name, magics._options(name, line), magics)
+                self._show(name, magics._options(name, line), magics, result.error_in_exec)
         finally:
             self._restore_handlers()
             self.watch.release()
 
-    def _show(self, name: str, options: Any, magics: TorchMagics) -> None:
+    def _show(self, name: str, options: Any, magics: TorchMagics, error: BaseException | None) -> None:
         assert self.watch is not None
         if name == "gradtrace":
             if options.expressions:
@@ -218,11 +270,23 @@ class _Run:
                 return
             graph = self.watch.graph()
             display(graph) if graph is not None else _say(_NO_GRAPH)
-        elif options.expressions:
+        elif options.off:
+            return
+        elif options.expressions and not options.quiet:
             magics._show_expressions(options)
         else:
-            tensors = self.watch.tensors(stats=options.stats, max_rows=options.max_rows)
-            display(tensors) if tensors is not None else _say(_NO_TENSORS)
+            self._show_touched(options, error)
+
+    def _show_touched(self, options: Any, error: BaseException | None) -> None:
+        assert self.watch is not None
+        found = None
+        if not options.quiet:
+            view = View(options.stats, options.plot, options.depth, options.max_rows, options.sort, options.all)
+            found = self.watch.inspection(view, error=error)
+        if found is not None:
+            _show(found, options)
+        elif not self.says_nothing and not options.quiet:
+            _say(_NO_TENSORS)
 
     def _show_error(
         self,
@@ -247,6 +311,15 @@ class _Run:
                 self.shell.CustomTB = handler
 
 
+def _show(found: Inspection, options: Any) -> None:
+    """A table, or JSON as data and as text."""
+    if options.json:
+        text = found.to_json()
+        display({"application/json": json.loads(text), "text/plain": text}, raw=True)
+    else:
+        display(found)
+
+
 def _say(text: str) -> None:
     """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
     display({"text/plain": text}, raw=True)
@@ -259,6 +332,7 @@ def load(shell: Any) -> None:
     magics = TorchMagics(shell)
     shell.register_magics(magics)
     shell.input_transformers_cleanup.append(magics.transform)
+    shell.Completer.custom_matchers.append(magics.complete)
     shell.events.register("pre_run_cell", magics.before_cell)
     shell.events.register("post_run_cell", magics.after_cell)
     magics._running.append(_Run(shell, ()))  # the cell that loads us ends after this, and began before
@@ -270,6 +344,7 @@ def unload(shell: Any) -> None:
     if magics is None:
         return
     shell.input_transformers_cleanup.remove(magics.transform)
+    shell.Completer.custom_matchers.remove(magics.complete)
     shell.events.unregister("pre_run_cell", magics.before_cell)
     shell.events.unregister("post_run_cell", magics.after_cell)
     for kind in ("line", "cell"):

@@ -287,6 +287,7 @@ class Inspection(Shown):
         notes: about them.
         explanation: of the error that ended the cell.
         more: how many tensors were left out.
+        deleted: variables that held a tensor and that the cell took away.
     """
 
     tensors: tuple[TensorRecord, ...] = ()
@@ -294,6 +295,7 @@ class Inspection(Shown):
     notes: tuple[Note, ...] = ()
     explanation: Explanation | None = None
     more: int = 0
+    deleted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class State(NamedTuple):
         version: autograd's count of in-place changes; None where there is none (arrays, inference mode).
         shape, dtype, device, requires_grad: as they were.
         grad: identity and version of ``.grad``, None without one.
+        leaf: whether it was a leaf.
     """
 
     tensor: weakref.ref[Any]
@@ -31,6 +32,7 @@ class State(NamedTuple):
     device: Any
     requires_grad: bool
     grad: tuple[int, int] | None
+    leaf: bool
 
 
 def states(namespace: Mapping[str, object]) -> dict[str, State]:
@@ -129,8 +131,18 @@ def _dtype_text(dtype: Any) -> str:
 
 def _state(value: Any) -> State:
     if not issubclass(type(value), torch.Tensor):
-        return State(weakref.ref(value), None, tuple(value.shape), value.dtype, getattr(value, "device", "cpu"), False, None)
-    grad = value.grad if value.is_leaf else None
+        return State(
+            weakref.ref(value),
+            None,
+            tuple(value.shape),
+            value.dtype,
+            getattr(value, "device", "cpu"),
+            False,
+            None,
+            True,
+        )
+    leaf = value.is_leaf
+    grad = value.grad if leaf else None
     return State(
         weakref.ref(value),
         None if value.is_inference() else value._version,
@@ -139,6 +151,7 @@ def _state(value: Any) -> State:
         value.device,
         value.requires_grad,
         None if grad is None else (id(grad), grad._version),
+        leaf,
     )
 
 
@@ -149,3 +162,16 @@ def _shape(value: Any) -> tuple[int, ...]:
         return value.shape  # type: ignore[no-any-return]
     except RuntimeError:  # nested tensors of the strided layout have no shape
         return ()
+
+
+def bytes_of(value: Any) -> int:
+    """The bytes of a tensor's or an array's elements; 0 for a kind that has none that can be counted.
+
+    >>> bytes_of(torch.ones(2, 3))
+    24
+    """
+    try:
+        with torch._C.DisableTorchFunction():
+            return int(value.nbytes)
+    except Exception:  # nested, uninitialised and other kinds raise whatever they like
+        return 0

@@ -31,7 +31,9 @@ def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: i
     return observe_found([(name, value, "") for name, value in found], stats=stats, max_rows=max_rows)
 
 
-def observe_found(found: Iterable[tuple[str, object, str]], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Inspection:
+def observe_found(
+    found: Iterable[tuple[str, object, str]], *, stats: bool = True, max_rows: int = MAX_ROWS
+) -> Inspection:
     """Records of tensors given as (name, tensor, change), each tensor once unless a variable names it."""
     chosen: list[tuple[str, object, str]] = []
     seen: set[int] = set()

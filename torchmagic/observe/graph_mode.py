@@ -10,14 +10,14 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import torch
-from torch import overrides
 from torch.overrides import TorchFunctionMode
 
-from torchmagic.observe import graph_pass, names, values
+from torchmagic.observe import callers, graph_pass, names, values
 from torchmagic.observe.graph_facts import Call
 from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
+_OWN_FILES = frozenset({__file__, str(Path(__file__).with_name("call_watch.py"))})
 _MOST_CALLS = 30_000
 _MOST_SITES = 4
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
@@ -41,7 +41,7 @@ class WatchMode(TorchFunctionMode):
         self.troubles: list[str] = []
         self._last: weakref.ref[torch.Tensor] | None = None
         self._data: dict[int, TensorFact] = {}
-        self._callers: dict[tuple[str, int], CodeType] = {}
+        self._callers = callers.Callers()
         self._watch = graph_pass.PassWatch()
         self._highest = torch._C._autograd._get_sequence_nr() - 1
 
@@ -52,7 +52,7 @@ class WatchMode(TorchFunctionMode):
         if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
         is_python = type(func) is FunctionType
-        call = self._as_caller(sys._getframe(1), is_python)
+        call = self._callers.at(callers.caller(sys._getframe(1), is_python))
         if is_python and func in _BACKWARD:
             return self._backward(call, func, args, kwargs)
         out = call(func, args, kwargs)
@@ -64,31 +64,8 @@ class WatchMode(TorchFunctionMode):
         return out
 
     def leave(self) -> None:
-        """Take this mode off the stack, wherever it stands: the cell may have entered modes that stay."""
-        above: list[Any] = []
-        while torch._C._len_torch_function_stack():
-            mode = overrides._pop_mode()
-            if mode is self:
-                break
-            above.append(mode)
-        for mode in reversed(above):
-            overrides._push_mode(mode)
-
-    def _as_caller(self, frame: FrameType | None, is_python: bool) -> Callable[..., Any]:
-        """A function that calls, from a frame with the caller's own file, line and globals.
-
-        Warnings are attributed to a frame so many levels up, so they must meet the caller's line and not ours.
-        """
-        if is_python and frame is not None and frame.f_code.co_filename == overrides.__file__:
-            frame = frame.f_back and frame.f_back.f_back  # handle_torch_function, the function itself
-        if frame is None:
-            return _torchmagic_call
-        place = (frame.f_code.co_filename, frame.f_lineno)
-        code = self._callers.get(place)
-        if code is None:
-            code = _torchmagic_call.__code__.replace(co_filename=place[0], co_firstlineno=place[1] - 1)
-            self._callers[place] = code
-        return FunctionType(code, frame.f_globals)
+        """Take this mode off the stack."""
+        callers.leave(self)
 
     def last(self) -> torch.Tensor | None:
         """The result of the last call that has a graph, while the user still holds it."""
@@ -204,11 +181,6 @@ class WatchMode(TorchFunctionMode):
                 self.calls.pop(op.key, None)
 
 
-# Its body must be the line after its first: _as_caller places it on the caller's line.
-def _torchmagic_call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    return func(*args, **kwargs)
-
-
 def is_own(code: CodeType) -> bool:
-    """Whether a frame with this code is the watch's and not the user's."""
-    return code.co_filename == __file__ or code.co_name == _torchmagic_call.__name__
+    """Whether a frame with this code is a watch's and not the user's."""
+    return code.co_filename in _OWN_FILES or callers.is_call(code)

@@ -11,7 +11,9 @@ import torch
 
 _DEPTH = 3
 _MOST = 5_000
-_PLAIN = frozenset({int, float, str, bool, type(None), complex, bytes, FunctionType, BuiltinFunctionType, ModuleType, type})
+_PLAIN = frozenset(
+    {int, float, str, bool, type(None), complex, bytes, FunctionType, BuiltinFunctionType, ModuleType, type}
+)
 _HIDDEN = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|__.*|_exit_code|In|Out|exit|quit|get_ipython|open")
 _HIDDEN_STARTS = frozenset("_IOeqgo")  # most names need no pattern: a namespace may hold thousands
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's frame, whose f_locals is a snapshot

@@ -73,7 +73,9 @@ def text(broadcast: Broadcast, name_width: int = 24) -> list[str]:
 
 
 def _rank(broadcast: Broadcast) -> int:
-    return max((len(shape) for shape in (*(shape for _, shape in broadcast.operands), broadcast.result or ())), default=0)
+    return max(
+        (len(shape) for shape in (*(shape for _, shape in broadcast.operands), broadcast.result or ())), default=0
+    )
 
 
 def _padded(shape: tuple[int, ...], rank: int) -> tuple[int | None, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -81,6 +81,7 @@ class _View:
     groups: tuple[_Group, ...] = ()
     notes: tuple[_Note, ...] = ()
     explanation: Markup = Markup("")
+    deleted: tuple[str, ...] = ()
 
 
 def tensor_html(record: TensorRecord) -> str:
@@ -109,15 +110,16 @@ def inspection_html(inspection: Inspection) -> str:
     """
     pictures = sum(record.picture is not None for record in _all_tensors(inspection))
     view = _View(
+        deleted=inspection.deleted,
         table=_table(inspection.tensors, inspection.more, "", pictures),
         groups=tuple(_group(group, "", pictures, _MOST_OPEN) for group in inspection.groups),
         notes=tuple(_note(note) for note in inspection.notes),
     )
     if inspection.explanation is not None:  # escaped where it was made
         explained = Markup(inspection.explanation._repr_mimebundle_()["text/html"])
-        if not (inspection.tensors or inspection.groups or inspection.notes):
+        if not (inspection.tensors or inspection.groups or inspection.notes or inspection.deleted):
             return str(explained)
-        view = _View(view.table, view.groups, view.notes, explained)
+        view = replace(view, explanation=explained)
     return template("seen.html.j2").render(view=view).strip()
 
 

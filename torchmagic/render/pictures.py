@@ -14,9 +14,7 @@ _HEIGHT = 22
 _STEP = 4
 _COLOURS = 15
 # Fifteen steps of viridis, which reads on light and dark pages and without colour vision; then red for NaN and inf.
-_VIRIDIS = bytes.fromhex(
-    "440154481b6d46327e3f4788365c8d2e6e8e277f8e21918c1fa1872db27d4ac16d73d056a0da39d0e11cfde725"
-)
+_VIRIDIS = bytes.fromhex("440154481b6d46327e3f4788365c8d2e6e8e277f8e21918c1fa1872db27d4ac16d73d056a0da39d0e11cfde725")
 _NOT_A_NUMBER = bytes.fromhex("e5484d")
 _PIXELS = 24_000
 """Pixels that the pictures of one output have together: a page of twenty tensors stays small."""

@@ -52,6 +52,8 @@ def inspection_text(inspection: Inspection) -> str:
     if inspection.more:
         parts[0] += f"\n… and {inspection.more:,} more: raise --max-rows to see them"
     parts += [group_text(group) for group in inspection.groups]
+    if inspection.deleted:
+        parts += _wrap(f"deleted: {', '.join(inspection.deleted)}", "")
     parts += [_note_text(note) for note in inspection.notes]
     if inspection.explanation is not None:
         parts.append(str(inspection.explanation))

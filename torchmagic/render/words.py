@@ -95,7 +95,12 @@ def stats_pairs(stats: Stats) -> list[tuple[str, str]]:
     names = ("min", "max", "mean", "std")
     values = (stats.minimum, stats.maximum, stats.mean, stats.std)
     zeros = ("zeros", share_text(stats.zeros, stats.count))
-    return [*zip(names, map(number, values), strict=True), zeros, ("NaN", f"{stats.nans:,}"), ("inf", f"{stats.infs:,}")]
+    return [
+        *zip(names, map(number, values), strict=True),
+        zeros,
+        ("NaN", f"{stats.nans:,}"),
+        ("inf", f"{stats.infs:,}"),
+    ]
 
 
 def memory_parts(record: TensorRecord) -> list[str]:

@@ -1,0 +1,63 @@
+"""Call a function from a frame that looks like the caller's own, and know such frames again in a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import torch
+from torch import overrides
+
+
+class Callers:
+    """Functions that call, each from one line of the user's.
+
+    Warnings are attributed to a frame so many levels up, so they must meet the caller's line and not ours.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, int], CodeType] = {}
+
+    def at(self, frame: FrameType | None) -> Callable[..., Any]:
+        """A function that calls, from a frame with the file, line and globals of ``frame``."""
+        if frame is None:
+            return _torchmagic_call
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        code = self._codes.get(place)
+        if code is None:
+            code = _torchmagic_call.__code__.replace(co_filename=place[0], co_firstlineno=place[1] - 1)
+            self._codes[place] = code
+        return FunctionType(code, frame.f_globals)
+
+
+def caller(frame: FrameType | None, is_python: bool) -> FrameType | None:
+    """The frame that called a function which came to a mode in ``frame``."""
+    if is_python and frame is not None and frame.f_code.co_filename == overrides.__file__:
+        return frame.f_back and frame.f_back.f_back  # handle_torch_function, the function itself
+    return frame
+
+
+# Its body must be the line after its first: Callers.at places it on the caller's line.
+def _torchmagic_call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    return func(*args, **kwargs)
+
+
+def is_call(code: CodeType) -> bool:
+    """Whether a frame with this code is such a function's and not the user's."""
+    return code.co_name == _torchmagic_call.__name__
+
+
+def leave(mode: Any) -> bool:
+    """Take a function mode off the stack, wherever it stands: the cell may have entered modes that stay."""
+    above: list[Any] = []
+    found = False
+    while torch._C._len_torch_function_stack():
+        top = overrides._pop_mode()
+        if top is mode:
+            found = True
+            break
+        above.append(top)
+    for each in reversed(above):
+        overrides._push_mode(each)
+    return found
