@@ -1,38 +1,67 @@
 """See PyTorch while you learn it: the magics, the records behind them, and their pictures.
 
 In a notebook: ``%load_ext torchmagic``, then ``%%tensorinfo`` or ``%%gradtrace`` over a cell.
-In a script: :func:`inspect` and :func:`trace`.
+In a script: :func:`inspect`, :func:`trace` and :func:`load`.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchmagic.records import GraphRecord, Inspection
+    from torchmagic.records import GraphRecord, GroupRecord, TensorRecord
+    from torchmagic.shown import Shown
 
 __version__ = "0.1.0"
-__all__ = ["inspect", "load_ipython_extension", "trace", "unload_ipython_extension"]
+__all__ = ["inspect", "load", "load_ipython_extension", "trace", "unload_ipython_extension"]
 
 
-def inspect(value: object, name: str = "value", *, stats: bool = True) -> Inspection:
-    """The facts about a tensor, an array, or every tensor in a container, module or optimizer.
+def inspect(
+    value: object, name: str = "value", *, stats: bool = True, plot: bool = True, depth: int = 5, max_rows: int = 50
+) -> TensorRecord | GroupRecord:
+    """The facts about a tensor or an array, or the tree of those in a container, module or optimizer.
 
     Args:
         value: what to look at.
         name: what to call it.
         stats: whether to read the elements.
+        plot: whether to make a histogram and a picture of them.
+        depth: how many levels of groups within groups to show.
+        max_rows: how many tensors and groups to show.
 
     Raises:
         TorchmagicError: there is no tensor in ``value``.
 
     >>> import torch
-    >>> inspect(torch.arange(3), "x").tensors[0].shape
+    >>> inspect(torch.arange(3), "x").shape
     (3,)
+    >>> inspect({"x": torch.ones(2), "y": torch.ones(3)}, "batch").numel
+    5
     """
-    from torchmagic.observe.containers import observe_all
+    from torchmagic.observe.containers import observe_value
+    from torchmagic.observe.quiet import uncompiled
 
-    return observe_all({name: value}, stats=stats)
+    return uncompiled(observe_value)(value, name, stats=stats, plot=plot, depth=depth, max_rows=max_rows)
+
+
+def load(source: str | os.PathLike[str]) -> Shown:
+    """A record that was saved with its ``to_json()``.
+
+    Args:
+        source: the JSON text itself, or the path of a file that holds it.
+
+    Raises:
+        TorchmagicError: there is no such file, or no record in it.
+
+    >>> import torch
+    >>> load(inspect(torch.arange(3), "x").to_json()).name
+    'x'
+    """
+    from torchmagic.saved import from_json, read_source
+
+    record: Shown = from_json(read_source(source))
+    return record
 
 
 def trace(*tensors: object, **names: object) -> GraphRecord:

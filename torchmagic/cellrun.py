@@ -15,6 +15,7 @@ from torchmagic.cellcode import cell_names, imports_first
 from torchmagic.records import Explanation, GraphRecord, Inspection, Note, TensorRecord
 
 Order = Literal["order", "name", "size", "change"]
+_MOST_OTHERS = 1_000
 ORDERS: tuple[Order, ...] = ("order", "name", "size", "change")
 
 
@@ -32,7 +33,7 @@ class View:
 
     stats: bool = True
     plot: bool = True
-    depth: int = 3
+    depth: int = 5
     max_rows: int = 50
     sort: Order = "order"
     all: bool = False
@@ -76,6 +77,7 @@ class CellWatch:
         self._watch: Any = None
         self._calls: Any = None
         self._found: list[tuple[str, Any, str]] = []
+        self._now: list[tuple[str, Any]] = []
         self._deleted: list[str] = []
 
     def begin(self) -> None:
@@ -120,9 +122,10 @@ class CellWatch:
         self.leave()
         if "torch" not in sys.modules and "numpy" not in sys.modules:
             return
-        from torchmagic.observe.changes import changes, deleted
+        from torchmagic.observe.changes import changes, deleted, reached
 
-        self._found = changes(self._before or {}, self._namespace)
+        self._now = reached(self._namespace)
+        self._found = changes(self._before or {}, self._namespace, self._now)
         self._deleted = deleted(self._before or {}, self._namespace)
 
     def inspection(
@@ -144,7 +147,7 @@ class CellWatch:
             return None
         from torchmagic.observe.containers import observe_found
 
-        seen = observe_found(ordered(found, view.sort), stats=view.stats, max_rows=view.max_rows)
+        seen = observe_found(ordered(found, view.sort), stats=view.stats, plot=view.plot, max_rows=view.max_rows, others=self._now[:_MOST_OTHERS])
         notes = self._notes(seen.tensors, None if explanation is not None else error)
         whole = replace(seen, notes=notes, explanation=explanation, deleted=tuple(self._deleted))
         return None if whole == Inspection() else whole
@@ -165,8 +168,8 @@ class CellWatch:
         from torchmagic.observe.notes import cell_notes
 
         facts = facts_of(
-            self._source, self._filename, self._calls.events, self._found, tensors, self._before or {},
-            self._namespace, error,
+            self._source, self._filename, self._calls.events, tensors, self._before or {},
+            self._now, error,
         )  # fmt: skip
         return cell_notes(facts)
 
@@ -182,6 +185,7 @@ class CellWatch:
     def release(self) -> None:
         """Let go of everything: no tensor of the user's lives on because it was looked at."""
         self._found.clear()
+        self._now.clear()
         self._before = self._watch = self._calls = None
 
 

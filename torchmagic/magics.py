@@ -47,7 +47,7 @@ class TorchMagics(Magics):
     @argument("--all", action="store_true", help="show tensors that the cell only read, too")
     @_flag("stats", "minimum, maximum, mean, standard deviation, zeros, NaN and inf counts (the default)")
     @_flag("plot", "a histogram of each tensor, and a heatmap of those with rows and columns (the default)")
-    @argument("--depth", type=int, default=3, help="open containers and modules so deep (3)")
+    @argument("--depth", type=int, default=5, help="open containers and modules so deep (5)")
     @argument("--max-rows", type=int, default=50, help="show at most so many tensors (50)")
     @argument("--sort", choices=ORDERS, default="order", help="by order (as found), name, size or change")
     @argument("--json", action="store_true", help="give the records as JSON instead of a table")
@@ -188,7 +188,9 @@ class TorchMagics(Magics):
         if not values:
             return None
         try:
-            found = observe_all(values, stats=options.stats, max_rows=options.max_rows)
+            found = observe_all(
+                values, stats=options.stats, plot=options.plot, depth=options.depth, max_rows=options.max_rows
+            )
         except TorchmagicError as error:
             _say(f"tensorinfo: {error}")
             return None

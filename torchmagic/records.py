@@ -25,6 +25,7 @@ class Stats:
             standard deviation, n - 1, as ``torch.std`` gives).
         zeros, nans, infs: how many elements are exactly zero, NaN, plus or minus infinity.
         sampled: True when only a part of a large tensor was read.
+        of: what was read, where it is not just the tensor's elements (``"magnitudes"``, ``"stored elements"``), or "".
     """
 
     count: int
@@ -36,6 +37,7 @@ class Stats:
     nans: int
     infs: int
     sampled: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,13 @@ class Histogram:
     Attributes:
         low, high: the outer edges, in the elements' own unit.
         counts: one for each bin, lowest first.
+        sampled: True when an even part of a large tensor was counted.
     """
 
     low: float
     high: float
     counts: tuple[int, ...]
+    sampled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

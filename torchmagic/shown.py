@@ -6,7 +6,9 @@ Renderers are imported when something is shown, so that records stay light.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+_Record = TypeVar("_Record", bound="Shown")
 
 #: For each kind of record: its renderer as text and its renderer as HTML, as module and function.
 _RENDERERS = {
@@ -31,6 +33,34 @@ class Shown:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": self._rendered(0), "text/html": self._rendered(1)}
+
+    def to_json(self) -> str:
+        """The record as JSON text; NaN and infinities are the strings "NaN", "Infinity" and "-Infinity".
+
+        >>> from torchmagic.records import TensorRecord
+        >>> x = TensorRecord("x", "Tensor", (2, 3), "float32", "cpu")
+        >>> TensorRecord.from_json(x.to_json()) == x
+        True
+        """
+        from torchmagic.saved import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls: type[_Record], text: str | bytes) -> _Record:
+        """The record that :meth:`to_json` wrote.
+
+        Raises:
+            TorchmagicError: the text is no JSON, or no record of this kind.
+
+        >>> from torchmagic.records import GraphRecord
+        >>> GraphRecord.from_json(GraphRecord((), ()).to_json())
+        GraphRecord(nodes=(), edges=(), roots=(), backward_ran=False, notes=())
+        """
+        from torchmagic.saved import from_json
+
+        record: _Record = from_json(text, wanted=cls.__name__)
+        return record
 
     def _rendered(self, form: int) -> str:
         module, _, name = _RENDERERS[type(self).__name__][form].partition(":")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -53,8 +53,15 @@ def reached(namespace: Mapping[str, object]) -> list[tuple[str, Any]]:
     return [*tensors, *((name, value) for name, value in variables if name not in known and is_observable(value))]
 
 
-def changes(before: Mapping[str, State], namespace: Mapping[str, object]) -> list[tuple[str, Any, str]]:
+def changes(
+    before: Mapping[str, State], namespace: Mapping[str, object], now: Iterable[tuple[str, Any]] | None = None
+) -> list[tuple[str, Any, str]]:
     """What was assigned or changed since ``before``: name, tensor, and the change in words.
+
+    Args:
+        before: from :func:`states`.
+        namespace: the user's variables now.
+        now: what :func:`reached` gives for them, where that is known already.
 
     >>> x = torch.ones(2)
     >>> before = states({"x": x})
@@ -64,7 +71,7 @@ def changes(before: Mapping[str, State], namespace: Mapping[str, object]) -> lis
     """
     found = []
     with torch._C.DisableTorchFunction():
-        for name, value in reached(namespace):
+        for name, value in reached(namespace) if now is None else now:
             what = _change(before.get(name), value)
             if what:
                 found.append((name, value, what))

@@ -1,40 +1,86 @@
-"""From what the user names to records: a tensor, or every tensor in a container, module or optimizer."""
+"""From what the user names, or a cell touched, to an Inspection: tensors, and trees of those in containers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import torch
-
 from torchmagic.errors import TorchmagicError
-from torchmagic.observe.changes import reached
-from torchmagic.observe.tensors import observe_tensor
-from torchmagic.records import Inspection
+from torchmagic.observe.groups import DEPTH, MAX_ROWS, observe_group, observe_groups
+from torchmagic.observe.tensors import is_observable, observe_many
+from torchmagic.records import GroupRecord, Inspection, TensorRecord
 
-MAX_ROWS = 50
-"""Rows that are shown unless the user asks for more."""
+_HINT = "Give a tensor, an array, a container of them, a module or an optimizer."
 
 
-def observe_all(values: Mapping[str, object], *, stats: bool = True, max_rows: int = MAX_ROWS) -> Inspection:
-    """Records of every tensor in the given values, by the expressions that name them.
+def observe_value(
+    value: object, name: str, *, stats: bool = True, plot: bool = True, depth: int = DEPTH, max_rows: int = MAX_ROWS
+) -> TensorRecord | GroupRecord:
+    """The record of a tensor or array, or the tree of what a container, module or optimizer holds.
 
     Raises:
-        TorchmagicError: there is none.
-
-    >>> [record.name for record in observe_all({"m": torch.nn.Linear(1, 1)}).tensors]
-    ['m.weight', 'm.bias']
+        TorchmagicError: there is no tensor in ``value``.
     """
-    found = reached({inner: item for name, value in values.items() for inner, item in _opened(name, value)})
-    if not found:
+    if is_observable(value):
+        return observe_many([(name, value, "")], stats=stats, plot=plot)[0]
+    group = observe_group(value, name, depth=depth, max_rows=max_rows, stats=stats, plot=plot)
+    if group is None:
+        raise TorchmagicError(f"{name} is of type {type(value).__name__} and holds no tensor.", hint=_HINT)
+    return group
+
+
+def observe_all(
+    values: Mapping[str, object],
+    *,
+    stats: bool = True,
+    plot: bool = True,
+    depth: int = DEPTH,
+    max_rows: int = MAX_ROWS,
+    names: Mapping[int, str] | None = None,
+) -> Inspection:
+    """The records of values by the expressions that name them.
+
+    Args:
+        values: tensors, arrays, containers, modules and optimizers.
+        stats, plot: whether to read elements, and to draw them.
+        depth, max_rows: how much of each container to show, and of the tensors altogether.
+        names: what the user calls a tensor, by its ``id``.
+
+    Raises:
+        TorchmagicError: there is none in them.
+
+    >>> import torch
+    >>> inspection = observe_all({"x": torch.ones(2), "m": torch.nn.Linear(1, 1)})
+    >>> [record.name for record in inspection.tensors], [group.name for group in inspection.groups]
+    (['x'], ['m'])
+    """
+    tensors = [(name, value, "") for name, value in values.items() if is_observable(value)]
+    others = [(name, value) for name, value in values.items() if not is_observable(value)]
+    trees = observe_groups(others, depth=depth, max_rows=max_rows, stats=stats, plot=plot, names=names)
+    groups = tuple(tree for tree in trees if tree is not None)
+    if not tensors and not groups:
         kinds = ", ".join(f"{name} is of type {type(value).__name__}" for name, value in values.items())
-        raise TorchmagicError(f"No tensors there: {kinds}.", hint="Name a tensor, an array, a container or a module.")
-    return observe_found([(name, value, "") for name, value in found], stats=stats, max_rows=max_rows)
+        raise TorchmagicError(f"No tensors there: {kinds}.", hint=_HINT)
+    shown = tensors[: max(max_rows, 1)]
+    records = observe_many(shown, stats=stats, plot=plot)
+    return Inspection(tensors=records, groups=groups, more=len(tensors) - len(shown))
 
 
 def observe_found(
-    found: Iterable[tuple[str, object, str]], *, stats: bool = True, max_rows: int = MAX_ROWS
+    found: Iterable[tuple[str, object, str]],
+    *,
+    stats: bool = True,
+    plot: bool = True,
+    max_rows: int = MAX_ROWS,
+    others: Iterable[tuple[str, object]] = (),
 ) -> Inspection:
-    """Records of tensors given as (name, tensor, change), each tensor once unless a variable names it."""
+    """The records of what a cell touched, given as (name, tensor, change), each tensor once unless a variable names it.
+
+    Args:
+        found: what was touched.
+        stats, plot: whether to read elements, and to draw them.
+        max_rows: how many to show.
+        others: further names that may share storage with those in ``found``.
+    """
     chosen: list[tuple[str, object, str]] = []
     seen: set[int] = set()
     for name, value, change in found:
@@ -42,17 +88,6 @@ def observe_found(
             chosen.append((name, value, change))
         seen.add(id(value))
     shown = chosen[: max(max_rows, 1)]
-    records = tuple(observe_tensor(value, name, stats=stats, change=change) for name, value, change in shown)
-    return Inspection(records, more=len(chosen) - len(shown))
-
-
-def _opened(name: str, value: object) -> Iterable[tuple[str, object]]:
-    """An optimizer as its parameters and what it keeps for each; anything else as it is."""
-    if not isinstance(value, torch.optim.Optimizer):
-        return [(name, value)]
-    parameters = [parameter for group in value.param_groups for parameter in group["params"]]
-    found: list[tuple[str, object]] = [(f"{name} parameter {i}", each) for i, each in enumerate(parameters)]
-    for i, each in enumerate(parameters):
-        state = value.state.get(each, {})
-        found += [(f"{name} parameter {i}: {key}", item) for key, item in state.items()]
-    return found
+    rest = [(name, value) for name, value, _ in chosen[len(shown) :]]
+    records = observe_many(shown, stats=stats, plot=plot, others=[*rest, *others])
+    return Inspection(tensors=records, more=len(chosen) - len(shown))

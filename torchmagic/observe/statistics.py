@@ -3,98 +3,160 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import torch
 
-from torchmagic.records import Stats
+from torchmagic.observe.histograms import BINS, histogram_of
+from torchmagic.observe.pieces import CHUNK, Reader, blocks, in_memory_order, unexpanded
+from torchmagic.records import Histogram, Stats
 
-CHUNK = 1 << 18
-"""Elements read at a time: a chunk fits the cache, so several reductions cost little more than one."""
+FULL = 1 << 31
+"""Of tensors with more elements than this, an even part is read."""
 
-FULL = 1 << 22
-"""Tensors of more elements are sampled, evenly."""
+SAMPLE = 1 << 17
+"""About so many elements of a tensor of several chunks make its histogram."""
+
+_WELL = 0.1  # a variance below this part of the mean square loses digits, and is computed about the mean
 
 
 def statistics(elements: torch.Tensor) -> Stats | None:
-    """Statistics of a detached dense tensor; None for complex ones, which have no order.
+    """Statistics of a detached dense tensor that holds real numbers.
 
     >>> stats = statistics(torch.tensor([1.0, 3.0, float("nan"), float("inf"), 0.0]))
     >>> stats.minimum, stats.maximum, round(stats.mean, 3), stats.zeros, stats.nans, stats.infs
     (0.0, 3.0, 1.333, 1, 1, 1)
     """
+    return summarize(elements, plot=False)[0]
+
+
+def summarize(elements: torch.Tensor, *, plot: bool = True, of: str = "") -> tuple[Stats, Histogram | None]:
+    """Statistics and histogram of a detached dense tensor in the computer's own memory.
+
+    Args:
+        elements: real or complex numbers; of complex ones the magnitudes are taken.
+        plot: whether to make a histogram.
+        of: what the elements are, where they are not the tensor's own.
+    """
+    elements, times = unexpanded(elements)
     if elements.is_complex():
-        return None
-    total = _Running()
-    sampled = elements.numel() > FULL
-    for chunk in _chunks(elements, sampled):
-        total.add(chunk)
-    return total.stats(sampled)
+        of = of or "magnitudes"
+    elements = in_memory_order(elements)
+    total = elements.numel()
+    every = math.ceil(total / FULL) if total > FULL else 1
+    whole = Reader(_real(elements.dtype), min(total, CHUNK))
+    moments = Moments()
+    sample = _Sample(total) if plot and total > CHUNK else None
+    flat: torch.Tensor | None = None
+    for number, block in enumerate(blocks(elements)):
+        if number % every:
+            continue
+        flat = whole.flat(block.abs() if block.is_complex() else block)
+        moments.add(flat, whole)
+        if sample is not None:
+            sample.take(flat)
+    stats = moments.stats(times, sampled=every > 1, of=of)
+    if not plot or flat is None:
+        return stats, None
+    chosen = flat if sample is None else sample.taken()
+    integers = not (elements.is_floating_point() or elements.is_complex())
+    weight = times if sample is None and every == 1 else 1
+    return stats, histogram_of(chosen, stats, integers=integers, bins=BINS, sampled=sample is not None, times=weight)
 
 
-def _chunks(elements: torch.Tensor, sampled: bool) -> Iterator[torch.Tensor]:
-    if sampled:
-        flat = elements.view(-1) if elements.is_contiguous() else elements[tuple(_thin(elements))].reshape(-1)
-        elements = flat[:: max(1, flat.numel() // FULL)]
-    flat = elements.reshape(-1)
-    for start in range(0, flat.numel(), CHUNK):
-        yield flat[start : start + CHUNK]
+def _real(dtype: torch.dtype) -> torch.dtype:
+    return torch.float64 if dtype == torch.complex128 else torch.float32 if dtype.is_complex else dtype
 
 
-def _thin(elements: torch.Tensor) -> list[slice]:
-    """A slice of each dimension that leaves about FULL elements of a tensor that cannot be flattened for free."""
-    factor = math.ceil((elements.numel() / FULL) ** (1 / max(1, sum(size > 1 for size in elements.shape))))
-    return [slice(None, None, factor if size > 1 else 1) for size in elements.shape]
-
-
-class _Running:
+class Moments:
     """Counts, extremes and moments over chunks, merged as Chan, Golub and LeVeque (1979) do."""
 
     def __init__(self) -> None:
         self.count = self.zeros = self.nans = self.infs = self.finite = 0
         self.low, self.high = math.inf, -math.inf
-        self.mean = self.squares = 0.0
+        self.mean = self.squares = self._shift = 0.0
 
-    def add(self, chunk: torch.Tensor) -> None:
-        """Take one chunk in."""
+    def add(self, chunk: torch.Tensor, room: Reader) -> None:
+        """Take one flat chunk of float32 or float64 in."""
         self.count += chunk.numel()
-        if chunk.is_floating_point():
-            chunk = chunk.double()
-            usual = torch.isfinite(chunk)
-            if not bool(usual.all()):
-                self.nans += int(torch.isnan(chunk).sum())
-                self.infs += int(torch.isinf(chunk).sum())
-                chunk = chunk[usual]
-        if not chunk.numel():
-            return
-        wide = chunk.double()
-        low, high = torch.aminmax(wide)
-        mean = wide.mean()
-        squares = ((wide - mean) ** 2).sum()
-        zeros = (wide == 0).sum()
-        values = torch.stack([low, high, mean, squares, zeros.double()]).tolist()  # one transfer from a device
-        self._merge(chunk.numel(), values)
+        low, high = map(torch.Tensor.item, torch.aminmax(chunk))
+        if not (math.isfinite(low) and math.isfinite(high)):  # aminmax gives NaN where there is one
+            usual = chunk.isfinite()
+            nans = int(chunk.isnan().sum())
+            chunk = chunk[usual]
+            self.nans += nans
+            self.infs += usual.numel() - chunk.numel() - nans
+            if not chunk.numel():
+                return
+            low, high = map(torch.Tensor.item, torch.aminmax(chunk))
+        size = chunk.numel()
+        zeros = 0
+        if low <= 0 <= high:  # as numbers that are added, for counting truth values is slower
+            zeros = int(torch.eq(chunk, 0, out=room.spare(size)).sum().item())
+        mean, squares = (low, 0.0) if low == high else self._moments(chunk, room)
+        self.merge(size, zeros, low, high, mean, squares)
 
-    def _merge(self, size: int, values: list[float]) -> None:
-        low, high, mean, squares, zeros = values
+    def _moments(self, chunk: torch.Tensor, room: Reader) -> tuple[float, float]:
+        """Mean, and sum of squared distances from it; about a shift where the mean is large beside the spread."""
+        size = chunk.numel()
+        for _ in range(2):
+            centred = torch.sub(chunk, self._shift, out=room.spare(size)) if self._shift else chunk
+            off = centred.sum().item() / size
+            squares = torch.dot(centred, centred).item()
+            around = squares - size * off * off
+            mean = self._shift + off
+            if around > _WELL * squares and math.isfinite(squares):
+                return mean, around
+            if not math.isfinite(mean):
+                break
+            self._shift = mean
+        scale = max(abs(chunk.min().item()), abs(chunk.max().item()))  # squares that overflow, or one outlier
+        wide = chunk.double() / scale
+        centre = wide.mean()
+        wide -= centre
+        return centre.item() * scale, torch.dot(wide, wide).item() * scale * scale
+
+    def merge(self, size: int, zeros: int, low: float, high: float, mean: float, squares: float) -> None:
+        """Take in what was found of ``size`` finite elements."""
         self.low, self.high = min(self.low, low), max(self.high, high)
-        self.zeros += int(zeros)
+        self.zeros += zeros
         delta, merged = mean - self.mean, self.finite + size
-        self.squares += squares + delta * delta * self.finite * size / merged
-        self.mean += delta * size / merged
+        self.squares += squares + (delta * self.finite / merged) * (delta * size)
+        self.mean += delta * (size / merged)
         self.finite = merged
 
-    def stats(self, sampled: bool) -> Stats:
-        """What the chunks add up to."""
+    def stats(self, times: int = 1, *, sampled: bool = False, of: str = "") -> Stats:
+        """What the chunks add up to, when each element counts ``times`` times."""
         some = self.finite > 0
+        finite = self.finite * times
+        mean = min(max(self.mean, self.low), self.high)  # rounding must not carry it outside
         return Stats(
-            count=self.count,
+            count=self.count * times,
             minimum=self.low if some else None,
             maximum=self.high if some else None,
-            mean=self.mean if some else None,
-            std=math.sqrt(self.squares / (self.finite - 1)) if self.finite > 1 else None,
-            zeros=self.zeros,
-            nans=self.nans,
-            infs=self.infs,
+            mean=mean if some else None,
+            std=math.sqrt(max(self.squares, 0.0) * (times / (finite - 1))) if finite > 1 else None,
+            zeros=self.zeros * times,
+            nans=self.nans * times,
+            infs=self.infs * times,
             sampled=sampled,
+            of=of,
         )
+
+
+class _Sample:
+    """Elements taken at even distances from the chunks while they are in the cache."""
+
+    def __init__(self, total: int) -> None:
+        self._every = -(-total // SAMPLE) | 1  # odd: rows are often a power of two long
+        self._parts: list[torch.Tensor] = []
+        self._offset = 0
+
+    def take(self, flat: torch.Tensor) -> None:
+        """Copy the next elements."""
+        part = flat[self._offset :: self._every]
+        self._offset = (self._offset - flat.numel()) % self._every
+        self._parts.append(part.clone())
+
+    def taken(self) -> torch.Tensor:
+        """All of them."""
+        return torch.cat(self._parts)

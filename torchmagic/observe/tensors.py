@@ -1,39 +1,48 @@
-"""From a tensor or an array to a TensorRecord; nothing about the tensor changes, and no kind of tensor raises."""
+"""From tensors and arrays to TensorRecords; nothing about them changes, and no kind of tensor raises."""
 
 from __future__ import annotations
 
-import sys
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
-from torchmagic.observe.statistics import statistics
-from torchmagic.observe.values import dtype_text, number_text, sizes, wrapped
-from torchmagic.records import Stats, TensorRecord
+from torchmagic.observe.arrays import is_array, launch_array
+from torchmagic.observe.device_statistics import launch_summary
+from torchmagic.observe.elements import Elements, elements_of
+from torchmagic.observe.pictures import launch_picture
+from torchmagic.observe.quiet import Quiet
+from torchmagic.observe.sharing import sharing
+from torchmagic.observe.statistics import summarize
+from torchmagic.observe.transfer import Reading, finish_all, ready
+from torchmagic.observe.values import SHOWN, dtype_text, items_text, sizes
+from torchmagic.records import TensorRecord
 
-SMALL = 16
-"""Tensors of at most this many elements are shown by value."""
-
-_LONGEST = 90
+_BASE: Any = torch._C.TensorBase
+_Fields = dict[str, Any]
 
 
 def is_observable(value: object) -> bool:
-    """Whether ``value`` is a tensor or a NumPy array.
+    """Whether ``value`` is a tensor, or an array of NumPy, JAX or TensorFlow.
 
     >>> is_observable(torch.ones(1)), is_observable([1.0])
     (True, False)
     """
-    return issubclass(type(value), torch.Tensor) or _is_array(value)
+    return issubclass(type(value), torch.Tensor) or is_array(value)
 
 
-def observe_tensor(value: object, name: str, *, stats: bool = True, change: str = "") -> TensorRecord:
-    """The record of a tensor or a NumPy array.
+def observe_tensor(
+    value: object, name: str, *, stats: bool = True, plot: bool = True, change: str = ""
+) -> TensorRecord:
+    """The record of a tensor or an array.
 
     Args:
-        value: a ``torch.Tensor`` of any kind, or a ``numpy.ndarray``.
+        value: a ``torch.Tensor`` of any kind, or an array of NumPy, JAX or TensorFlow.
         name: the variable or expression that holds it.
-        stats: whether to read the elements.
+        stats: whether to read all elements.
+        plot: whether to make a histogram and a picture of them.
         change: what changed since before the cell, for display.
 
     Raises:
@@ -43,52 +52,130 @@ def observe_tensor(value: object, name: str, *, stats: bool = True, change: str 
     >>> record.shape, record.dtype, record.is_leaf, record.value_text, record.stats.mean
     ((2,), 'float32', True, '[1, 2]', 1.5)
     """
-    if _is_array(value):
-        return _observe_array(value, name, stats, change)
-    if not issubclass(type(value), torch.Tensor):
-        raise TypeError(f"{name} is of type {type(value).__name__}, not a tensor")
-    with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
-        return _observe_torch(value, name, stats, change)
+    return observe_many([(name, value, change)], stats=stats, plot=plot)[0]
 
 
-def _observe_torch(tensor: Any, name: str, stats: bool, change: str) -> TensorRecord:
-    facts, troubles = _Facts(tensor), []
-    elements, trouble = facts.get("elements", lambda: _elements(tensor), (None, "its elements cannot be read here"))
-    read: Stats | None = None
-    text: str | None = None
-    if elements is not None:
-        if stats:
-            read = facts.get("stats", lambda: statistics(elements), None)
-        text = facts.get("value_text", lambda: _value_text(elements), None)
-    elif trouble:
-        troubles.append(trouble)
-    grad_fn = facts.get("grad_fn", lambda: tensor.grad_fn, None)
-    return TensorRecord(
-        name=name,
+def observe_many(
+    found: Sequence[tuple[str, object, str]],
+    *,
+    stats: bool = True,
+    plot: bool = True,
+    others: Iterable[tuple[str, object]] = (),
+) -> tuple[TensorRecord, ...]:
+    """The records of tensors and arrays given as (name, value, change), with one wait for a device at most.
+
+    Args:
+        found: what to observe.
+        stats, plot: as in :func:`observe_tensor`.
+        others: further names that may share storage with those in ``found``.
+
+    Raises:
+        TypeError: one of them is neither tensor nor array.
+
+    >>> x = torch.zeros(2, 2)
+    >>> [record.shares for record in observe_many([("x", x, ""), ("row", x[0], "")])]
+    [('row',), ('x',)]
+    """
+    with Quiet():
+        drafts = [_draft(value, name, stats, plot, change) for name, value, change in found]
+        finished = finish_all([reading for _, readings in drafts for reading in readings])
+        pairs = [*((name, value) for name, value, _ in found), *others]
+        shared: Mapping[str, tuple[str, ...]] = sharing(pairs) if len(pairs) > 1 else {}
+    records, parts = [], iter(finished)
+    for fields, readings in drafts:
+        for _ in readings:
+            fields.update(next(parts))
+        records.append(TensorRecord(**fields, shares=shared.get(fields["name"], ())))
+    return tuple(records)
+
+
+def _draft(value: Any, name: str, stats: bool, plot: bool, change: str) -> tuple[_Fields, list[Reading[_Fields]]]:
+    """The facts that are known at once, and readings of the others."""
+    if issubclass(type(value), torch.Tensor):
+        return _draft_torch(value, {"name": name, "change": change}, stats, plot)
+    if is_array(value):
+        return launch_array(value, {"name": name, "change": change}, stats, plot)
+    raise TypeError(f"{name} is of type {type(value).__name__}, not a tensor")
+
+
+def _draft_torch(tensor: Any, fields: _Fields, stats: bool, plot: bool) -> tuple[_Fields, list[Reading[_Fields]]]:
+    facts = _Facts()
+    elements: Elements = facts.get("elements", lambda: elements_of(tensor), Elements(None))
+    layout = facts.get("layout", lambda: _BASE.layout.__get__(tensor), None)
+    strided = layout is torch.strided and not isinstance(tensor, UninitializedTensorMixin)
+    grad_fn = facts.get("grad_fn", lambda: _BASE.grad_fn.__get__(tensor), None)
+    fields.update(
         kind=type(tensor).__name__,
-        shape=facts.get("shape", lambda: sizes(tensor.shape), ()),
-        dtype=facts.get("dtype", lambda: dtype_text(tensor.dtype), "unknown"),
-        device=facts.get("device", lambda: str(tensor.device), "unknown"),
-        layout=facts.get("layout", lambda: str(tensor.layout).removeprefix("torch."), "unknown"),
-        requires_grad=facts.get("requires_grad", lambda: bool(tensor.requires_grad), False),
-        is_leaf=facts.get("is_leaf", lambda: bool(tensor.is_leaf), True),
+        shape=facts.get("shape", lambda: _shape(tensor), ()),
+        dtype=facts.get("dtype", lambda: dtype_text(_BASE.dtype.__get__(tensor)), "unknown"),
+        device=facts.get("device", lambda: str(_BASE.device.__get__(tensor)), "unknown"),
+        layout="unknown" if layout is None else str(layout).removeprefix("torch."),
+        requires_grad=facts.get("requires_grad", lambda: bool(_BASE.requires_grad.__get__(tensor)), False),
+        is_leaf=facts.get("is_leaf", lambda: bool(_BASE.is_leaf.__get__(tensor)), True),
         grad_fn=type(grad_fn).__name__ if grad_fn is not None else None,
-        grad=facts.get("grad", lambda: _grad_text(tensor), None),
-        stats=read,
-        value_text=text,
-        change=change,
-        trouble="; ".join([*troubles, *facts.troubles]),
+        nbytes=facts.quietly(lambda: _nbytes(tensor)),
+        strides=facts.quietly(lambda: sizes(_BASE.stride(tensor))) if strided else None,
+        contiguous=facts.quietly(lambda: bool(_BASE.is_contiguous(tensor))) if strided else None,
+        is_view=bool(facts.quietly(lambda: _BASE._is_view(tensor))),
+        version=facts.quietly(lambda: None if _BASE.is_inference(tensor) else int(_BASE._version.__get__(tensor))),
     )
+    del grad_fn
+    launched = [
+        facts.get("grad", lambda: _grad(tensor), None),
+        *_launch_elements(elements, fields, facts, stats, plot),
+    ]
+    fields["trouble"] = "; ".join(filter(None, [elements.trouble, *facts.troubles]))
+    return fields, [reading for reading in launched if reading is not None]
+
+
+def _launch_elements(
+    elements: Elements, fields: _Fields, facts: _Facts, stats: bool, plot: bool
+) -> list[Reading[_Fields] | None]:
+    """Readings of the statistics, the histogram, the picture and the text of the elements."""
+    data = elements.data
+    if data is None:
+        return []
+    small = data.numel() <= SHOWN and elements.of != "the whole batch"
+    launched: list[Reading[_Fields] | None] = []
+    if stats:
+        launched.append(facts.get("stats", lambda: launch_stats(data, plot=plot and not small, of=elements.of), None))
+    if small:
+        launched.append(facts.get("value_text", lambda: launch_text(data), None))
+    elif plot and tuple(data.shape) == fields["shape"]:
+        picture = facts.get("picture", lambda: launch_picture(data), None)
+        if picture is not None:
+            launched.append(Reading(picture.wanted, lambda pixels: {"picture": picture.finish(pixels)}))
+    return launched
+
+
+def launch_stats(data: torch.Tensor, *, plot: bool, of: str) -> Reading[_Fields]:
+    """The fields ``stats`` and ``histogram``: read at once where the elements are in the computer's memory."""
+    if data.device.type == "cpu":
+        read, histogram = summarize(data, plot=plot, of=of)
+        return ready({"stats": read, "histogram": histogram})
+    launched = launch_summary(data, plot=plot, of=of)
+
+    def finish(*arrived: torch.Tensor) -> _Fields:
+        read, histogram = launched.finish(*arrived)
+        return {"stats": read, "histogram": histogram}
+
+    return Reading(launched.wanted, finish)
+
+
+def launch_text(data: torch.Tensor) -> Reading[_Fields] | None:
+    """The field ``value_text`` of a small tensor."""
+    if not data.numel():
+        return None
+    return Reading((data,), lambda arrived: {"value_text": items_text(arrived.tolist())})
 
 
 class _Facts:
     """Reads one fact at a time: an exotic tensor lacks some, and those that it has are still shown."""
 
-    def __init__(self, tensor: object) -> None:
-        self.tensor = tensor
+    def __init__(self) -> None:
         self.troubles: list[str] = []
 
-    def get(self, what: str, read: Any, default: Any) -> Any:
+    def get(self, what: str, read: Callable[[], Any], default: Any) -> Any:
         """The fact, or ``default`` and a note of what could not be read."""
         try:
             return read()
@@ -97,84 +184,62 @@ class _Facts:
             self.troubles.append(f"no {what}: {lines[0][:80] if lines else type(error).__name__}")
             return default
 
+    def quietly(self, read: Callable[[], Any]) -> Any:
+        """The fact, or None where this kind of tensor has none."""
+        try:
+            return read()
+        except Exception:
+            return None
 
-def _elements(tensor: Any) -> tuple[torch.Tensor | None, str]:
-    """A detached dense tensor with the elements, or None and why there is none."""
+
+def _shape(tensor: Any) -> tuple[int, ...]:
     if isinstance(tensor, UninitializedTensorMixin):
-        return None, "not initialised yet: its shape comes with the first input"
-    if wrapped(tensor):
-        return None, "stands for a batch inside a torch.func transform"
-    if tensor.device.type == "meta" or "FakeTensor" in type(tensor).__name__:
-        return None, "has a shape and a dtype, but no elements"
-    plain = tensor.detach()
-    if type(plain) is not torch.Tensor and not plain.is_nested:
-        plain = plain.as_subclass(torch.Tensor)
-    if plain.is_nested:
-        return plain.values().detach(), ""
-    if plain.is_quantized:
-        return plain.dequantize(), ""
-    if plain.layout == torch.sparse_coo:
-        return plain.coalesce().values(), ""
-    if plain.layout in (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc):
-        return plain.values(), ""
-    if plain.layout == torch._mkldnn:  # type: ignore[attr-defined]
-        return plain.to_dense(), ""
-    return plain.resolve_conj().resolve_neg(), ""
+        return ()
+    if _BASE.is_nested.__get__(tensor) and _BASE.layout.__get__(tensor) is torch.strided:
+        rows = tensor._nested_tensor_size().tolist()  # (number of parts, dimensions of each)
+        columns = list(zip(*rows, strict=True))
+        return (len(rows), *(column[0] if len(set(column)) == 1 else -1 for column in columns))
+    return sizes(_BASE.shape.__get__(tensor))
 
 
-def _value_text(elements: torch.Tensor) -> str | None:
-    if not 0 < elements.numel() <= SMALL:
+def _nbytes(tensor: Any) -> int | None:
+    if isinstance(tensor, UninitializedTensorMixin):
         return None
-    text = _items_text(elements.tolist())
-    return text if len(text) <= _LONGEST else None
+    layout = _BASE.layout.__get__(tensor)
+    parts: tuple[Any, ...] = (tensor,)
+    if layout is torch.sparse_coo:
+        parts = (tensor._indices(), tensor._values())
+    elif layout in (torch.sparse_csr, torch.sparse_bsr):
+        parts = (tensor.crow_indices(), tensor.col_indices(), tensor.values())
+    elif layout in (torch.sparse_csc, torch.sparse_bsc):
+        parts = (tensor.ccol_indices(), tensor.row_indices(), tensor.values())
+    elif layout is torch.jagged:
+        parts = (tensor.values(), tensor.offsets())
+    return sum(int(_BASE.numel(part)) * int(_BASE.element_size(part)) for part in parts)
 
 
-def _items_text(items: Any) -> str:
-    if isinstance(items, list):
-        return "[" + ", ".join(_items_text(item) for item in items) + "]"
-    return number_text(items) if isinstance(items, (int, float, complex)) else str(items)
-
-
-def _grad_text(tensor: Any) -> str | None:
-    if not (tensor.is_leaf or tensor.retains_grad):
+def _grad(tensor: Any) -> Reading[_Fields] | None:
+    """The fields ``grad`` and ``grad_norm``."""
+    if not (_BASE.is_leaf.__get__(tensor) or _BASE.retains_grad.__get__(tensor)):
         return None  # reading it would warn
-    grad = tensor.grad
+    grad = _BASE.grad.__get__(tensor)
     if grad is None:
         return None
-    elements, _ = _elements(grad)
-    text = _value_text(elements) if elements is not None else None
-    return text or f"{tuple(grad.shape)} {dtype_text(grad.dtype)}"
+    text = f"{_shape(grad)} {dtype_text(_BASE.dtype.__get__(grad))}"
+    data = elements_of(grad).data
+    if data is None:
+        return ready({"grad": text})
+    small = 0 < data.numel() <= SHOWN
+    norm = _norm(data)
+    if not small:
+        return Reading((norm,), lambda number: {"grad": text, "grad_norm": number.item()})
+    return Reading((norm, data), lambda number, all_: {"grad": items_text(all_.tolist()), "grad_norm": number.item()})
 
 
-def _is_array(value: object) -> bool:
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.ndarray)
-
-
-def _observe_array(array: Any, name: str, stats: bool, change: str) -> TensorRecord:
-    read: Stats | None = None
-    text: str | None = None
-    trouble = ""
-    if array.dtype.kind in "biuf":
-        elements = torch.from_numpy(array.astype("float64", copy=True))
-        read = statistics(elements) if stats else None
-        small = array if array.size <= SMALL else None
-        text = _array_text(small) if small is not None and small.size else None
-    else:
-        trouble = f"no statistics of {array.dtype} elements"
-    return TensorRecord(
-        name=name,
-        kind=type(array).__name__,
-        shape=tuple(array.shape),
-        dtype=str(array.dtype),
-        device="cpu",
-        stats=read,
-        value_text=text,
-        change=change,
-        trouble=trouble,
-    )
-
-
-def _array_text(array: Any) -> str | None:
-    text = _items_text(array.tolist())
-    return text if len(text) <= _LONGEST else None
+def _norm(data: torch.Tensor) -> torch.Tensor:
+    if data.dtype.itemsize < 4 and data.is_floating_point():
+        return torch.linalg.vector_norm(data.float() if data.dtype.itemsize < 2 else data, dtype=torch.float32)
+    norm = torch.linalg.vector_norm(data)
+    if data.device.type == "cpu" and not math.isfinite(norm.item()):  # squares that overflow
+        norm = torch.linalg.vector_norm(data.to(torch.complex128 if data.is_complex() else torch.float64))
+    return norm

@@ -12,6 +12,9 @@ import torch
 SMALL = 8
 """Tensors of at most this many elements are kept by value."""
 
+SHOWN = 16
+"""Records show tensors of at most this many elements by value."""
+
 _LONGEST = 34
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 
@@ -37,7 +40,7 @@ class Reading:
         """The reading in a few characters, or None where the elements do not fit in a label."""
         if self.is_norm:
             return f"norm {number_text(self.norm())}"
-        text = _items_text(self.items())
+        text = items_text(self.items())
         return text if len(text) <= _LONGEST else None
 
     def brief(self) -> str:
@@ -83,10 +86,15 @@ def constant_text(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
-def _items_text(items: Any) -> str:
+def items_text(items: Any) -> str:
+    """Nested lists of numbers as text.
+
+    >>> items_text([[1.0, 0.25], [-3.0, 4.0]])
+    '[[1, 0.25], [-3, 4]]'
+    """
     if isinstance(items, list):
-        return "[" + ", ".join(_items_text(item) for item in items) + "]"
-    return number_text(items)
+        return "[" + ", ".join(items_text(item) for item in items) + "]"
+    return number_text(items) if isinstance(items, (int, float, complex)) else str(items)
 
 
 def readable(tensor: torch.Tensor) -> bool:

@@ -80,7 +80,7 @@ class _View:
     table: _Table
     groups: tuple[_Group, ...] = ()
     notes: tuple[_Note, ...] = ()
-    explanation: Markup = Markup("")
+    explanation: Markup | None = None
     deleted: tuple[str, ...] = ()
 
 

@@ -92,7 +92,7 @@ def picture_image(picture: Picture, pictures: int = 1) -> Image:
     if picture.text:
         title += f", {picture.text}"
     if None in picture.pixels:
-        title += ", red where not finite" if picture.kind == "heatmap" else ", red where not finite"
+        title += ", red where not finite"
     scale = max(1, min(96 // max(width, 1), 96 // max(height, 1), 12))
     return Image(f"data:image/png;base64,{b64encode(data).decode()}", width * scale, height * scale, title)
 
