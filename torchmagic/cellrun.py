@@ -45,7 +45,6 @@ class CellWatch:
     Args:
         namespace: the user's global names, the live dictionary.
         source: the cell as Python, as IPython compiles it.
-        filename: what IPython calls the cell in tracebacks.
         calls: whether to watch its calls, for notes.
         graph: whether to watch the autograd graph too.
 
@@ -63,14 +62,12 @@ class CellWatch:
         self,
         namespace: Mapping[str, object],
         source: str = "",
-        filename: str = "",
         *,
         calls: bool = True,
         graph: bool = False,
     ) -> None:
         self._namespace = namespace
         self._source = source
-        self._filename = filename
         self._with_calls = calls
         self._with_graph = graph
         self._before: Any = None
@@ -130,7 +127,7 @@ class CellWatch:
 
     def inspection(
         self,
-        view: View = View(),  # noqa: B008  it is frozen
+        view: View = View(),
         *,
         error: BaseException | None = None,
         explanation: Explanation | None = None,
@@ -147,7 +144,13 @@ class CellWatch:
             return None
         from torchmagic.observe.containers import observe_found
 
-        seen = observe_found(ordered(found, view.sort), stats=view.stats, plot=view.plot, max_rows=view.max_rows, others=self._now[:_MOST_OTHERS])
+        seen = observe_found(
+            ordered(found, view.sort),
+            stats=view.stats,
+            plot=view.plot,
+            max_rows=view.max_rows,
+            others=self._now[:_MOST_OTHERS],
+        )
         notes = self._notes(seen.tensors, None if explanation is not None else error)
         whole = replace(seen, notes=notes, explanation=explanation, deleted=tuple(self._deleted))
         return None if whole == Inspection() else whole
@@ -167,10 +170,7 @@ class CellWatch:
         from torchmagic.observe.cell_facts import facts_of
         from torchmagic.observe.notes import cell_notes
 
-        facts = facts_of(
-            self._source, self._filename, self._calls.events, tensors, self._before or {},
-            self._now, error,
-        )  # fmt: skip
+        facts = facts_of(self._source, self._calls.events, tensors, self._before or {}, self._now, error)
         return cell_notes(facts)
 
     def graph(self) -> GraphRecord | None:

@@ -135,7 +135,7 @@ class TorchMagics(Magics):
         if self._running:
             self._running.pop().end(self, result)
 
-    @context_matcher()  # type: ignore[untyped-decorator]
+    @context_matcher()
     def complete(self, context: Any) -> Any:
         """IPython's completer: the options of our magics, and the user's names."""
         found = completions(context.line_with_cursor[: context.cursor_position], self._known, self._shell.user_ns)
@@ -243,10 +243,7 @@ class _Run:
             return
         names = [name for name, _ in self.magics]
         source = self.shell.transform_cell(self.raw)
-        filename = self.shell.compile.get_code_name(self.raw, source, self.shell.execution_count)
-        self.watch = CellWatch(
-            self.shell.user_ns, source, filename, calls="tensorinfo" in names, graph="gradtrace" in names
-        )
+        self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in names, graph="gradtrace" in names)
         self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
         self.shell.set_custom_exc((BaseException,), self._show_error)
         self.watch.begin()

@@ -1,4 +1,4 @@
-"""A light function mode that notes what is out of the ordinary in a cell's calls, and ends where it would cost too much.
+"""A light function mode that notes a cell's unusual calls, and ends where it would cost too much.
 
 It keeps shapes, dtypes and places in the code, and no tensor. A loop of thousands of small operations would be slowed
 by looking at each: after a fixed time, or a small share of the cell's own, the mode takes itself away.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
+import sysconfig
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +24,16 @@ from torch.overrides import TorchFunctionMode
 from torchmagic.observe import callers
 from torchmagic.observe.values import wrapped
 
-_SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<frozen", "<eval_with_key>")
+_LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+_SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<frozen", "<eval_with_key>", *_LIBRARIES)
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 _DATA = torch.Tensor.data
 _ELEMENTWISE = frozenset(
-    "add sub mul div true_divide divide multiply subtract rsub pow maximum minimum eq ne lt le gt ge __eq__ __ne__ "
-    "__rsub__ __rpow__ __rtruediv__ __rdiv__ fmod remainder atan2 where logical_and logical_or".split()
+    {
+        *("add", "sub", "mul", "div", "true_divide", "divide", "multiply", "subtract", "rsub", "__rsub__", "__rdiv__"),
+        *("__rpow__", "__rtruediv__", "maximum", "minimum", "fmod", "remainder", "atan2", "where", "logical_and"),
+        *("logical_or", "eq", "ne", "lt", "le", "gt", "ge", "__eq__", "__ne__", "pow"),
+    }
 )
 _LOSSES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 _CUTS = frozenset({"detach", "item", "tolist", "numpy", "tensor", "as_tensor"})
@@ -173,12 +178,12 @@ class CallWatch(TorchFunctionMode):
         elif name.endswith("_") and plain and args[0] is plain[0]:
             self._look_at_view(name, plain[0], frame)
         if name in _LOSSES:
-            plain += [arg for arg in (kwargs.get("input"), kwargs.get("target")) if type(arg) in _PLAIN]
+            plain += [kwargs[key] for key in ("input", "target") if type(kwargs.get(key)) in _PLAIN]
         if len(plain) < 2 or type(out) not in _PLAIN:
             return
         one, other = plain[0], plain[1]
         if name in _ELEMENTWISE:
-            if one.shape != other.shape:
+            if one.shape != other.shape and name not in ("pow", "__rpow__"):  # powers 0 to n of a column are ordinary
                 self._look_at_shapes(name, one, other, out, frame)
             types = {one.dtype, other.dtype}
             if types == {torch.float32, torch.float64} and one.dim() and other.dim():
@@ -192,17 +197,18 @@ class CallWatch(TorchFunctionMode):
         if out.shape != one.shape and out.shape != other.shape:
             if one.dim() != other.dim():
                 self._note("broadcast", name, frame, [one, other], out)
-        elif {one.dim(), other.dim()} == {1, 2} and out.dim() == 2 and out.shape[0] == out.shape[1] > 1:
-            if min(one.numel(), other.numel()) > 1:
-                self._note("square", name, frame, [one, other], out)
+        elif (
+            {one.dim(), other.dim()} == {1, 2} and out.shape[0] == out.shape[1] and min(one.numel(), other.numel()) > 1
+        ):
+            self._note("square", name, frame, [one, other], out)
 
     def _look_at_assignment(self, args: tuple[Any, ...], frame: FrameType) -> None:
         target, value = args[0], args[-1]
         if type(target) not in _PLAIN:
             return
-        if not (target.is_floating_point() or target.is_complex()) and target.dtype is not torch.bool:
-            if type(value) is float and math.isfinite(value) and value != int(value):
-                self._note("truncated", "__setitem__", frame, [target], None, repr(value))
+        integer = not (target.is_floating_point() or target.is_complex() or target.dtype is torch.bool)
+        if integer and type(value) is float and math.isfinite(value) and value != int(value):
+            self._note("truncated", "__setitem__", frame, [target], None, repr(value))
         self._look_at_view("__setitem__", target, frame)
 
     def _look_at_view(self, name: str, target: torch.Tensor, frame: FrameType) -> None:
@@ -294,7 +300,8 @@ def finite(tensor: torch.Tensor) -> bool:
 def leave_soon(mode: TorchFunctionMode) -> None:
     """Take a mode off the stack after the call that it is in: while it runs, torch holds it beside the stack.
 
-    Only CPython's own way to run something a little later reaches that moment; elsewhere the mode stays and does nothing.
+    Only CPython's own way to run something a little later reaches that moment; elsewhere the mode stays, and only
+    hands calls on.
     """
     tries = 0
 

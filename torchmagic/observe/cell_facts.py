@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,6 @@ from torchmagic.records import TensorRecord
 
 def facts_of(
     source: str,
-    filename: str,
     events: Sequence[Event],
     tensors: Sequence[TensorRecord],
     before: Mapping[str, State],
@@ -21,6 +21,7 @@ def facts_of(
     error: BaseException | None,
 ) -> CellFacts:
     """The facts for :func:`torchmagic.observe.notes.cell_notes`."""
+    filename = _filename(source, events, error)
     named: dict[int, str] = {}
     if any(event.kind == "view" for event in events):
         named = {id(value): name for name, value in reversed(now)}
@@ -32,6 +33,19 @@ def facts_of(
         leaves=frozenset(name for name, state in before.items() if state.leaf and state.requires_grad),
         names=named,
         error=None if error is None else _ended(error, filename),
+    )
+
+
+def _filename(source: str, events: Sequence[Event], error: BaseException | None) -> str:
+    """What IPython called the cell: the file, as Python's cache of lines knows it, that has the cell's text."""
+    names = {event.place.filename for event in events if event.place is not None}
+    entry = error.__traceback__ if error is not None else None
+    while entry is not None:
+        names.add(entry.tb_frame.f_code.co_filename)
+        entry = entry.tb_next
+    lines = source.splitlines()
+    return next(
+        (name for name in names if [*map(str.rstrip, linecache.getlines(name))] == [*map(str.rstrip, lines)]), ""
     )
 
 

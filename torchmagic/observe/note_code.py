@@ -12,6 +12,7 @@ from typing import Any
 from torchmagic.observe.call_watch import Place
 
 _LONGEST = 60
+_LONGEST_REMEDY = 120
 _APART = frozenset({"unsqueeze", "expand", "expand_as", "meshgrid"})
 _SHAPED = frozenset({"view", "reshape"})
 
@@ -42,7 +43,7 @@ def code_at(place: Place | None) -> Code:
 
     frame: Any = SimpleNamespace(f_code=place.code, f_lasti=place.lasti, f_lineno=place.line, f_globals={})
     try:
-        found = Source.executing(frame)
+        found: Any = Source.executing(frame)
     except Exception:  # a library's own trouble with unusual code costs a note its names, and no more
         return Code(None, None)
     tree = found.source.tree
@@ -78,12 +79,17 @@ def _is_module(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in ("torch", "F", "nn", "np", "numpy", "functional")
 
 
-def text(node: Any) -> str:
-    """An expression as the user would write it, on one line and not too long; "" for None."""
+def text(node: Any, longest: int = _LONGEST) -> str:
+    """An expression as the user would write it, on one line; "" for None, and where it is too long."""
     if node is None:
         return ""
     written = " ".join(ast.unparse(node).split())
-    return written if len(written) <= _LONGEST else ""
+    return written if len(written) <= longest else ""
+
+
+def remedy_text(node: Any) -> str:
+    """Code that is to be shown on a line of its own."""
+    return text(node, _LONGEST_REMEDY)
 
 
 def replaced(whole: Any, part: Any, code: str) -> str:
@@ -104,12 +110,12 @@ def replaced(whole: Any, part: Any, code: str) -> str:
         def visit(self, node: ast.AST) -> Any:
             return new if node is target else super().visit(node)
 
-    return text(ast.fix_missing_locations(Swap().visit(changed)))
+    return remedy_text(ast.fix_missing_locations(Swap().visit(changed)))
 
 
 def called(node: Any, method: str) -> str:
     """``node`` with a method called on it: ``y.unsqueeze(1)``, ``(a + b).float()``."""
-    inner = text(node)
+    inner = remedy_text(node)
     if not inner:
         return ""
     return (

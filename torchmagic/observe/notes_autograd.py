@@ -1,4 +1,4 @@
-"""Notes on autograd: where requires_grad was lost, integers where gradients are wanted, gradients that are all zeros."""
+"""Notes on autograd: where requires_grad was lost, integers where gradients are wanted, zero gradients."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from torchmagic.observe.call_watch import Event
-from torchmagic.observe.note_code import assignment, called, calls, code_at, statement_at, text
+from torchmagic.observe.note_code import assignment, called, calls, code_at, remedy_text, statement_at, text
 from torchmagic.records import Note, TensorRecord
 
 if TYPE_CHECKING:
     from torchmagic.observe.notes import CellFacts
 
 _NO_GRAD = "does not require grad and does not have a grad_fn"
-_NO_INTEGERS = "floating point and complex dtype can require gradients"
+_NO_INTEGERS = "can require gradients"
 _LOSS = re.compile(r"loss|cost|criterion|objective", re.IGNORECASE)
 _STRONG = ("detach", "data", "tensor", "as_tensor", "numpy", "no_grad", "item", "tolist")
 _HOW = {
@@ -65,14 +65,14 @@ def _cut(facts: CellFacts, event: Event, goal: str) -> Note:
 def _uncut(node: Any, event: Event) -> tuple[Any, str]:
     """The tensor that was cut off, and the code that would not have done it."""
     if event.text == "no_grad":
-        return node, text(node)
+        return node, remedy_text(node)
     if isinstance(node, ast.Call) and event.text in ("tensor", "as_tensor"):
         subject = node.args[0] if node.args else None
-        return subject, text(subject)
+        return subject, remedy_text(subject)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        return node.func.value, text(node.func.value)
+        return node.func.value, remedy_text(node.func.value)
     if isinstance(node, ast.Attribute):
-        return node.value, text(node.value)
+        return node.value, remedy_text(node.value)
     return node, ""
 
 
@@ -99,7 +99,7 @@ def _integer(name: str, dtype: str, statement: ast.Assign) -> Note:
             ast.keyword("requires_grad", ast.Constant(True)),
         ]
         if text(value.func) in ("torch.tensor", "torch.arange", "torch.ones", "torch.zeros", "torch.full"):
-            remedy = f"{name} = {text(ast.Call(value.func, value.args, [*kept, *extra]))}"
+            remedy = f"{name} = {remedy_text(ast.Call(value.func, value.args, [*kept, *extra]))}"
     said = f"`{name}` is {dtype}: only floating-point (and complex) tensors can require gradients."
     return Note("integer", said, remedy, (name,), statement.lineno)
 
@@ -117,7 +117,9 @@ def _integer_wanted(facts: CellFacts, tree: ast.Module) -> list[Note]:
             return [_plain_integer(name, f"{name} = {name}.float().requires_grad_()", line)]
         name = text(target)
         if isinstance(statement.value, ast.Call) and any(k.arg == "requires_grad" for k in statement.value.keywords):
-            return [_integer(name, "of integers", ast.Assign([target], statement.value, lineno=statement.lineno))]
+            return [
+                _integer(name, "a tensor of integers", ast.Assign([target], statement.value, lineno=statement.lineno))
+            ]
     for call in calls(statement, lambda name: name in ("requires_grad_", "Parameter")):
         subject = call.func.value if call.func.attr == "requires_grad_" else (call.args or [None])[0]
         name = text(subject)
@@ -157,7 +159,9 @@ def _lost(facts: CellFacts, cuts: list[Event], tree: ast.Module) -> list[Note]:
             continue
         how = _HOW.get(event.text, f"`{event.function}`")
         under = event.text == "no_grad"
-        said = f"`{record.name}` was bound to a new tensor {'under' if under else 'by'} {how}, which does not require grad."
+        said = f"{how} made a new tensor, which does not require grad, and `{record.name}` was bound to it."
+        if under:
+            said = f"Under {how} `{record.name}` was bound to a new tensor, which does not require grad."
         remedy = _in_place(record.name, statement.value) or f"{record.name}.requires_grad_()"
         found.append(Note("detached", said, remedy, (record.name,), statement.lineno))
     return found
@@ -170,7 +174,7 @@ def _mentions(node: Any, name: str) -> bool:
 def _in_place(name: str, value: Any) -> str:
     """``w = w - step`` as ``w -= step``."""
     if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name) and value.left.id == name:
-        return text(ast.AugAssign(ast.Name(name), value.op, value.right))
+        return remedy_text(ast.AugAssign(ast.Name(name), value.op, value.right))
     return ""
 
 
@@ -191,6 +195,8 @@ def _loss_without_graph(facts: CellFacts, cuts: list[Event], tree: ast.Module) -
         lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
         for event in cuts:
             node = code_at(event.place).node
+            if _LOSS.search(text(_uncut(node, event)[0])):
+                continue  # a loss taken off the graph is for the log
             if facts.line(event) in lines and event.text in ("detach", "data") and not _same(node, statement.value):
                 found.append(_cut(facts, event, f"`{record.name}` cannot be used for `backward()`"))
                 break
@@ -236,5 +242,5 @@ def _inside(value: Any) -> str:
     if not isinstance(value, ast.Call):
         return ""
     if value.args:
-        return text(value.args[0])
+        return remedy_text(value.args[0])
     return text(value.func.value) if isinstance(value.func, ast.Attribute) else ""

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from torchmagic.observe.call_watch import Event, Operand
-from torchmagic.observe.note_code import Code, called, code_at, definition, replaced, set_apart, text
+from torchmagic.observe.note_code import Code, called, code_at, definition, remedy_text, replaced, set_apart, text
 from torchmagic.records import Broadcast, Note
 
 if TYPE_CHECKING:
@@ -88,15 +88,15 @@ def _square(facts: CellFacts, event: Event) -> list[Note]:
     if reduction.func.attr not in _REDUCTIONS or not _over_last(reduction):
         return []
     kept = ast.Call(reduction.func, reduction.args, [*reduction.keywords, ast.keyword("keepdim", ast.Constant(True))])
-    kept_text = text(kept)
+    kept_text = remedy_text(kept)
     names = tuple(filter(None, (text(matrix), text(node))))
     if len(names) < 2:
         return []
     line = event.place.line
     remedy = replaced(code.node, node, kept_text) if node is reduction else f"{names[1]} = {kept_text}"
     said = (
-        f"`{names[1]}` {_shape(other if len(other.shape) == 1 else one)} lost its dimension 1: broadcasting lines it up "
-        f"with the columns of `{names[0]}`, not with its rows."
+        f"`{names[1]}` {_shape(other if len(other.shape) == 1 else one)} lost its dimension 1: "
+        f"broadcasting lines it up with the columns of `{names[0]}`, not with its rows."
     )
     operands = (
         (names[0], (one if len(one.shape) == 2 else other).shape),
@@ -124,8 +124,11 @@ def _view_size(facts: CellFacts) -> list[Note]:
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "view"):
         return []
     name = text(call.func.value)
-    remedy = text(ast.Call(ast.Attribute(call.func.value, "reshape"), call.args, call.keywords))
-    said = f"`{name}` is not contiguous: its elements do not lie in memory in the order of its indices, and `view` cannot change that."
+    remedy = remedy_text(ast.Call(ast.Attribute(call.func.value, "reshape"), call.args, call.keywords))
+    said = (
+        f"`{name}` is not contiguous: its elements do not lie in memory in the order of its indices, "
+        "and `view` cannot change that."
+    )
     return [Note("contiguous", said, remedy, (name,), facts.line(failed))]
 
 

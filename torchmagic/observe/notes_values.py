@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from torchmagic.observe.call_watch import Event
-from torchmagic.observe.note_code import assignment, called, calls, code_at, replaced, text
+from torchmagic.observe.note_code import assignment, called, calls, code_at, remedy_text, replaced, text
 from torchmagic.records import Note, TensorRecord
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _view(facts: CellFacts, event: Event) -> list[Note]:
         return []
     line = event.place.line if event.place is not None else 0
     made = assignment(code_at(event.place).tree, name, line)
-    value = text(made.value) if made is not None else ""
+    value = remedy_text(made.value) if made is not None else ""
     copied = f"{value}.clone()" if value and isinstance(made.value, (ast.Subscript, ast.Call, ast.Attribute)) else ""
     remedy = f"{name.id} = {copied or name.id + '.clone()'}"
     said = f"`{name.id}` is a view of `{of}`: changing it in place changed `{of}` too."

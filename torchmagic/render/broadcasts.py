@@ -73,9 +73,8 @@ def text(broadcast: Broadcast, name_width: int = 24) -> list[str]:
 
 
 def _rank(broadcast: Broadcast) -> int:
-    return max(
-        (len(shape) for shape in (*(shape for _, shape in broadcast.operands), broadcast.result or ())), default=0
-    )
+    shapes = [shape for _, shape in broadcast.operands]
+    return max(map(len, [*shapes, broadcast.result or ()]))
 
 
 def _padded(shape: tuple[int, ...], rank: int) -> tuple[int | None, ...]:

@@ -162,7 +162,7 @@ def _row(record: TensorRecord, above: str, pictures: int) -> _Row:
         value=record.value_text or "",
         grad=grad_text(record),
         memory=" · ".join(memory_parts(record)),
-        trouble=record.trouble,
+        trouble="; ".join(filter(None, (record.trouble, stats.of and f"statistics of {stats.of}" if stats else ""))),
     )
 
 

@@ -64,6 +64,8 @@ def _tensor_lines(record: TensorRecord) -> list[str]:
     lines = _wrap(" · ".join([f"{record.name}  {_facts(record)}", *_states(record)]), "")
     if record.stats is not None:
         pairs = [f"{name} {text}" for name, text in stats_pairs(record.stats)]
+        if record.stats.of:
+            pairs.append(f"of {record.stats.of}")
         if record.stats.sampled:
             pairs.append(f"of a sample of {record.stats.count:,}")
         lines += _wrap("  ".join(pairs))

@@ -94,13 +94,9 @@ def stats_pairs(stats: Stats) -> list[tuple[str, str]]:
     """The statistics as (name, text), in the order in which they are shown."""
     names = ("min", "max", "mean", "std")
     values = (stats.minimum, stats.maximum, stats.mean, stats.std)
-    zeros = ("zeros", share_text(stats.zeros, stats.count))
-    return [
-        *zip(names, map(number, values), strict=True),
-        zeros,
-        ("NaN", f"{stats.nans:,}"),
-        ("inf", f"{stats.infs:,}"),
-    ]
+    zeros = share_text(stats.zeros, stats.count)
+    counts = [("zeros", zeros), ("NaN", f"{stats.nans:,}"), ("inf", f"{stats.infs:,}")]
+    return [*zip(names, map(number, values), strict=True), *counts]
 
 
 def memory_parts(record: TensorRecord) -> list[str]:
