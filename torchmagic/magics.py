@@ -8,7 +8,6 @@ errors are its own), and two of its events say when the cell begins and has ende
 from __future__ import annotations
 
 import json
-from types import TracebackType
 from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -17,14 +16,12 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from torchmagic.cellrun import ORDERS, CellWatch, View
+from torchmagic.cellrun import ORDERS
 from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import completions, magics_above, split_expressions, split_options
-from torchmagic.records import Inspection
+from torchmagic.running import CellRun
 
 NAMES = ("tensorinfo", "gradtrace")
-_NO_TENSORS = "tensorinfo: this cell assigned or changed no tensors."
-_NO_GRAPH = "gradtrace: no operation of this cell was on a tensor that requires gradients."
 
 
 def _flag(name: str, text: str) -> Any:
@@ -40,7 +37,7 @@ class TorchMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._shell: Any = shell
-        self._running: list[_Run] = []
+        self._running: list[CellRun] = []
         self._always: str | None = None  # the options under which every cell is shown, or None
 
     @magic_arguments()
@@ -69,7 +66,7 @@ class TorchMagics(Magics):
             %tensorinfo --on --sort size     after every cell from now on, largest first
             text = %tensorinfo --json x      the record as JSON
         """
-        options = self._options("tensorinfo", line)
+        options = self.options("tensorinfo", line)
         if cell is not None:
             self._run_below("tensorinfo", line, cell)
         elif options.on or options.off:
@@ -77,7 +74,7 @@ class TorchMagics(Magics):
         elif not options.expressions:
             raise UsageError("%tensorinfo on a line wants names or expressions, for example: %tensorinfo x y.T model")
         else:
-            return self._show_expressions(options, as_value=True)
+            return self.show_expressions(options, as_value=True)
         return None
 
     @magic_arguments()
@@ -92,13 +89,13 @@ class TorchMagics(Magics):
             %%gradtrace              the graph that this cell builds, with the gradients of its backward pass
             %gradtrace loss          the graph behind a tensor that is there already
         """
-        options = self._options("gradtrace", line)
+        options = self.options("gradtrace", line)
         if cell is not None:
             self._run_below("gradtrace", line, cell)
         elif not options.expressions:
             raise UsageError("%gradtrace on a line wants a tensor, for example: %gradtrace loss")
         else:
-            self._show_graph(options)
+            self.show_graph(options)
 
     # -- over a cell ------------------------------------------------------------------------------------
 
@@ -120,20 +117,20 @@ class TorchMagics(Magics):
         magics = above.magics if above.lines and self._all_valid(above.magics) else ()
         for name, line in magics:
             if name == "tensorinfo":
-                self._switch(self._options(name, line), line)
+                self._switch(self.options(name, line), line)
         always = self._always
         if always is not None and all(name != "tensorinfo" for name, _ in magics):
             magics = (("tensorinfo", always), *magics)
-            run = _Run(self._shell, magics, raw, says_nothing=True)
+            run = CellRun(self, self._shell, magics, raw, says_nothing=True)
         else:
-            run = _Run(self._shell, magics, raw)
+            run = CellRun(self, self._shell, magics, raw)
         self._running.append(run)
-        run.begin(self)
+        run.begin()
 
     def after_cell(self, result: Any) -> None:
         """IPython's post_run_cell event."""
         if self._running:
-            self._running.pop().end(self, result)
+            self._running.pop().end(result)
 
     @context_matcher()
     def complete(self, context: Any) -> Any:
@@ -164,12 +161,17 @@ class TorchMagics(Magics):
     def _all_valid(self, magics: tuple[tuple[str, str], ...]) -> bool:
         try:
             for name, line in magics:
-                self._options(name, line)
+                self.options(name, line)
         except UsageError:
             return False  # the magic itself then runs, and says what is wrong
         return True
 
-    def _options(self, name: str, line: str) -> Any:
+    def options(self, name: str, line: str) -> Any:
+        """The options and expressions of an argument line.
+
+        Raises:
+            UsageError: an option is wrong; the message says which there are.
+        """
         magic = getattr(self, name)
         words, rest = split_options(line, self._known(name))
         try:
@@ -179,9 +181,22 @@ class TorchMagics(Magics):
         options.expressions = split_expressions(rest) if rest.strip() else []
         return options
 
+    def show(self, found: Any, options: Any) -> None:
+        """A table, or JSON as data and as text."""
+        if getattr(options, "json", False):
+            text = found.to_json()
+            display({"application/json": json.loads(text), "text/plain": text}, raw=True)
+        else:
+            display(found)
+
+    def say(self, text: str) -> None:
+        """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
+        display({"text/plain": text}, raw=True)
+
     # -- on a line --------------------------------------------------------------------------------------
 
-    def _show_expressions(self, options: Any, *, as_value: bool = False) -> str | None:
+    def show_expressions(self, options: Any, *, as_value: bool = False) -> str | None:
+        """Records of the values of expressions; as JSON text where a line magic wants a value."""
         from torchmagic.observe.containers import observe_all
 
         values = self._evaluate("tensorinfo", options.expressions)
@@ -192,14 +207,15 @@ class TorchMagics(Magics):
                 values, stats=options.stats, plot=options.plot, depth=options.depth, max_rows=options.max_rows
             )
         except TorchmagicError as error:
-            _say(f"tensorinfo: {error}")
+            self.say(f"tensorinfo: {error}")
             return None
         if options.json and as_value:
             return found.to_json()
-        _show(found, options)
+        self.show(found, options)
         return None
 
-    def _show_graph(self, options: Any) -> None:
+    def show_graph(self, options: Any) -> None:
+        """The graph behind the expressions of an argument line."""
         from torchmagic.observe.graph import trace
 
         values = self._evaluate("gradtrace", options.expressions)
@@ -207,7 +223,7 @@ class TorchMagics(Magics):
             try:
                 display(trace(*values.values(), names={**self._shell.user_ns, **values}))
             except TorchmagicError as error:
-                _say(f"gradtrace: {error}")
+                self.say(f"gradtrace: {error}")
 
     def _evaluate(self, magic: str, expressions: list[str]) -> dict[str, object]:
         """The values of expressions, each evaluated once; one line for each that fails."""
@@ -215,7 +231,7 @@ class TorchMagics(Magics):
         for text in expressions:
             failure = self._evaluate_one(text, values)
             if failure:
-                _say(f"{magic}: {text} cannot be shown ({failure})")
+                self.say(f"{magic}: {text} cannot be shown ({failure})")
         return values
 
     def _evaluate_one(self, text: str, values: dict[str, object]) -> str:
@@ -224,104 +240,6 @@ class TorchMagics(Magics):
         except Exception as error:  # the user's expression may raise anything
             return f"{type(error).__name__}: {error}"
         return ""
-
-
-class _Run:
-    """One cell on its way: which of our magics stand above it, and what they watch."""
-
-    def __init__(self, shell: Any, magics: tuple[tuple[str, str], ...], raw: str = "", *, says_nothing: bool = False):
-        self.shell = shell
-        self.magics = magics
-        self.raw = raw
-        self.says_nothing = says_nothing  # rather than that there is nothing to show
-        self.watch: CellWatch | None = None
-        self._handlers: tuple[Any, Any] | None = None
-
-    def begin(self, magics: TorchMagics) -> None:
-        """The cell is about to run."""
-        if not self.magics:
-            return
-        names = [name for name, _ in self.magics]
-        source = self.shell.transform_cell(self.raw)
-        self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in names, graph="gradtrace" in names)
-        self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
-        self.shell.set_custom_exc((BaseException,), self._show_error)
-        self.watch.begin()
-
-    def end(self, magics: TorchMagics, result: Any) -> None:
-        """The cell has run: show what was seen."""
-        if self.watch is None:
-            return
-        try:
-            self.watch.end()
-            self._restore_handlers()
-            for name, line in self.magics:
-                self._show(name, magics._options(name, line), magics, result.error_in_exec)
-        finally:
-            self._restore_handlers()
-            self.watch.release()
-
-    def _show(self, name: str, options: Any, magics: TorchMagics, error: BaseException | None) -> None:
-        assert self.watch is not None
-        if name == "gradtrace":
-            if options.expressions:
-                magics._show_graph(options)
-                return
-            graph = self.watch.graph()
-            display(graph) if graph is not None else _say(_NO_GRAPH)
-        elif options.off:
-            return
-        elif options.expressions and not options.quiet:
-            magics._show_expressions(options)
-        else:
-            self._show_touched(options, error)
-
-    def _show_touched(self, options: Any, error: BaseException | None) -> None:
-        assert self.watch is not None
-        found = None
-        if not options.quiet:
-            view = View(options.stats, options.plot, options.depth, options.max_rows, options.sort, options.all)
-            found = self.watch.inspection(view, error=error)
-        if found is not None:
-            _show(found, options)
-        elif not self.says_nothing and not options.quiet:
-            _say(_NO_TENSORS)
-
-    def _show_error(
-        self,
-        shell: Any,
-        kind: type[BaseException],
-        error: BaseException,
-        tb: TracebackType | None,
-        tb_offset: Any = None,
-    ) -> Any:
-        """Show the cell's own error, without the frames of the watching; then as IPython always does."""
-        if self.watch is not None:
-            self.watch.leave(error, tb)
-        self._restore_handlers()
-        shell.showtraceback((kind, error, error.__traceback__), tb_offset=tb_offset, running_compiled_code=True)
-
-    def _restore_handlers(self) -> None:
-        if self._handlers is not None:
-            exceptions, handler = self._handlers
-            self._handlers = None
-            self.shell.custom_exceptions = exceptions
-            if handler is not None:
-                self.shell.CustomTB = handler
-
-
-def _show(found: Inspection, options: Any) -> None:
-    """A table, or JSON as data and as text."""
-    if options.json:
-        text = found.to_json()
-        display({"application/json": json.loads(text), "text/plain": text}, raw=True)
-    else:
-        display(found)
-
-
-def _say(text: str) -> None:
-    """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
-    display({"text/plain": text}, raw=True)
 
 
 def load(shell: Any) -> None:
@@ -334,7 +252,7 @@ def load(shell: Any) -> None:
     shell.Completer.custom_matchers.append(magics.complete)
     shell.events.register("pre_run_cell", magics.before_cell)
     shell.events.register("post_run_cell", magics.after_cell)
-    magics._running.append(_Run(shell, ()))  # the cell that loads us ends after this, and began before
+    magics._running.append(CellRun(magics, shell, ()))  # the cell that loads us ends after this, and began before
 
 
 def unload(shell: Any) -> None:

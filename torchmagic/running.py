@@ -1,0 +1,126 @@
+"""One cell on its way through IPython: watched from its first statement, and shown when it has ended.
+
+It is told by IPython's events, through the magics; it imports nothing of IPython.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Protocol
+
+from torchmagic.cellrun import CellWatch, View
+
+_NO_TENSORS = "tensorinfo: this cell assigned or changed no tensors."
+_NO_GRAPH = "gradtrace: no operation of this cell was on a tensor that requires gradients."
+
+
+class Front(Protocol):
+    """What shows things: the magics."""
+
+    def options(self, name: str, line: str) -> Any:
+        """The options and expressions of an argument line."""
+
+    def show(self, found: Any, options: Any) -> None:
+        """Show a record."""
+
+    def say(self, text: str) -> None:
+        """Show a line of text."""
+
+    def show_expressions(self, options: Any) -> Any:
+        """Show the values of the expressions in an argument line."""
+
+    def show_graph(self, options: Any) -> None:
+        """Show the graph behind them."""
+
+
+class CellRun:
+    """One cell on its way: which of our magics stand above it, and what they watch."""
+
+    def __init__(
+        self,
+        front: Front,
+        shell: Any,
+        magics: tuple[tuple[str, str], ...],
+        raw: str = "",
+        *,
+        says_nothing: bool = False,
+    ):
+        self.front = front
+        self.shell = shell
+        self.magics = magics
+        self.raw = raw
+        self.says_nothing = says_nothing  # rather than that there is nothing to show
+        self.watch: CellWatch | None = None
+        self._handlers: tuple[Any, Any] | None = None
+
+    def begin(self) -> None:
+        """The cell is about to run."""
+        if not self.magics:
+            return
+        names = [name for name, _ in self.magics]
+        source = self.shell.transform_cell(self.raw)
+        self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in names, graph="gradtrace" in names)
+        self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
+        self.shell.set_custom_exc((BaseException,), self._show_error)
+        self.watch.begin()
+
+    def end(self, result: Any) -> None:
+        """The cell has run: show what was seen."""
+        if self.watch is None:
+            return
+        try:
+            self.watch.end()
+            self._restore_handlers()
+            for name, line in self.magics:
+                self._show(name, self.front.options(name, line), result.error_in_exec)
+        finally:
+            self._restore_handlers()
+            self.watch.release()
+
+    def _show(self, name: str, options: Any, error: BaseException | None) -> None:
+        assert self.watch is not None
+        if name == "gradtrace":
+            if options.expressions:
+                self.front.show_graph(options)
+                return
+            graph = self.watch.graph()
+            self.front.show(graph, options) if graph is not None else self.front.say(_NO_GRAPH)
+        elif options.off:
+            return
+        elif options.expressions and not options.quiet:
+            self.front.show_expressions(options)
+        else:
+            self._show_touched(options, error)
+
+    def _show_touched(self, options: Any, error: BaseException | None) -> None:
+        assert self.watch is not None
+        found = None
+        if not options.quiet:
+            view = View(options.stats, options.plot, options.depth, options.max_rows, options.sort, options.all)
+            found = self.watch.inspection(view, error=error)
+        if found is not None:
+            self.front.show(found, options)
+        elif not self.says_nothing and not options.quiet:
+            self.front.say(_NO_TENSORS)
+
+    def _show_error(
+        self,
+        shell: Any,
+        kind: type[BaseException],
+        error: BaseException,
+        tb: TracebackType | None,
+        tb_offset: Any = None,
+    ) -> Any:
+        """Show the cell's own error, without the frames of the watching; then as IPython always does."""
+        if self.watch is not None:
+            self.watch.leave(error, tb)
+        self._restore_handlers()
+        shell.showtraceback((kind, error, error.__traceback__), tb_offset=tb_offset, running_compiled_code=True)
+
+    def _restore_handlers(self) -> None:
+        if self._handlers is not None:
+            exceptions, handler = self._handlers
+            self._handlers = None
+            self.shell.custom_exceptions = exceptions
+            if handler is not None:
+                self.shell.CustomTB = handler
