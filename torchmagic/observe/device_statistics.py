@@ -73,8 +73,8 @@ def _reduced(flat: torch.Tensor) -> torch.Tensor:
     mean = torch.where(finite, flat, 0).sum(dtype=exact) / number
     low = torch.where(finite, flat, math.inf).amin()
     high = torch.where(finite, flat, -math.inf).amax()
-    off = torch.where(finite, flat - mean.to(flat.dtype), 0)
-    around = (off * off).sum(dtype=exact) - off.sum(dtype=exact) ** 2 / number
+    off = torch.where(finite, flat - mean, 0).to(exact)  # squares of float32 would overflow or vanish
+    around = (off * off).sum() - off.sum() ** 2 / number
     found = (count, (flat == 0).sum(), flat.isnan().sum(), low, high, mean, around)
     return torch.stack([value.to(exact) for value in found])
 

@@ -30,8 +30,8 @@ class Quiet:
 
     def __enter__(self) -> None:
         self._stack = stack = ExitStack()
-        stack.enter_context(torch.no_grad())
         stack.enter_context(torch._C.DisableTorchFunction())  # type: ignore[attr-defined]
+        stack.enter_context(torch.no_grad())
         if torch._C._len_torch_dispatch_stack():
             stack.enter_context(_disable_current_modes())
         if torch._C._functorch.maybe_current_level() is not None:
