@@ -25,7 +25,9 @@ def quiet(make: Callable[[], torch.Tensor]) -> torch.Tensor:
 
 
 def sparse(layout: torch.layout) -> torch.Tensor:
-    return quiet(lambda: torch.eye(4).to_sparse(layout=layout, **({"blocksize": (2, 2)} if "bs" in str(layout) else {})))
+    return quiet(
+        lambda: torch.eye(4).to_sparse(layout=layout, **({"blocksize": (2, 2)} if "bs" in str(layout) else {}))
+    )
 
 
 def nested(layout: torch.layout) -> torch.Tensor:
@@ -107,11 +109,30 @@ def low_bit(name: str) -> torch.Tensor:
     return torch.zeros(4, dtype=torch.uint8).view(getattr(torch, name))
 
 
-_FLOATS = ["float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"]
+_FLOATS = [
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "float8_e4m3fn",
+    "float8_e5m2",
+    "float8_e4m3fnuz",
+    "float8_e5m2fnuz",
+]
 _INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
-_STUBS = [n for n in ("int1", "int4", "uint1", "uint4", "bits8", "bits1x8", "bits16", "float4_e2m1fn_x2") if hasattr(torch, n)]
+_STUBS = [
+    n for n in ("int1", "int4", "uint1", "uint4", "bits8", "bits1x8", "bits16", "float4_e2m1fn_x2") if hasattr(torch, n)
+]
 _COMPRESSED = {"csr": torch.sparse_csr, "csc": torch.sparse_csc, "bsr": torch.sparse_bsr, "bsc": torch.sparse_bsc}
-_ONES = {"shape": (3,), "minimum": 1.0, "maximum": 1.0, "mean": 1.0, "std": 0.0, "value_text": "[1, 1, 1]", "trouble": ""}
+_ONES = {
+    "shape": (3,),
+    "minimum": 1.0,
+    "maximum": 1.0,
+    "mean": 1.0,
+    "std": 0.0,
+    "value_text": "[1, 1, 1]",
+    "trouble": "",
+}
 _NONE = {"stats": None, "histogram": None, "picture": None, "value_text": None}
 
 #: how to make it, and what its record must say: fields of the record, or of its statistics

@@ -153,7 +153,10 @@ def test_extremes_neither_overflow_nor_cancel(tensor: torch.Tensor) -> None:
             assert stats.std == math.inf == tensor.std().item()
         else:
             assert stats.std == pytest.approx(((wide / scale).std() * scale).item(), rel=1e-3, abs=1e-9 * scale.item())
-        assert histogram is None or sum(histogram.counts) in (tensor.numel(), len(tensor[:: max(1, -(-len(tensor) // (1 << 17)) | 1)]))
+        assert histogram is None or sum(histogram.counts) in (
+            tensor.numel(),
+            len(tensor[:: max(1, -(-len(tensor) // (1 << 17)) | 1)]),
+        )
 
 
 def test_a_large_tensor_is_read_whole_and_its_histogram_is_sampled() -> None:
@@ -167,7 +170,9 @@ def test_a_large_tensor_is_read_whole_and_its_histogram_is_sampled() -> None:
     assert max(histogram.counts) < 1.1 * min(histogram.counts)
 
 
-@pytest.mark.parametrize("way", [lambda t: t, lambda t: t.T, lambda t: t[:, ::2]], ids=["plain", "transposed", "strided"])
+@pytest.mark.parametrize(
+    "way", [lambda t: t, lambda t: t.T, lambda t: t[:, ::2]], ids=["plain", "transposed", "strided"]
+)
 def test_beyond_a_size_a_part_is_read_and_the_record_says_so(way: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "FULL", 10**4)
     monkeypatch.setattr(statistics, "CHUNK", 500)
@@ -255,7 +260,13 @@ def test_one_synchronisation_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fetched_tensors_keep_shape_and_dtype() -> None:
-    given = [torch.ones(3, dtype=torch.bool), torch.randn(2, 3), torch.arange(3), torch.tensor(1.5).double(), torch.empty(0)]
+    given = [
+        torch.ones(3, dtype=torch.bool),
+        torch.randn(2, 3),
+        torch.arange(3),
+        torch.tensor(1.5).double(),
+        torch.empty(0),
+    ]
     for before, after in zip(given, fetch(given, home="nowhere"), strict=True):
         assert before.dtype == after.dtype
         assert torch.equal(before, after)

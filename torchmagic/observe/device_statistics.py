@@ -5,6 +5,7 @@ The same results as :mod:`torchmagic.observe.statistics`, but no step depends on
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -106,5 +107,5 @@ def _histogram(below: torch.Tensor, stats: Stats, integers: bool, sampled: bool,
         return None
     left, right, bins = edges_for(stats.minimum, stats.maximum, integers=integers)
     cumulated = [0, *below.tolist()]
-    counts = [(after - before) * times for before, after in zip(cumulated, cumulated[1:], strict=False)]
+    counts = [(after - before) * times for before, after in itertools.pairwise(cumulated)]
     return Histogram(left, right, (*counts[: bins - 1], sum(counts[bins - 1 :])), sampled)
