@@ -1,4 +1,4 @@
-"""Measure everything, or what is named: `python -m bench [engine] [grading] [demo]`."""
+"""Measure everything, or what is named: `python -m bench [engine] [grading] [seeing] [demo]`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import demo, engine, grading
+from bench import demo, engine, grading, seeing
 from bench.figures import Figure, store, table
 
 RESULTS = Path(__file__).resolve().parents[1] / "bench-results.json"
 MEASURES: dict[str, Callable[[Path], list[Figure]]] = {
     "engine": engine.measure,
     "grading": grading.measure,
+    "seeing": seeing.measure,
     "demo": demo.measure,
 }
 

@@ -161,4 +161,6 @@ def _tuple(arguments: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...
         return tuple(_value(arguments[0], item, f"{place}[{i}]") for i, item in enumerate(value))
     if len(value) != len(arguments):
         raise _Misfit(f"{place} should have {len(arguments)} entries")
-    return tuple(_value(hint, item, f"{place}[{i}]") for i, (hint, item) in enumerate(zip(arguments, value, strict=True)))
+    return tuple(
+        _value(hint, item, f"{place}[{i}]") for i, (hint, item) in enumerate(zip(arguments, value, strict=True))
+    )

@@ -18,7 +18,9 @@ from torchmagic.observe.values import SHOWN, items_text
 from torchmagic.records import Histogram, Stats
 
 _Fields = dict[str, Any]
-_MOST_BYTES = 1 << 28
+_OF_ML_DTYPES = ("bfloat", "float", "int", "uint")  # what JAX and TensorFlow add to NumPy's own
+_SMALL_COPY = 1 << 20
+_MOST_BYTES = 1 << 26
 """An array of another library that lives on a device is copied from there when it is no larger."""
 
 _NATIVE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32")
@@ -60,7 +62,7 @@ def launch_array(value: Any, fields: _Fields, stats: bool, plot: bool) -> tuple[
             array = _numpy_facts(value, fields)
         else:
             array = _foreign_facts(value, fields, _jax_facts if library == "jax" else _tensorflow_facts)
-            if array is None:
+            if array is None and "trouble" not in fields:
                 troubles.append("stands for a value that is not computed yet")
     except Exception as error:  # what another library raises is not for us to know
         troubles.append(f"not all facts: {_first_line(error)}")
@@ -105,13 +107,13 @@ def _numpy_facts(value: Any, fields: _Fields) -> Any:
 
 def _foreign_facts(value: Any, fields: _Fields, read: Callable[[Any, _Fields], Callable[[], Any] | None]) -> Any:
     """Fill in the facts; gives the elements as an ``ndarray``, or None where there are none."""
-    fields["kind"] = type(value).__name__
+    fields["kind"] = "Array" if type(value).__name__ == "ArrayImpl" else type(value).__name__
     to_numpy = read(value, fields)
     if to_numpy is None:
         return None
     if (fields.get("nbytes") or 0) > _MOST_BYTES and not _on_cpu(fields["device"]):
         fields["trouble"] = f"its elements stay on {fields['device']}: too many to copy for a look"
-        return None if "numpy" not in sys.modules else sys.modules["numpy"].empty(0)
+        return None
     return to_numpy()
 
 
@@ -121,18 +123,24 @@ def _on_cpu(device: str) -> bool:
 
 def _jax_facts(value: Any, fields: _Fields) -> Callable[[], Any] | None:
     fields.update(shape=tuple(int(size) for size in value.shape), dtype=str(value.dtype), device="unknown")
-    if not hasattr(type(value), "is_deleted"):  # a tracer, inside jit, grad or vmap
-        return None
-    devices = sorted(str(device) for device in value.devices())
-    fields.update(device=", ".join(devices[:2]) + (" …" if len(devices) > 2 else ""), nbytes=int(value.nbytes))
-    if value.is_deleted():
-        fields["trouble"] = "its memory was freed"
-        return None
-    if not value.is_fully_addressable:
-        fields["trouble"] = "part of it is on other machines"
+    tracer = getattr(getattr(sys.modules["jax"], "core", None), "Tracer", None)
+    if tracer is not None and isinstance(value, tracer):  # inside jit, grad or vmap
         return None
     numpy: Any = sys.modules["numpy"]
+    fields["nbytes"] = int(value.nbytes) if not value.is_deleted() else None
+    if value.is_deleted():
+        fields["trouble"] = "its memory was freed"
+        return _nothing
+    devices = sorted(str(device) for device in value.devices())
+    fields["device"] = ", ".join(devices[:2]) + (" …" if len(devices) > 2 else "")
+    if not value.is_fully_addressable:
+        fields["trouble"] = "part of it is on other machines"
+        return _nothing
     return lambda: numpy.asarray(value)
+
+
+def _nothing() -> None:
+    """For arrays that have no elements to read, for a reason that is told."""
 
 
 def _tensorflow_facts(value: Any, fields: _Fields) -> Callable[[], Any] | None:
@@ -152,11 +160,11 @@ def _tensorflow_facts(value: Any, fields: _Fields) -> Callable[[], Any] | None:
 
 def _launch_elements(array: Any, fields: _Fields, stats: bool, plot: bool) -> list[Reading[_Fields]]:
     kind = array.dtype.kind
-    numeric = kind in "biufc" or array.dtype.name in ("bfloat16",) or array.dtype.name.startswith("float8")
+    numeric = kind in "biufc" or (kind == "V" and array.dtype.name.startswith(_OF_ML_DTYPES))
     small = 0 < array.size <= SHOWN
     readings: list[Reading[_Fields]] = []
     if small and kind != "O":  # an object's text is the user's code
-        text = items_text(array.tolist()) if kind in "biufc" else _plain_text(array)
+        text = items_text(array.tolist()) if numeric else _plain_text(array)
         readings.append(ready({"value_text": text if len(text) <= 400 else None}))
     if not numeric:
         if array.size:
@@ -172,8 +180,9 @@ def _launch_elements(array: Any, fields: _Fields, stats: bool, plot: bool) -> li
             else _summarize_numpy(array, plot and not small)
         )
         readings.append(ready({"stats": read, "histogram": histogram}))
-    if plot and not small and tensor is not None and tuple(array.shape) == fields["shape"]:
-        picture = launch_picture(tensor)
+    if plot and not small and tuple(array.shape) == fields["shape"]:
+        drawn = _in_order(array) if tensor is None or _reversed(array) else tensor
+        picture = launch_picture(drawn) if drawn is not None else None
         if picture is not None:
             readings.append(Reading(picture.wanted, lambda pixels: {"picture": picture.finish(pixels)}))
     return readings
@@ -189,12 +198,34 @@ def _plain_text(array: Any) -> str:
 
 
 def _as_tensor(array: Any) -> torch.Tensor | None:
-    """The array's memory as a tensor; None where torch cannot look at it without a copy or a warning."""
-    if array.dtype.name not in _NATIVE_DTYPES or not array.dtype.isnative or not array.flags.writeable:
+    """The array's memory as a tensor, its dimensions perhaps reversed; None where torch knows no such elements."""
+    numpy: Any = sys.modules["numpy"]
+    if array.dtype.name not in _NATIVE_DTYPES or not array.dtype.isnative:
         return None
-    if any(stride < 0 or stride % array.dtype.itemsize for stride in array.strides):
+    if any(stride % array.dtype.itemsize for stride in array.strides):
         return None
-    return torch.from_numpy(array)
+    array = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
+    return torch.from_numpy(array if array.flags.writeable else numpy.asarray(_Alias(array)))
+
+
+class _Alias:
+    """Read-only memory as if it could be written to: torch would warn, once for all, but nothing is written here."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+
+
+def _reversed(array: Any) -> bool:
+    return any(stride < 0 for stride in array.strides)
+
+
+def _in_order(array: Any) -> torch.Tensor | None:
+    """A copy of a small array that torch cannot look at as it is."""
+    if array.size > _SMALL_COPY or array.dtype.kind == "c":
+        return None
+    return torch.from_numpy(array.astype("float64"))
 
 
 def _summarize_numpy(array: Any, plot: bool) -> tuple[Stats, Histogram | None]:

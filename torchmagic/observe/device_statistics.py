@@ -5,6 +5,7 @@ The same results as :mod:`torchmagic.observe.statistics`, but no step depends on
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -73,8 +74,8 @@ def _reduced(flat: torch.Tensor) -> torch.Tensor:
     mean = torch.where(finite, flat, 0).sum(dtype=exact) / number
     low = torch.where(finite, flat, math.inf).amin()
     high = torch.where(finite, flat, -math.inf).amax()
-    off = torch.where(finite, flat - mean.to(flat.dtype), 0)
-    around = (off * off).sum(dtype=exact) - off.sum(dtype=exact) ** 2 / number
+    off = torch.where(finite, flat - mean, 0).to(exact)  # squares of float32 would overflow or vanish
+    around = (off * off).sum() - off.sum() ** 2 / number
     found = (count, (flat == 0).sum(), flat.isnan().sum(), low, high, mean, around)
     return torch.stack([value.to(exact) for value in found])
 
@@ -106,5 +107,5 @@ def _histogram(below: torch.Tensor, stats: Stats, integers: bool, sampled: bool,
         return None
     left, right, bins = edges_for(stats.minimum, stats.maximum, integers=integers)
     cumulated = [0, *below.tolist()]
-    counts = [(after - before) * times for before, after in zip(cumulated, cumulated[1:], strict=False)]
+    counts = [(after - before) * times for before, after in itertools.pairwise(cumulated)]
     return Histogram(left, right, (*counts[: bins - 1], sum(counts[bins - 1 :])), sampled)

@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _SUB_BYTE = "torch cannot read elements of dtype "
-_BASE = torch._C.TensorBase
+_BASE: Any = torch._C.TensorBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def elements_of(tensor: Any) -> Elements:
     >>> elements_of(torch.empty(3, device="meta")).trouble
     'has a shape and a dtype, but no elements'
     """
-    if isinstance_of(tensor, UninitializedTensorMixin):
+    if issubclass(type(tensor), UninitializedTensorMixin):
         return Elements(None, trouble="not initialised yet: its shape comes with the first input")
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return _unwrapped(tensor)
@@ -52,11 +52,6 @@ def elements_of(tensor: Any) -> Elements:
                 return Elements(None, trouble=f"{kind.__name__} keeps its elements to itself")
             return _plain(_BASE.detach(tensor).as_subclass(torch.Tensor))
     return _plain(_BASE.detach(tensor).as_subclass(torch.Tensor))
-
-
-def isinstance_of(value: object, kind: Any) -> bool:
-    """``isinstance`` by the real type: ``__class__`` may be a property of the user's."""
-    return issubclass(type(value), kind)
 
 
 def is_dispatched(kind: type) -> bool:

@@ -90,7 +90,7 @@ class _Walk:
 
     def branch(self, name: str, value: object, level: int = 1, mode: str = "") -> _Branch | None:
         """The group for one value and all that is shown below it; None where it holds no tensor."""
-        inside = value if isinstance(value, Opened) else opened(value)
+        inside = value if type(value) is Opened else opened(value)
         if inside is None:
             return None
         own = dict(inside.facts).get("mode", "")
@@ -113,7 +113,7 @@ class _Walk:
             else:
                 branch.more += 1
             return
-        if isinstance(item, Opened) and item.about in self._names:
+        if type(item) is Opened and item.about in self._names:
             name = f"{self._names[item.about]} state"
         if level < self._depth and self._rows > 0:
             before = self._rows
@@ -142,7 +142,7 @@ class _Walk:
                 continue
             if id(value) in self._seen:
                 continue
-            inside = value if isinstance(value, Opened) else opened(value)
+            inside = value if type(value) is Opened else opened(value)
             if inside is not None:
                 self._seen[id(value)] = "above"
                 stack.extend(entry for _, entry in inside.entries)
@@ -172,5 +172,9 @@ def _tensors(branch: _Branch) -> Iterable[tuple[str, Any]]:
 def _record(branch: _Branch, records: Any) -> GroupRecord:
     tensors: tuple[TensorRecord, ...] = tuple(next(records) for _ in branch.tensors)
     groups = tuple(_record(group, records) for group in branch.groups)
-    numel, trainable, nbytes = (sum(column) for column in zip(*branch.sizes.values(), strict=True)) if branch.sizes else (0, 0, 0)
-    return GroupRecord(branch.name, branch.kind, tuple(branch.facts), tensors, groups, numel, trainable, nbytes, branch.more)
+    numel, trainable, nbytes = (
+        (sum(column) for column in zip(*branch.sizes.values(), strict=True)) if branch.sizes else (0, 0, 0)
+    )
+    return GroupRecord(
+        branch.name, branch.kind, tuple(branch.facts), tensors, groups, numel, trainable, nbytes, branch.more
+    )

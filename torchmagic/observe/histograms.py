@@ -40,17 +40,16 @@ def histogram_of(
     if stats.nans or stats.infs:
         flat = flat[flat.isfinite()]
     start, end, count = edges_for(low, high, integers=integers, bins=bins)
-    scale = 1.0
     if not 1e-30 < end - start < 1e30 or end - start < 1e-4 * max(abs(start), abs(end)):
-        flat, start, end, scale = _centred(flat, start, end)
+        flat, start, end = _centred(flat, start, end), 0.0, 1.0
     counts = torch.histc(flat, count, min=start, max=end).tolist()
     left, right, _ = edges_for(low, high, integers=integers, bins=bins)
     return Histogram(left, right, tuple(int(number) * times for number in counts), sampled)
 
 
-def _centred(flat: torch.Tensor, start: float, end: float) -> tuple[torch.Tensor, float, float, float]:
+def _centred(flat: torch.Tensor, start: float, end: float) -> torch.Tensor:
     """The elements moved to 0..1, where float32 or even float64 could not tell the edges apart."""
     scale = max(abs(start), abs(end))
     wide = flat.double() / scale
     left, width = start / scale, end / scale - start / scale
-    return ((wide - left) / width).clamp_(0.0, 1.0), 0.0, 1.0, scale
+    return ((wide - left) / width).clamp_(0.0, 1.0)

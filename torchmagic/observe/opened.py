@@ -61,8 +61,7 @@ def opened(value: Any) -> Opened | None:
         return _optimizer(value)
     if issubclass(kind, dict):
         return _mapping(value, kind.__name__)
-    if issubclass(kind, tuple) and "_fields" in vars(kind):
-        fields = [name for name in vars(kind)["_fields"] if type(name) is str]
+    if issubclass(kind, tuple) and type(fields := _all_vars(kind).get("_fields")) is tuple:
         return _named(kind.__name__, [(f".{name}", item) for name, item in zip(fields, tuple.__iter__(value))])  # noqa: B905
     for base in (list, tuple, deque, set, frozenset):
         if issubclass(kind, base):
@@ -108,7 +107,7 @@ def _object(value: Any, kind: type) -> Opened | None:
         stored = [(each.name, _stored(value, each.name, state)) for each in dataclasses.fields(kind)]  # type: ignore[arg-type]
         return _named(kind.__name__, [(f".{name}", item) for name, (there, item) in stored if there])
     entries = [(f".{name}", item) for name, item in state.items() if type(name) is str]
-    slots = [name for name, member in _all_vars(kind).items() if isinstance(member, MemberDescriptorType)]
+    slots = [name for name, member in _all_vars(kind).items() if type(member) is MemberDescriptorType]
     entries += [(f".{name}", item) for name in slots for there, item in [_stored(value, name, state)] if there]
     return _named(kind.__name__, entries[:MOST]) if entries else None
 
@@ -130,7 +129,7 @@ def _stored(value: Any, name: str, state: Mapping[str, Any]) -> tuple[bool, Any]
     if name in state:
         return True, state[name]
     member = _all_vars(type(value)).get(name)
-    if not isinstance(member, MemberDescriptorType):
+    if type(member) is not MemberDescriptorType:
         return False, None
     try:
         return True, member.__get__(value)
@@ -142,8 +141,8 @@ def _module(module: Any) -> Opened:
     state = _state(module)
     found = Opened(_module_kind(module), keep=True)
     for store in _MODULE_STATE:
-        items = state.get(store)
-        if isinstance(items, dict):
+        items: Any = state.get(store)
+        if issubclass(type(items), dict):
             found.entries += [(f".{key}", item) for key, item in list(dict.items(items))[:MOST] if item is not None]
     attributes = [(f".{key}", item) for key, item in state.items() if issubclass(type(item), torch.Tensor)]
     found.entries += attributes
@@ -169,7 +168,7 @@ def _optimizer(optimizer: Any) -> Opened:
     """An optimizer: its one parameter group's settings, or its groups; and what it keeps for each parameter."""
     state = _state(optimizer)
     found = Opened(type(optimizer).__name__, keep=True)
-    groups = [group for group in state.get("param_groups", []) if isinstance(group, dict)]
+    groups = [group for group in state.get("param_groups", []) if issubclass(type(group), dict)]
     kept = state.get("state", {})
     if len(groups) == 1:
         found.facts = _settings(groups[0])
@@ -208,8 +207,8 @@ def _group_entries(group: dict[str, Any], kept: Any, prefix: str) -> list[tuple[
     for i, (parameter, name) in enumerate(zip(parameters, names, strict=False)):
         place = f"{prefix}['params'][{i}]"
         entries.append((place, parameter))
-        own = kept.get(parameter) if isinstance(kept, dict) else None
-        if isinstance(own, dict) and own:
+        own = kept.get(parameter) if issubclass(type(kept), dict) else None
+        if type(own) is dict and own:
             inside = _mapping(own, f"state of {name}" if type(name) is str else "state")
             inside.about = id(parameter)
             entries.append((f"{place} state", inside))

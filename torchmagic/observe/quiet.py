@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 F = TypeVar("F", bound=Callable[..., Any])
+_C: Any = torch._C
 _KEY = torch._C.DispatchKey
 _TRANSFORMS = torch._C.DispatchKeySet(_KEY.FuncTorchDynamicLayerFrontMode) | torch._C.DispatchKeySet(
     _KEY.FuncTorchDynamicLayerBackMode
@@ -30,15 +31,16 @@ class Quiet:
 
     def __enter__(self) -> None:
         self._stack = stack = ExitStack()
+        stack.enter_context(torch._C.DisableTorchFunction())
         stack.enter_context(torch.no_grad())
-        stack.enter_context(torch._C.DisableTorchFunction())  # type: ignore[attr-defined]
         if torch._C._len_torch_dispatch_stack():
             stack.enter_context(_disable_current_modes())
         if torch._C._functorch.maybe_current_level() is not None:
             stack.enter_context(torch._C._ExcludeDispatchKeyGuard(_TRANSFORMS))
-        if torch._C._get_tracing_state() is not None:
-            stack.callback(torch._C._set_tracing_state, torch._C._get_tracing_state())
-            torch._C._set_tracing_state(None)  # type: ignore[arg-type]
+        tracing = torch._C._get_tracing_state()
+        if tracing is not None:
+            stack.callback(_C._set_tracing_state, tracing)
+            _C._set_tracing_state(None)
         if torch._C._is_any_autocast_enabled():
             for device in ("cpu", "cuda"):
                 if torch.is_autocast_enabled(device):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from struct import pack, unpack
 
 import torch
 
@@ -106,9 +107,9 @@ class Moments:
             mean = self._shift + off
             if around > _WELL * squares and math.isfinite(squares):
                 return mean, around
-            if not math.isfinite(mean):
+            if not abs(mean) < 1e38:
                 break
-            self._shift = mean
+            self._shift = mean if chunk.dtype is torch.float64 else _single(mean)  # exactly what is subtracted
         scale = max(abs(chunk.min().item()), abs(chunk.max().item()))  # squares that overflow, or one outlier
         wide = chunk.double() / scale
         centre = wide.mean()
@@ -118,6 +119,7 @@ class Moments:
     def merge(self, size: int, zeros: int, low: float, high: float, mean: float, squares: float) -> None:
         """Take in what was found of ``size`` finite elements."""
         self.low, self.high = min(self.low, low), max(self.high, high)
+        squares = math.inf if math.isnan(squares) else squares  # beyond float64
         self.zeros += zeros
         delta, merged = mean - self.mean, self.finite + size
         self.squares += squares + (delta * self.finite / merged) * (delta * size)
@@ -141,6 +143,12 @@ class Moments:
             sampled=sampled,
             of=of,
         )
+
+
+def _single(number: float) -> float:
+    """The number as float32 holds it."""
+    rounded: float = unpack("f", pack("f", number))[0]
+    return rounded
 
 
 class _Sample:

@@ -13,6 +13,7 @@ from torchmagic.observe.arrays import is_array, launch_array
 from torchmagic.observe.device_statistics import launch_summary
 from torchmagic.observe.elements import Elements, elements_of
 from torchmagic.observe.pictures import launch_picture
+from torchmagic.observe.pieces import unexpanded
 from torchmagic.observe.quiet import Quiet
 from torchmagic.observe.sharing import sharing
 from torchmagic.observe.statistics import summarize
@@ -102,7 +103,7 @@ def _draft_torch(tensor: Any, fields: _Fields, stats: bool, plot: bool) -> tuple
     facts = _Facts()
     elements: Elements = facts.get("elements", lambda: elements_of(tensor), Elements(None))
     layout = facts.get("layout", lambda: _BASE.layout.__get__(tensor), None)
-    strided = layout is torch.strided and not isinstance(tensor, UninitializedTensorMixin)
+    strided = layout is torch.strided and not issubclass(type(tensor), UninitializedTensorMixin)
     grad_fn = facts.get("grad_fn", lambda: _BASE.grad_fn.__get__(tensor), None)
     fields.update(
         kind=type(tensor).__name__,
@@ -193,7 +194,7 @@ class _Facts:
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
-    if isinstance(tensor, UninitializedTensorMixin):
+    if issubclass(type(tensor), UninitializedTensorMixin):
         return ()
     if _BASE.is_nested.__get__(tensor) and _BASE.layout.__get__(tensor) is torch.strided:
         rows = tensor._nested_tensor_size().tolist()  # (number of parts, dimensions of each)
@@ -203,7 +204,7 @@ def _shape(tensor: Any) -> tuple[int, ...]:
 
 
 def _nbytes(tensor: Any) -> int | None:
-    if isinstance(tensor, UninitializedTensorMixin):
+    if issubclass(type(tensor), UninitializedTensorMixin):
         return None
     layout = _BASE.layout.__get__(tensor)
     parts: tuple[Any, ...] = (tensor,)
@@ -236,7 +237,12 @@ def _grad(tensor: Any) -> Reading[_Fields] | None:
     return Reading((norm, data), lambda number, all_: {"grad": items_text(all_.tolist()), "grad_norm": number.item()})
 
 
-def _norm(data: torch.Tensor) -> torch.Tensor:
+def _norm(data: torch.Tensor) -> Any:
+    data, times = unexpanded(data)  # the gradient of a sum is one number, repeated
+    return _norm_of_all(data) * math.sqrt(times)
+
+
+def _norm_of_all(data: torch.Tensor) -> Any:
     if data.dtype.itemsize < 4 and data.is_floating_point():
         return torch.linalg.vector_norm(data.float() if data.dtype.itemsize < 2 else data, dtype=torch.float32)
     norm = torch.linalg.vector_norm(data)
