@@ -43,7 +43,8 @@ def cell_names(source: str) -> CellNames:
     loaded: dict[str, None] = {}
     for each in trees:
         for code in _codes(each):
-            loaded.update((i.argval, None) for i in dis.get_instructions(code) if i.opname in _LOADS)
+            names = (i.argval for i in dis.get_instructions(code) if i.opname in _LOADS)
+            loaded.update((name, None) for name in names if not name.startswith("__"))
     deleted = [
         target.id
         for each in trees
@@ -58,7 +59,7 @@ def cell_names(source: str) -> CellNames:
 def imports_first(source: str, module: str) -> bool:
     """Whether a cell begins by importing a module, with nothing but other imports before that.
 
-    >>> imports_first("import os\nimport torch", "torch"), imports_first("x = 1\nimport torch", "torch")
+    >>> imports_first("import os\\nimport torch", "torch"), imports_first("x = 1\\nimport torch", "torch")
     (True, False)
     """
     tree = _parsed(source)
