@@ -62,7 +62,10 @@ class CellRun:
         self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in names, graph="gradtrace" in names)
         self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
         self.shell.set_custom_exc((BaseException,), self._show_error)
-        self.watch.begin()
+        try:
+            self.watch.begin()
+        except Exception as error:  # ours, not the user's: the cell runs all the same
+            self._give_up(error)
 
     def end(self, result: Any) -> None:
         """The cell has run: show what was seen."""
@@ -73,9 +76,19 @@ class CellRun:
             self._restore_handlers()
             for name, line in self.magics:
                 self._show(name, self.front.options(name, line), result.error_in_exec)
+        except Exception as error:  # ours again: what the cell gave is not to suffer for it
+            self._give_up(error)
         finally:
             self._restore_handlers()
-            self.watch.release()
+            if self.watch is not None:
+                self.watch.release()
+
+    def _give_up(self, error: Exception) -> None:
+        text = str(error).partition("\n")[0]
+        self.front.say(f"{self.magics[0][0]}: this cell could not be looked at ({type(error).__name__}: {text}).")
+        if self.watch is not None:
+            self.watch.leave()
+            self.watch = None
 
     def _show(self, name: str, options: Any, error: BaseException | None) -> None:
         assert self.watch is not None

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 
 NOTEBOOKS = sorted((Path(__file__).parent / "notebooks").glob("*.py"))
 MAGICS = ["%%tensorinfo", "%%tensorinfo --all", "%%tensorinfo\n%%gradtrace"]
+#: Run after all of them without a magic: nothing is left behind.
+AFTER = "import torch; torch.overrides._get_current_function_mode_stack(), torch.is_grad_enabled()"
 _PLAIN: dict[str, list[Any]] = {}
 
 
@@ -25,16 +27,16 @@ def cells_of(path: Path) -> list[str]:
 
 def plain_run(path: Path) -> list[Any]:
     if path.name not in _PLAIN:
-        _PLAIN[path.name] = run_cells(["%load_ext torchmagic", *cells_of(path)])
+        _PLAIN[path.name] = run_cells(["%load_ext torchmagic", *cells_of(path), AFTER])
     return _PLAIN[path.name]
 
 
 @pytest.mark.parametrize("magics", MAGICS)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_the_same_under_the_magics(path: Path, magics: str) -> None:
-    sources = ["%load_ext torchmagic", *cells_of(path)]
+    sources = ["%load_ext torchmagic", *cells_of(path), AFTER]
     plain = plain_run(path)
-    under = run_cells([sources[0], *(f"{magics}\n{cell}" for cell in sources[1:])])
+    under = run_cells([sources[0], *(f"{magics}\n{cell}" for cell in sources[1:-1]), AFTER])
     shift = magics.count("\n") + 1
     for source, one, other in zip(sources, plain, under, strict=True):
         assert other.execution_count == one.execution_count, source

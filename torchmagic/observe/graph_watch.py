@@ -99,7 +99,22 @@ class GraphWatch:
 
 
 def hide_own_frames(error: BaseException) -> None:
-    """Take the watch's frames out of an exception's traceback, so that it reads as without the watch."""
+    """Take the watch's frames out of an exception's traceback, so that it reads as without the watch.
+
+    The exceptions that it came from are shown with it, and lose them too.
+    """
+    stack: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while stack:
+        each = stack.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        _hide_in_one(each)
+        stack += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+
+
+def _hide_in_one(error: BaseException) -> None:
     entries: list[TracebackType] = []
     traceback = error.__traceback__
     while traceback is not None:

@@ -114,8 +114,8 @@ def _module_tensors(name: str, module: torch.nn.Module) -> list[tuple[str, objec
             continue
         seen.add(id(current))
         for store in ("_parameters", "_buffers"):
-            pairs.extend((f"{prefix}.{key}", item) for key, item in current.__dict__[store].items())
-        children = current.__dict__["_modules"].items()
+            pairs.extend((f"{prefix}.{key}", item) for key, item in current.__dict__.get(store, {}).items())
+        children = current.__dict__.get("_modules", {}).items()  # a script module keeps its own elsewhere
         stack.extend((f"{prefix}.{key}", child) for key, child in children if child is not None)
         pairs.extend(
             (f"{prefix}.{key}", item) for key, item in current.__dict__.items() if issubclass(type(item), torch.Tensor)

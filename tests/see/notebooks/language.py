@@ -88,7 +88,7 @@ fail(x)
 try:
     torch.ones(2) + torch.ones(3)
 except RuntimeError as error:
-    print(type(error).__name__, str(error)[:40], error.__traceback__.tb_lineno)
+    print(type(error).__name__, str(error)[:40])
 # %%
 raise KeyError("mine")
 # %%

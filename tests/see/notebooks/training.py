@@ -126,8 +126,6 @@ for i in range(3000):
     big_loop = torch.ones(2) * i
 big_loop
 # %%
-torch.overrides._get_current_function_mode_stack()
-# %%
 (a := torch.ones(2, requires_grad=True)); (a * 3).sum().backward(); a.grad, a._version, a.grad._version
 # %%
 torch.rand(3).tolist(), np.random.rand(2).tolist(), random.random(), torch.initial_seed()
