@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from struct import pack, unpack
+from time import perf_counter
 
 import torch
 
@@ -16,6 +18,9 @@ FULL = 1 << 31
 
 SAMPLE = 1 << 17
 """About so many elements of a tensor of several chunks make its histogram."""
+
+SERIAL = 32_000
+"""Torch leaves operations on fewer than 32,768 elements to one core."""
 
 _WELL = 0.1  # a variance below this part of the mean square loses digits, and is computed about the mean
 
@@ -48,11 +53,15 @@ def summarize(elements: torch.Tensor, *, plot: bool = True, of: str = "") -> tup
     moments = Moments()
     sample = _Sample(total) if plot and total > CHUNK else None
     flat: torch.Tensor | None = None
+    pace = _Pace()
     for number, block in enumerate(blocks(elements)):
         if number % every:
             continue
+        start = perf_counter()
         flat = whole.flat(block.abs() if block.is_complex() else block)
-        moments.add(flat, whole)
+        for part in pace.parts(flat):
+            moments.add(part, whole)
+        pace.took(perf_counter() - start)
         if sample is not None:
             sample.take(flat)
     stats = moments.stats(times, sampled=every > 1, of=of)
@@ -102,7 +111,7 @@ class Moments:
         for _ in range(2):
             centred = torch.sub(chunk, self._shift, out=room.spare(size)) if self._shift else chunk
             off = centred.sum().item() / size
-            squares = torch.dot(centred, centred).item()
+            squares = _squares(centred)
             around = squares - size * off * off
             mean = self._shift + off
             if around > _WELL * squares and math.isfinite(squares):
@@ -143,6 +152,37 @@ class Moments:
             sampled=sampled,
             of=of,
         )
+
+
+def _squares(chunk: torch.Tensor) -> float:
+    if chunk.numel() > SERIAL:
+        return torch.dot(chunk, chunk).item()
+    return torch.linalg.vector_norm(chunk).item() ** 2  # dot would call threads together even for so few
+
+
+class _Pace:
+    """Chooses by the clock how chunks are taken: whole, by all cores at once, or in parts that one core takes alone.
+
+    All cores at once are fastest on a computer that has nothing else to do, and many times slower on one that has:
+    each operation waits for the core that is late.
+    """
+
+    def __init__(self) -> None:
+        self._count = self._late = 0
+        self._alone = math.inf  # seconds that the chunk took which was taken in parts
+
+    def parts(self, flat: torch.Tensor) -> Sequence[torch.Tensor]:
+        """The chunk as it is to be taken."""
+        in_parts = self._count == 1 or self._late > 1
+        return flat.split(SERIAL) if in_parts and flat.numel() == CHUNK else (flat,)
+
+    def took(self, seconds: float) -> None:
+        """How long the last chunk took."""
+        self._count += 1
+        if self._count == 2:
+            self._alone = seconds
+        elif seconds > 1.5 * self._alone:
+            self._late += 1
 
 
 def _single(number: float) -> float:
