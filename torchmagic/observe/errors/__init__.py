@@ -28,7 +28,7 @@ from torchmagic.records import Explanation, Operand, TensorRecord
 
 __all__ = ["explain_error"]
 
-_PARTS = (products, broadcast, indexing, reshape, layer_rules, types_rules, autograd, python_rules)
+_PARTS = (products, indexing, broadcast, reshape, layer_rules, types_rules, autograd, python_rules)
 _RULES = tuple((re.compile(pattern, re.S), rule) for part in _PARTS for pattern, rule in part.RULES)
 _NEVER = (SyntaxError, NameError, ImportError, OSError, StopIteration, StopAsyncIteration, MemoryError, Warning)
 _LONGEST_MESSAGE = 300
@@ -55,14 +55,25 @@ def explain_error(error: BaseException) -> Explanation | None:
     if site is None:
         return None
     with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-        world = World.of_frame(site.frame)
-        failure = read_failure(error, site, world)
+        failure = _read(error, site)
         if isinstance(site.node, (ast.Raise, ast.Assert)) or not _of_tensors(failure):
             return None
         finding = _finding(failure)
         if finding is None and not _is_operation(failure):
             return None
         return _explanation(failure, finding)
+
+
+def _read(error: BaseException, site: Site) -> Failure:
+    """The failure, with stand-ins on the meta device where those in memory leave operands unknown."""
+    world = World.of_frame(site.frame)
+    failure = read_failure(error, site, world)
+    unknown = sum(arg.value is MISSING for arg in failure.args)
+    if unknown:
+        other = read_failure(error, site, world.twin("meta"))
+        if sum(arg.value is MISSING for arg in other.args) < unknown:
+            return other
+    return failure
 
 
 def _finding(failure: Failure) -> Finding | None:
@@ -136,7 +147,7 @@ def _record(failure: Failure, value: object, name: str) -> TensorRecord:
     record = observe_tensor(value, name, stats=False)
     standins = failure.world.standins
     if isinstance(value, torch.Tensor) and standins.made(value):
-        return replace(record, device=standins.device(value), trouble="", grad_fn=None, is_leaf=True, requires_grad=False)
+        return replace(record, device=standins.device(value), value_text=None, trouble="", grad_fn=None, is_leaf=True, requires_grad=False)
     return record
 
 

@@ -185,8 +185,10 @@ def hook(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A hook for a gradient that never comes."""
     x = _subject(failure)
     name = x.text if x is not None else "The tensor"
-    candidates = [with_args(failure, {x: "{}.requires_grad_()"}, trusted=True)] if x is not None and x.dtype.is_floating_point else []
-    return Finding("leaf", f"{name} does not require grad, so no gradient will ever reach it.", None, offered(failure, candidates))
+    remedies: tuple[Remedy, ...] = ()
+    if x is not None and x.node is not None and x.dtype.is_floating_point:
+        remedies = (Remedy(_code("{}.requires_grad_()", x), "before it is used", True),)
+    return Finding("leaf", f"{name} does not require grad, so no gradient will ever reach it.", None, remedies)
 
 
 def none_gradient(failure: Failure, match: re.Match[str]) -> Finding | None:

@@ -7,6 +7,7 @@ own functions are run on stand-ins, and anything else is unknown.
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 from collections.abc import Mapping
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
@@ -42,9 +43,10 @@ class World(Evaluator):  # type: ignore[misc]
     (2,)
     """
 
-    def __init__(self, names: Mapping[str, Any], where: str = "meta") -> None:
+    def __init__(self, names: Mapping[str, Any], where: str = "cpu") -> None:
         super().__init__(names)
         self.standins = Standins(where)
+        self.where = where
         self._bound: dict[ast.expr, Any] = {}
 
     @classmethod
@@ -65,7 +67,8 @@ class World(Evaluator):  # type: ignore[misc]
         world = World(self.names, where)
         for node, value in self._bound.items():
             if self.standins.made(value):
-                value = world.standins.of_shape(value.shape, value.dtype, self.standins.device(value))
+                with contextlib.suppress(Unknown):
+                    value = world.standins.of_shape(value.shape, value.dtype, self.standins.device(value))
             world.bind(node, value)
         return world
 
@@ -136,6 +139,8 @@ class World(Evaluator):  # type: ignore[misc]
     def _operator(self, node: ast.expr, function: Any, operands: list[ast.expr]) -> Any:
         values = [self[operand] for operand in operands]
         if any(issubclass(type(value), torch.Tensor) for value in values):
+            if any(_is_array(value) for value in values):
+                raise CannotEval  # NumPy would take part, and read elements
             return self.apply(function, values)
         return super()._handle(node)
 
@@ -269,7 +274,10 @@ class World(Evaluator):  # type: ignore[misc]
             dtype = torch.from_numpy(numpy.empty(0, array.dtype)).dtype
         except TypeError as error:
             raise Failed(error) from None
-        return self.standins.of_shape(array.shape, dtype, "cpu")
+        try:
+            return self.standins.of_shape(array.shape, dtype, "cpu")
+        except Unknown:
+            raise CannotEval from None
 
     def _maybe(self, node: ast.expr) -> Any:
         try:

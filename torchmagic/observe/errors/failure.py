@@ -138,7 +138,9 @@ def read_failure(error: BaseException, site: Site, world: World) -> Failure:
     layer = find_layer(site, world)
     if layer is not None and layer.module is not callee and not _is_method_of(callee, layer.module):
         name, operation = type(layer.module).__name__, f"nn.{type(layer.module).__name__}"
-        args = _layer_args(layer, args)
+        inner = _layer_args(layer, args)
+        args = [*(each for each in args if each.is_tensor and all(each.text != other.text for other in inner)), *inner]
+        args = inner if not inner else args
         callee = layer.module
     message = str(error)
     return Failure(error, message, site, world, name, operation, tuple(args), callee, layer)
@@ -181,7 +183,10 @@ def _describe(node: ast.AST, world: World) -> _Description:
     if isinstance(node, ast.AugAssign):
         sign = _SIGNS[type(node.op).__name__]
         name = f"i{type(node.op).__name__.lower()}"
-        return name, f"{sign}=", _args([node.target, node.value], world), None
+        args = _args([node.target, node.value], world)
+        if isinstance(node.target, ast.Subscript):
+            args += _index_args(node.target, world)
+        return name, f"{sign}=", args, None
     if isinstance(node, ast.Subscript):
         return "getitem", "indexing", _index_args(node, world), None
     if isinstance(node, ast.Assign):

@@ -13,7 +13,7 @@ from torchmagic.observe.errors.failure import Arg, Failure
 from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with_args, with_keyword
 from torchmagic.observe.errors.words import Finding, aligned, count, shape_text
 from torchmagic.observe.values import number_text
-from torchmagic.records import Clash
+from torchmagic.records import Clash, Remedy
 
 _MOST_READ = 1_000_000
 
@@ -94,7 +94,6 @@ def zero_dim(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 
 def _sure(failure: Failure, base: Arg, candidates: list[Candidate]) -> Any:
-    from torchmagic.records import Remedy
 
     found = offered(failure, candidates, most=1)
     real = base.is_tensor and base.value.numel() == 1 and failure.device(base) != "meta"
@@ -163,7 +162,6 @@ def one_hot(failure: Failure, match: re.Match[str]) -> Finding | None:
     node = with_keyword(failure, "num_classes", str(int(high) + 1)).node
     if isinstance(node, ast.Call) and len(node.args) > 1:
         node.args = node.args[:1]
-    from torchmagic.records import Remedy
 
     code = ast.unparse(ast.fix_missing_locations(node)) if isinstance(node, ast.Call) else ""
     return Finding("index", why, None, (Remedy(code, f"{int(high) + 1} classes", True),) if code else ())
@@ -181,7 +179,6 @@ def target_range(failure: Failure, match: re.Match[str]) -> Finding | None:
     got = match["index"] or high
     why = f"{scores.text} has scores for {count(classes, 'class').replace('classs', 'classes')}, 0 to {classes - 1}, and {name} holds {got}."
     candidates: list[Candidate] = []
-    from torchmagic.records import Remedy
 
     remedies: tuple[Remedy, ...] = ()
     if target is not None and target.node is not None and low == 1 and high == classes:
@@ -257,7 +254,6 @@ def mask(failure: Failure, match: re.Match[str]) -> Finding | None:
                 candidates.append(with_args(failure, {m: f"{{}}.squeeze({place})"}, trusted=True))
         if m.shape[::-1] == base.shape[: len(m.shape)] and len(m.shape) == 2:
             candidates.append(with_args(failure, {m: "{}.T"}, trusted=True))
-    from torchmagic.records import Remedy
 
     found = offered(failure, candidates, most=1)
     return Finding("mask", why, Clash(rows, bad), tuple(Remedy(r.code, r.text, True) for r in found))
@@ -338,7 +334,8 @@ def unpacking(failure: Failure, match: re.Match[str]) -> Finding | None:
     node = failure.site.node
     if len(x.shape) > 1 and x.shape[1] == wanted and isinstance(node, ast.Assign):
         candidates.append(with_args(failure, {x: "{}.unbind(1)"}, trusted=True))
-    return Finding("index", why, None, offered(failure, candidates))
+    remedies = tuple(Remedy(each.code, "its columns", True) for each in offered(failure, candidates))
+    return Finding("index", why, None, remedies)
 
 
 RULES = [

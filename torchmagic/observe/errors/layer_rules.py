@@ -147,8 +147,8 @@ def one_value(failure: Failure, match: re.Match[str]) -> Finding | None:
     why = f"In training {_name(failure)} computes a mean and a variance over the batch, and {name} holds one value for each channel: use a larger batch, or call .eval() first."
     remedies: tuple[Remedy, ...] = ()
     path = failure.layer.path if failure.layer is not None else ""
-    if path:
-        remedies = (Remedy(f"{path}.eval()", "uses the running statistics instead"),)
+    if path and getattr(failure.callee, "track_running_stats", False):
+        remedies = (Remedy(f"{path}.eval()", "uses the running statistics instead", True),)
     return Finding("batch", why, None, remedies)
 
 

@@ -236,12 +236,27 @@ def negative_size(failure: Failure, match: re.Match[str]) -> Finding | None:
     return Finding("size", "A size cannot be negative (only view and reshape know -1, for the size that is left).")
 
 
-def numpy_conversion(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """NumPy or another library given a tensor that it cannot take."""
-    return None
+def constraint(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """A parameter of a distribution outside its range."""
+    bounds = re.search(r"(GreaterThan\w*|LessThan\w*|Interval|Positive\w*)\(([^)]*)\)", failure.message)
+    words = f" It must satisfy {bounds[1]}({bounds[2]})." if bounds else ""
+    return Finding("value", f"The parameter {match['name']} has values that this distribution does not allow.{words}")
+
+
+def sampling(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """More draws than there are things to draw."""
+    x = failure.tensors[0] if failure.tensors else None
+    name = x.text if x is not None else "the weights"
+    why = f"Without replacement each of the {x.shape[-1] if x is not None and x.shape else 0} entries of {name} can be drawn once."
+    from torchmagic.observe.errors.remedies import with_keyword
+
+    candidates = [with_keyword(failure, "replacement", "True", "entries may come up again")]
+    return Finding("value", why, None, offered(failure, candidates))
 
 
 RULES = [
+    (r"Expected parameter (?P<name>\w+) .*to satisfy the constraint", constraint),
+    (r"cannot sample n_sample > prob_dist", sampling),
     (r"'builtin_function_or_method'|'method' object|'method'|method_descriptor", method_as_value),
     (r"'(?:torch\.)?(?:Size|dtype|device|Tensor)' object is not callable|'NoneType' object is not callable", fact_called),
     (r"'(?:Tensor|Parameter)' object has no attribute '(?P<name>\w+)'", no_attribute),

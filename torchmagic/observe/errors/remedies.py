@@ -118,7 +118,7 @@ def _reproducing(failure: Failure) -> World | None:
     """A world of stand-ins in which the failing code fails too; None where there is none."""
     if failure.site.node is None:
         return None
-    for where in ("meta", "cpu"):
+    for where in ("cpu", "meta"):
         world = failure.world.twin(where)
         try:
             world.run(failure.site.node)

@@ -1,13 +1,16 @@
-"""Stand-ins: tensors on the meta device that have everything of a user's tensor but its elements.
+"""Stand-ins: tensors that have everything of a user's tensor but its elements and its device.
 
-An operation on stand-ins costs nothing, touches nothing of the user's and fails for the same shapes and dtypes.
-What meta tensors cannot tell, their device, is kept beside them.
+An operation on stand-ins touches nothing of the user's and fails for the same shapes and dtypes. Small ones are
+of ones and zeros in memory. Large ones are on the meta device, where nothing is computed; the first such operation
+makes torch import its compiler (a second or two), and some look at dtypes only where they compute. What a stand-in
+cannot tell, the device, is kept beside it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import math
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +24,9 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torchmagic.observe.values import wrapped
 
 _PLAIN = (torch.Tensor, nn.Parameter, getattr(nn, "Buffer", nn.Parameter))
-_MOST_ELEMENTS = 50_000
+_MOST_ELEMENTS = 2_000_000
+_MOST_RESULTS = 10_000_000
+_MOST_WORK = 2_000_000_000
 _MOVES = frozenset({"to", "cuda", "cpu", "type", "new_tensor", "type_as", "xpu", "copy_"})
 _ANY_DEVICE = frozenset({"getitem", "setitem", "index_put_", "index_put", "device", "shape"})
 
@@ -34,7 +39,7 @@ class Standins:
     """Makes stand-ins and runs torch's own functions on them.
 
     Args:
-        where: "meta", or "cpu" for small tensors of zeros: some functions look at dtypes only where they compute.
+        where: "cpu" or "meta".
 
     >>> standins = Standins()
     >>> result = standins.apply(torch.matmul, (torch.ones(2, 3), torch.ones(3, 4)))
@@ -42,7 +47,7 @@ class Standins:
     ((2, 4), 'cpu')
     """
 
-    def __init__(self, where: str = "meta") -> None:
+    def __init__(self, where: str = "cpu") -> None:
         self._where = where
         self._devices: dict[int, tuple[torch.Tensor, str]] = {}
 
@@ -74,14 +79,20 @@ class Standins:
             function = self._stand_in_module(function, memo)
             self._demand_one_device([*given, *function.parameters()], named.values())
         self._put_device(function, name, given, named)
+        if self._where == "cpu":
+            _demand_little_work(function, name, given, named)
         with quiet():
             try:
                 result = function(*given, **named)
             except (NotImplementedError, AssertionError) as error:
                 text = str(error)
                 raise Unknown(text) if "meta" in text.lower() or not text else error from None
+            except (ZeroDivisionError, torch.linalg.LinAlgError):
+                raise Unknown("it depends on the elements") from None
             except RuntimeError as error:
                 raise Unknown(str(error)) if _is_about_elements(str(error)) else error from None
+        if name in _MOVES and any(result is each for each in given):
+            result = result.clone()  # it was moved from one device to another, and both are stand-ins on meta
         if target is None:
             target = next((self.device(each) for each in tensors_in([*given, *named.values()])), "cpu")
         self._remember(result, target)
@@ -89,6 +100,8 @@ class Standins:
 
     def of_shape(self, shape: Sequence[int], dtype: torch.dtype, device: str) -> torch.Tensor:
         """A stand-in for a tensor of which no more than this is known."""
+        if self._where == "cpu" and math.prod(shape) > _MOST_ELEMENTS:
+            raise Unknown("a large tensor")
         tensor = torch.zeros(tuple(shape), dtype=dtype, device=self._where)
         self._devices[id(tensor)] = (tensor, device)
         return tensor
@@ -105,8 +118,6 @@ class Standins:
             return {key: self._stand_in(item, memo) for key, item in value.items()}
         if kind is slice:
             return slice(*(self._stand_in(part, memo) for part in (value.start, value.stop, value.step)))
-        if kind.__module__.split(".")[0] == "numpy":
-            raise Unknown("a NumPy array")
         return value
 
     def _of_tensor(self, tensor: Any, memo: dict[int, Any]) -> torch.Tensor:
@@ -121,11 +132,13 @@ class Standins:
         return memo[id(tensor)]  # type: ignore[no-any-return]
 
     def _copy_of(self, tensor: Any) -> Any:
+        if self._where == "cpu" and tensor.numel() > _MOST_ELEMENTS:
+            raise Unknown("a large tensor")
         made = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=self._where)
         if self._where != "meta":
-            if made.numel() > _MOST_ELEMENTS:
-                raise Unknown("a large tensor")
             made.untyped_storage().fill_(0)
+            if made.dtype.is_floating_point and made.dtype.itemsize > 1:
+                made.fill_(1) if made.is_contiguous() else None
         if not tensor.requires_grad:
             return made
         if issubclass(type(tensor), nn.Parameter):
@@ -152,7 +165,7 @@ class Standins:
         state["_modules"] = {k: None if m is None else self._stand_in_module(m, memo) for k, m in children.items()}
         if "_flat_weights" in state:
             state["_flat_weights"] = [self._stand_in(value, memo) for value in module.__dict__["_flat_weights"]]
-            state["_flat_weight_refs"] = []
+            state["_flat_weight_refs"] = [None] * len(state["_flat_weights"])
         return made
 
     # -- devices --------------------------------------------------------------------------------------------
@@ -251,6 +264,44 @@ def _makes_parameters(function: Any) -> bool:
         return False
     code = getattr(function.__init__, "__code__", None)
     return code is not None and "device" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+_VIEWS = frozenset({"view", "reshape", "expand", "permute", "transpose", "unflatten", "narrow", "broadcast_to", "to"})
+_BY_ELEMENTS = frozenset(
+    {"nonzero", "masked_select", "unique", "unique_consecutive", "argwhere", "bincount", "repeat_interleave", "one_hot"}
+)
+
+
+def _demand_little_work(function: Any, name: str, given: Sequence[Any], named: Mapping[str, Any]) -> None:
+    """Leave to the meta device what would take time or memory, and what depends on the elements."""
+    every = [*given, *named.values()]
+    found = sorted(tensors_in(every), key=torch.Tensor.numel)
+    if name in _BY_ELEMENTS or name == "where" and len(given) == 1:
+        raise Unknown("the elements")
+    if name in ("getitem", "setitem"):
+        indices = list(tensors_in([given[1] if isinstance(given[1], tuple) else (given[1],)]))
+        if any(each.dtype in (torch.bool, torch.uint8) and each.dim() for each in indices):
+            raise Unknown("the elements")
+    numbers = [] if name in _VIEWS or isinstance(function, nn.Module) else list(_integers(every))
+    largest = found[-1].numel() if found else 1
+    if numbers and math.prod(max(abs(each), 1) for each in numbers) * max(largest, 1) > _MOST_RESULTS:
+        raise Unknown("a large result")
+    if len(found) > 1:
+        try:
+            results = math.prod(torch.broadcast_shapes(*(each.shape for each in found)))
+        except RuntimeError:
+            results = largest
+        work = found[-1].numel() * found[-2].numel() // max(found[-2].shape[-1] if found[-2].dim() else 1, 1)
+        if results > _MOST_RESULTS or work > _MOST_WORK:
+            raise Unknown("much work")
+
+
+def _integers(values: Sequence[Any]) -> Iterator[int]:
+    for value in values:
+        if type(value) is int:
+            yield value
+        elif type(value) in (list, tuple, torch.Size):
+            yield from _integers(value)
 
 
 _ELEMENTS = ("meta tensor", "meta device", "data-dependent", "'Meta'", "Meta backend", "aten::", "item()", "nonzero")
