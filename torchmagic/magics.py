@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
 from torchmagic.cellrun import CellWatch
+from torchmagic.error_cards import ErrorCards
 from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import magics_above, split_expressions
 
@@ -38,6 +39,16 @@ class TorchMagics(Magics):
         super().__init__(shell)
         self._shell: Any = shell
         self._running: list[_Run] = []
+        self.cards = ErrorCards(display)
+
+    @no_var_expand
+    @line_magic
+    def torchmagic(self, line: str) -> None:
+        """``%torchmagic explain on``: a card after an error says why an operation on tensors failed; ``off``: no card."""
+        try:
+            _say(self.cards.switch(line))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
     @magic_arguments()
     @_flag("stats", True, "minimum, maximum, mean, standard deviation, NaN and inf counts (the default)")
@@ -107,6 +118,7 @@ class TorchMagics(Magics):
         """IPython's post_run_cell event."""
         if self._running:
             self._running.pop().end(self)
+        self.cards.after_error(result.error_in_exec)
 
     def _run_below(self, name: str, line: str, cell: str) -> None:
         """For those who call the cell magic as a function: the same, one level down."""
@@ -273,7 +285,7 @@ def unload(shell: Any) -> None:
     shell.events.unregister("pre_run_cell", magics.before_cell)
     shell.events.unregister("post_run_cell", magics.after_cell)
     for kind in ("line", "cell"):
-        for name in NAMES:
+        for name in (*NAMES, "torchmagic"):
             shell.magics_manager.magics[kind].pop(name, None)
     shell.magics_manager.registry.pop("TorchMagics", None)
 

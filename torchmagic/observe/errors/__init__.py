@@ -20,7 +20,7 @@ from torchmagic.observe.errors import (
     types_rules,
 )
 from torchmagic.observe.errors.evaluate import World
-from torchmagic.observe.errors.failure import MISSING, Failure, read_failure
+from torchmagic.observe.errors.failure import MISSING, Arg, Failure, read_failure
 from torchmagic.observe.errors.site import Site, find_site
 from torchmagic.observe.errors.words import Finding
 from torchmagic.observe.tensors import is_observable, observe_tensor
@@ -113,7 +113,7 @@ def _is_operation(failure: Failure) -> bool:
 
 def _explanation(failure: Failure, finding: Finding | None) -> Explanation:
     message = " ".join(failure.message.split())
-    operands = [_operand(failure, arg.text, arg.role, arg.value) for arg in failure.args[:_MOST_OPERANDS]]
+    operands = [_operand(failure, arg.text, arg.role, arg.value) for arg in _worth_showing(failure)[:_MOST_OPERANDS]]
     if finding is not None:
         known = {each.name for each in operands}
         operands += [_operand(failure, *each) for each in finding.extra if each[0] not in known]
@@ -126,14 +126,27 @@ def _explanation(failure: Failure, finding: Finding | None) -> Explanation:
         filename=failure.site.filename,
         source=failure.site.lines,
         layer=failure.layer.text if failure.layer is not None else "",
-        operands=tuple(each for each in operands if each is not None),
+        operands=tuple(operands),
         clash=finding.clash if finding is not None else None,
         why=finding.why if finding is not None else "",
         remedies=finding.remedies if finding is not None else (),
     )
 
 
-def _operand(failure: Failure, name: str, role: str, value: object) -> Operand | None:
+def _worth_showing(failure: Failure) -> list[Arg]:
+    """The arguments, each once; what is written out in the source only where the parameter has a name."""
+    found: dict[str, Arg] = {}
+    for arg in failure.args:
+        plain = type(arg.value) in (int, float, bool, str)
+        if isinstance(arg.node, ast.Constant) or plain and arg.text == repr(arg.value):
+            if arg.role and plain:
+                found.setdefault(f"{arg.role}=", Arg(arg.role, arg.value, arg.node))
+        elif arg.role not in ("need_weights", "average_attn_weights", "is_causal") or arg.node is not None:
+            found.setdefault(arg.text, arg)
+    return list(found.values())
+
+
+def _operand(failure: Failure, name: str, role: str, value: object) -> Operand:
     if value is MISSING:
         known = failure.notes.get(name)
         return Operand(name, role, value=f"shape {known.shape}" if known is not None else "(not known)")
@@ -147,7 +160,15 @@ def _record(failure: Failure, value: object, name: str) -> TensorRecord:
     record = observe_tensor(value, name, stats=False)
     standins = failure.world.standins
     if isinstance(value, torch.Tensor) and standins.made(value):
-        return replace(record, device=standins.device(value), value_text=None, trouble="", grad_fn=None, is_leaf=True, requires_grad=False)
+        return replace(
+            record,
+            device=standins.device(value),
+            value_text=None,
+            trouble="",
+            grad_fn=None,
+            is_leaf=True,
+            requires_grad=False,
+        )
     return record
 
 

@@ -41,7 +41,12 @@ def freed(failure: Failure, match: re.Match[str]) -> Finding | None:
     name = y.text if y is not None else "the result"
     why = f"The graph of {name} was freed by an earlier backward pass: compute {name} anew before each backward(), or keep the graph in the first call."
     if y is not None and failure.name == "backward":
-        return Finding("backward", why, None, (Remedy(f"{y.text}.backward(retain_graph=True)", "in the earlier call, if two passes are really meant"),))
+        return Finding(
+            "backward",
+            why,
+            None,
+            (Remedy(f"{y.text}.backward(retain_graph=True)", "in the earlier call, if two passes are really meant"),),
+        )
     return Finding("backward", why)
 
 
@@ -71,7 +76,11 @@ def in_place_leaf(failure: Failure, match: re.Match[str]) -> Finding | None:
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
         w = next((each for each in failure.args if each.node is node.targets[0].value), w)
     name = w.text if w is not None else "The tensor"
-    leaf = f"{name} is a leaf that requires grad" if "view" not in match[0] else f"{name} is (part of) a leaf that requires grad"
+    leaf = (
+        f"{name} is a leaf that requires grad"
+        if "view" not in match[0]
+        else f"{name} is (part of) a leaf that requires grad"
+    )
     why = f"{leaf}: autograd needs its value as it was, so it may not be changed in place while gradients are recorded."
     remedies: list[Remedy] = []
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -85,7 +94,9 @@ def in_place_leaf(failure: Failure, match: re.Match[str]) -> Finding | None:
         found = with_args(failure, {w: "{}.detach()"})
         remedies = list(offered(failure, [Candidate(found.node, "changes it without recording")], most=1))
         if failure.name.endswith("_"):
-            remedies += offered(failure, [with_method(failure, failure.name[:-1], "makes a new tensor instead")], most=1)
+            remedies += offered(
+                failure, [with_method(failure, failure.name[:-1], "makes a new tensor instead")], most=1
+            )
     return Finding("leaf", why, None, tuple(remedies[:2]))
 
 
@@ -168,7 +179,11 @@ def deep_copy(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = _subject(failure)
     name = x.text if x is not None else "The tensor"
     why = f"{name} is not a leaf: it was computed, and its graph cannot be copied."
-    remedies = (Remedy(_code("{}.detach().clone()", x), "a copy of the values", True),) if x is not None and x.node is not None else ()
+    remedies = (
+        (Remedy(_code("{}.detach().clone()", x), "a copy of the values", True),)
+        if x is not None and x.node is not None
+        else ()
+    )
     return Finding("leaf", why, None, remedies)
 
 
@@ -177,7 +192,11 @@ def leaf_flag(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = _subject(failure)
     name = x.text if x is not None else "The tensor"
     why = f"{name} is not a leaf: it was computed, so whether it requires grad follows from its inputs; detach() gives one without."
-    remedies = (Remedy(_code("{}.detach()", x), "the same values, outside the graph", True),) if x is not None and x.node is not None else ()
+    remedies = (
+        (Remedy(_code("{}.detach()", x), "the same values, outside the graph", True),)
+        if x is not None and x.node is not None
+        else ()
+    )
     return Finding("leaf", why, None, remedies)
 
 
@@ -225,7 +244,10 @@ RULES = [
     (r"(?:a view of )?a leaf Variable that requires grad", in_place_leaf),
     (r"refers to a single memory location|memory overlap", shared_memory),
     (r"modified by an inplace operation", saved_changed),
-    (r"Can't call numpy\(\) on Tensor that requires grad|can't convert \w+(?::\d+)? device type tensor to numpy", to_numpy),
+    (
+        r"Can't call numpy\(\) on Tensor that requires grad|can't convert \w+(?::\d+)? device type tensor to numpy",
+        to_numpy,
+    ),
     (r"appears to not have been used in the graph", unused),
     (r"[Ii]nference tensor", inference),
     (r"support the deepcopy protocol", deep_copy),

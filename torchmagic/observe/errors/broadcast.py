@@ -37,7 +37,9 @@ def broadcast(failure: Failure, match: re.Match[str]) -> Finding | None:
     if failure.name.startswith("i") and isinstance(failure.site.node, ast.AugAssign):
         why = why.replace("to broadcast", "to broadcast (and in place the result must fit into the left side)")
     remedies = offered(failure, _fitting(failure, a, b))
-    return Finding("broadcast", why, aligned([(each.text, each.shape) for each in _shown(failure, a, b)], bad), remedies)
+    return Finding(
+        "broadcast", why, aligned([(each.text, each.shape) for each in _shown(failure, a, b)], bad), remedies
+    )
 
 
 def _shown(failure: Failure, a: Arg, b: Arg) -> list[Arg]:
@@ -196,7 +198,9 @@ def expand_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     x = failure.tensors[0]
     given = [each for each in failure.args if type(each.value) is int]
-    why = f"{failure.name} wants a number for each of the {len(x.shape)} dimensions of {x.text}; {len(given)} were given."
+    why = (
+        f"{failure.name} wants a number for each of the {len(x.shape)} dimensions of {x.text}; {len(given)} were given."
+    )
     candidates: list[Candidate] = []
     if failure.name == "repeat" and given and len(given) < len(x.shape):
         numbers = [1] * (len(x.shape) - len(given)) + [each.value for each in given]
@@ -225,22 +229,26 @@ def loss_shapes(failure: Failure, match: re.Match[str]) -> Finding | None:
         candidates.append(with_args(failure, {b: "{}.view_as(" + a.text + ")"}))
     bad = mismatches(a.shape, b.shape)
     longer = [-i for i in range(min(len(a.shape), len(b.shape)) + 1, max(len(a.shape), len(b.shape)) + 1)]
-    ones = [
-        -i for i in range(1, min(len(a.shape), len(b.shape)) + 1) if a.shape[-i] != b.shape[-i] and -i not in bad
-    ]
+    ones = [-i for i in range(1, min(len(a.shape), len(b.shape)) + 1) if a.shape[-i] != b.shape[-i] and -i not in bad]
     clash = aligned([(a.text, a.shape), (b.text, b.shape)], [*bad, *longer, *ones])
     return Finding("loss-shape", why, clash, offered(failure, candidates))
 
 
 RULES = [
     (r"The size of tensor a \((?P<a>\d+)\) must match the size of tensor b \((?P<b>\d+)\)", broadcast),
-    (r"output with shape \[(?P<output>[^\]]*)\] doesn't match the broadcast shape \[(?P<result>[^\]]*)\]", in_place_result),
+    (
+        r"output with shape \[(?P<output>[^\]]*)\] doesn't match the broadcast shape \[(?P<result>[^\]]*)\]",
+        in_place_result,
+    ),
     (
         r"The expanded size of the tensor \((?P<b>\d+)\) must match the existing size \((?P<a>\d+)\)"
         r"(?:.*Target sizes: \[(?P<target>[^\]]*)\])?",
         expanded,
     ),
-    (r"expand\(.*number of sizes provided|number of sizes provided \(\d+\) must be|repeat dims can not be smaller", expand_dims),
+    (
+        r"expand\(.*number of sizes provided|number of sizes provided \(\d+\) must be|repeat dims can not be smaller",
+        expand_dims,
+    ),
     (r"Target size \(torch\.Size|Using a target size", loss_shapes),
     (r"shape mismatch: value tensor of shape|Shape mismatch|shapes? .*not broadcast|broadcast", broadcast),
 ]

@@ -139,8 +139,7 @@ def read_failure(error: BaseException, site: Site, world: World) -> Failure:
     if layer is not None and layer.module is not callee and not _is_method_of(callee, layer.module):
         name, operation = type(layer.module).__name__, f"nn.{type(layer.module).__name__}"
         inner = _layer_args(layer, args)
-        args = [*(each for each in args if each.is_tensor and all(each.text != other.text for other in inner)), *inner]
-        args = inner if not inner else args
+        args = [*inner, *(each for each in args if each.is_tensor and all(each.text != other.text for other in inner))]
         callee = layer.module
     message = str(error)
     return Failure(error, message, site, world, name, operation, tuple(args), callee, layer)
@@ -218,7 +217,7 @@ def _call(node: ast.Call, world: World) -> _Description:
     if isinstance(function, ast.Attribute):
         base = value_of(function.value, world)
         if issubclass(type(base), torch.Tensor) or base is MISSING and hasattr(torch.Tensor, function.attr):
-            self_arg = Arg(node_text(function.value), base, function.value, "self")
+            self_arg = Arg(node_text(function.value), base, function.value)
             roles = _roles(getattr(torch.Tensor, function.attr, None))
             args = [self_arg, *_call_args(node, world, roles[1:])]
             return function.attr, f"Tensor.{function.attr}", args, None

@@ -235,9 +235,7 @@ def mask(failure: Failure, match: re.Match[str]) -> Finding | None:
         (each.text, (*map(str, each.shape), *("" for _ in range(width - len(each.shape))))) for each in (base, m)
     )
     pairs = zip(base.shape, m.shape, strict=False)
-    bad = tuple(i for i, (one, other) in enumerate(pairs) if one != other) + tuple(
-        range(len(base.shape), len(m.shape))
-    )
+    bad = tuple(i for i, (one, other) in enumerate(pairs) if one != other) + tuple(range(len(base.shape), len(m.shape)))
     node = failure.site.node
     target = node.targets[0] if isinstance(node, ast.Assign) else node
     candidates: list[Candidate] = []
@@ -277,7 +275,9 @@ def index_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
     else:
         why = f"The index may not be larger than {base.text} in the other dimensions: {shape_text(index.shape)} against {shape_text(base.shape)}."
         candidates = [with_args(failure, {index: "{}.T"})] if len(index.shape) == 2 else []
-    return Finding("gather", why, aligned([(base.text, base.shape), (index.text, index.shape)]), offered(failure, candidates))
+    return Finding(
+        "gather", why, aligned([(base.text, base.shape), (index.text, index.shape)]), offered(failure, candidates)
+    )
 
 
 def pair_indices(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -342,15 +342,24 @@ RULES = [
     (r"index (?P<index>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)", out_of_bounds),
     (r"too many indices for tensor of dimension", too_many),
     (r"invalid index of a 0-dim tensor|slice\(\) cannot be applied to a 0-dim", zero_dim),
-    (r"[Ii]ndex out of range in self|out of range: tried to access index|INDICES element is out of|index out of range", tensor_out_of_range),
+    (
+        r"[Ii]ndex out of range in self|out of range: tried to access index|INDICES element is out of|index out of range",
+        tensor_out_of_range,
+    ),
     (r"Class values must be", one_hot),
     (r"Target (?P<index>-?\d+) is out of bounds", target_range),
     (r"Dimension out of range \(expected to be in range of \[-?\d+, -?\d+\], but got (?P<got>-?\d+)\)", wrong_dim),
     (r"[Dd]imension specified as (?P<got>-?\d+) but tensor has no dimensions", wrong_dim),
     (r"The shape of the mask|mask .*must match|BoolTensor.*size", mask),
-    (r"Index tensor must have the same number of dimensions|to be (?:smaller|no larger) (?:than|size)|Size does not match at dimension", index_dims),
+    (
+        r"Index tensor must have the same number of dimensions|to be (?:smaller|no larger) (?:than|size)|Size does not match at dimension",
+        index_dims,
+    ),
     (r"indexing tensors could not be broadcast", pair_indices),
     (r"valid indices \(got (?P<got>\w+)\)|invalid data type 'str'|invalid indices", kind_of_index),
     (r"step must be greater than zero", negative_step),
-    (r"not enough values to unpack \(expected (?:at least )?(?P<wanted>\d+)|too many values to unpack \(expected (\d+)", unpacking),
+    (
+        r"not enough values to unpack \(expected (?:at least )?(?P<wanted>\d+)|too many values to unpack \(expected (\d+)",
+        unpacking,
+    ),
 ]

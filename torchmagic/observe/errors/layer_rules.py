@@ -159,7 +159,9 @@ def norm_features(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     got, wanted = match["got"], match["wanted"]
     why = f"{_name(failure)} was made with num_features={wanted}, and {x.text} has {got} channels (dimension 1)."
-    clash = Clash(((x.text, tuple(map(str, x.shape))), (_name(failure), ("", wanted, *("" for _ in x.shape[2:])))), (1,))
+    clash = Clash(
+        ((x.text, tuple(map(str, x.shape))), (_name(failure), ("", wanted, *("" for _ in x.shape[2:])))), (1,)
+    )
     moved = _movable(failure, x)
     dims = len(x.shape)
     candidates = [with_args(failure, {moved: each}) for each in _reordered(moved, dims)] if moved and dims > 2 else []
@@ -177,7 +179,9 @@ def norm_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
     wanted = [int(each) for each in re.findall(r"(\d)D", match["wanted"])]
     why = f"{_name(failure)} takes an input of {' or '.join(map(str, wanted))} dimensions, (batch, channels, …); {x.text} has {len(x.shape)}."
     moved = _movable(failure, x)
-    candidates = [with_args(failure, {moved: each}) for dims in wanted for each in _missing(moved, dims)] if moved else []
+    candidates = (
+        [with_args(failure, {moved: each}) for dims in wanted for each in _missing(moved, dims)] if moved else []
+    )
     return Finding("missing-dimension", why, None, offered(failure, candidates, most=1))
 
 
@@ -238,7 +242,11 @@ def hidden(failure: Failure, match: re.Match[str]) -> Finding | None:
     got = tuple(int(each) for each in re.findall(r"\d+", match["got"]))
     x = _input(failure)
     first = getattr(failure.callee, "batch_first", False)
-    hint = "the batch is the first dimension of the input" if first else "the batch is the second dimension of the input (or set batch_first=True)"
+    hint = (
+        "the batch is the first dimension of the input"
+        if first
+        else "the batch is the second dimension of the input (or set batch_first=True)"
+    )
     why = f"The state of {_name(failure)} has shape (layers, batch, hidden_size) = {wanted}; {name} has {got}; {hint}."
     bad = [i - len(wanted) for i, (one, other) in enumerate(zip(wanted, got, strict=False)) if one != other]
     candidates: list[Candidate] = []
@@ -263,7 +271,9 @@ def attention(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def divisible(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Sizes that must divide each other."""
-    numbers = " and ".join(each.text if not each.role else f"{each.role}={each.text}" for each in failure.args if type(each.value) is int)
+    numbers = " and ".join(
+        each.text if not each.role else f"{each.role}={each.text}" for each in failure.args if type(each.value) is int
+    )
     first, second = match["one"], match["other"]
     why = f"{first} must be divisible by {second}: each {'head' if 'head' in second else 'group'} gets an equal share. Given: {numbers}."
     return Finding("divisible", why)
@@ -285,7 +295,10 @@ def batch_sizes(failure: Failure, match: re.Match[str]) -> Finding | None:
         candidates.append(with_args(failure, {a: "{}.T"}))
     if b.shape and b.value.numel() == a.shape[0]:
         candidates.append(with_args(failure, {b: "{}.flatten()"}))
-    clash = Clash(tuple((each.text, tuple(map(str, each.shape)) + ("",) * (len(a.shape) - len(each.shape))) for each in (a, b)), (0,))
+    clash = Clash(
+        tuple((each.text, tuple(map(str, each.shape)) + ("",) * (len(a.shape) - len(each.shape))) for each in (a, b)),
+        (0,),
+    )
     return Finding("loss-shape", why, clash if len(b.shape) <= len(a.shape) else None, offered(failure, candidates))
 
 
@@ -319,9 +332,13 @@ def non_leaf(failure: Failure, match: re.Match[str]) -> Finding | None:
     """An optimizer of a computed tensor."""
     x = next((each for each in failure.tensors if not each.value.is_leaf), None)
     name = x.text if x is not None else "The tensor"
-    why = f"{name} is not a leaf: it was computed from others, so changing it would not last. An optimizer moves leaves."
+    why = (
+        f"{name} is not a leaf: it was computed from others, so changing it would not last. An optimizer moves leaves."
+    )
     candidates = [with_args(failure, {x: "{}.detach().requires_grad_()"}, trusted=True)] if x is not None else []
-    remedies = tuple(Remedy(each.code, "optimises a new leaf with these values", True) for each in offered(failure, candidates))
+    remedies = tuple(
+        Remedy(each.code, "optimises a new leaf with these values", True) for each in offered(failure, candidates)
+    )
     return Finding("optimizer", why, None, remedies)
 
 
@@ -340,7 +357,11 @@ def optimizer_argument(failure: Failure, match: re.Match[str]) -> Finding | None
 def state_dict(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Parameters that do not go with the module."""
     text = failure.message
-    sizes = re.findall(r"size mismatch for ([\w.]+): .*?torch\.Size\(\[([\d, ]*)\]\) from checkpoint.*?torch\.Size\(\[([\d, ]*)\]\)", text, re.S)
+    sizes = re.findall(
+        r"size mismatch for ([\w.]+): .*?torch\.Size\(\[([\d, ]*)\]\) from checkpoint.*?torch\.Size\(\[([\d, ]*)\]\)",
+        text,
+        re.S,
+    )
     if sizes:
         name, saved, here = sizes[0]
         more = f" (and {len(sizes) - 1} more)" if len(sizes) > 1 else ""
@@ -404,7 +425,10 @@ def parameter_assignment(failure: Failure, match: re.Match[str]) -> Finding | No
 
 RULES = [
     (r"expected input\[.*\] to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", conv_channels),
-    (r"Expected \dD \(unbatched\) or \dD \(batched\) input to|[Ee]xpected (?:\dD or )?\dD \(?.*input to (?:conv|max_pool|avg_pool)", conv_dims),
+    (
+        r"Expected \dD \(unbatched\) or \dD \(batched\) input to|[Ee]xpected (?:\dD or )?\dD \(?.*input to (?:conv|max_pool|avg_pool)",
+        conv_dims,
+    ),
     (r"[Ee]xpected (?:\dD or )?\dD .*(?:tensor|input).*expected for input|non-empty \dD or \dD", conv_dims),
     (r"weight should have at least|expected weight to be|Expected \d-dimensional (?:input for|weight)", conv_weight),
     (r"input size per channel: \((?P<size>[^)]*)\)\. Kernel size: \((?P<kernel>[^)]*)\)", kernel_size),
@@ -425,7 +449,10 @@ RULES = [
     (r"can't optimize a non-leaf", non_leaf),
     (r"params argument given to the optimizer", optimizer_argument),
     (r"Error\(s\) in loading state_dict", state_dict),
-    (r"forward\(\) (?P<what>missing \d+ required .*|takes .* given|got an unexpected keyword argument .*)", missing_argument),
+    (
+        r"forward\(\) (?P<what>missing \d+ required .*|takes .* given|got an unexpected keyword argument .*)",
+        missing_argument,
+    ),
     (r"before Module\.__init__\(\) call|__init__\(\) call", before_init),
     (r'missing the required "forward" function', no_forward),
     (r"as parameter '(?P<name>\w+)' \(torch\.nn\.Parameter or None expected\)", parameter_assignment),

@@ -104,11 +104,12 @@ def _inner_clash(failure: Failure, a: Arg, b: Arg, inner: tuple[int, int]) -> Fi
     left = "columns (its last size)" if len(a.shape) > 1 else "elements"
     right = "rows (its last size but one)" if len(b.shape) > 2 else "rows" if len(b.shape) == 2 else "elements"
     if len(a.shape) == len(b.shape) == 1:
-        why = f"A dot product needs vectors of the same length: {a.text} has {inner[0]} elements and {b.text} {inner[1]}."
+        why = (
+            f"A dot product needs vectors of the same length: {a.text} has {inner[0]} elements and {b.text} {inner[1]}."
+        )
     else:
         why = (
-            f"A matrix product needs as many {left} in {a.text} as {right} in {b.text}: "
-            f"here {inner[0]} and {inner[1]}."
+            f"A matrix product needs as many {left} in {a.text} as {right} in {b.text}: here {inner[0]} and {inner[1]}."
         )
     return Finding("matmul", why, _inner_sizes(a, b), offered(failure, _product_changes(failure, a, b)))
 
@@ -233,14 +234,19 @@ def _linear_layer(failure: Failure, layer: nn.Linear) -> Finding | None:
     clash = aligned([(x.text, x.shape), (f"{path} in", (wanted,))], [-1]) if x.shape else None
     remedies = offered(failure, _features(failure, x, wanted), most=1)
     if got:
-        remedies = (*remedies, layer_remedy(failure, nn.Linear, f"{got}, {out}{'' if layer.bias is not None else ', bias=False'}"))
+        remedies = (
+            *remedies,
+            layer_remedy(failure, nn.Linear, f"{got}, {out}{'' if layer.bias is not None else ', bias=False'}"),
+        )
     return Finding("linear", why, clash, remedies)
 
 
 def layer_remedy(failure: Failure, kind: type[nn.Module], arguments: str) -> Remedy:
     """The layer made anew to fit its input."""
     path = failure.layer.path if failure.layer is not None else ""
-    return Remedy(f"nn.{kind.__name__}({arguments})", f"for {path}, to fit this input" if path else "to fit this input", True)
+    return Remedy(
+        f"nn.{kind.__name__}({arguments})", f"for {path}, to fit this input" if path else "to fit this input", True
+    )
 
 
 def einsum(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -287,7 +293,7 @@ def _letters(terms: list[str], operands: tuple[Arg, ...], bad: str) -> Clash:
 
 
 def batch_of_product(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """"The size of tensor a must match …" raised by a product: the dimensions before the last two."""
+    """ "The size of tensor a must match …" raised by a product: the dimensions before the last two."""
     return product(failure, match) if failure.name in _PRODUCTS else None
 
 
@@ -296,7 +302,10 @@ RULES = [
     (r"size mismatch, got input \(", product),
     (r"inconsistent tensor size, expected tensor", product),
     (r"Expected size for first two dimensions of batch2", product),
-    (r"batch[12] must be a 3D tensor|must be a matrix|tensors expected, but got|arguments to \w+ need to be at least", product),
+    (
+        r"batch[12] must be a 3D tensor|must be a matrix|tensors expected, but got|arguments to \w+ need to be at least",
+        product,
+    ),
     (r"(vector|matrix) \+ matrix @ (vector|matrix) expected", product),
     (r"einsum\(\)", einsum),
     (r"The size of tensor a \(\d+\) must match|must match the existing size", batch_of_product),

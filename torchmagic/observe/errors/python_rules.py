@@ -73,7 +73,9 @@ def fact_called(failure: Failure, match: re.Match[str]) -> Finding | None:
         why = f"{name} is a tensor, and a tensor cannot be called: index it with square brackets, or look for a missing * before the parenthesis."
         code = f"{name}[{', '.join(map(ast.unparse, node.args))}]" if node.args else name
         extra = ((name, "", value),) if isinstance(value, torch.Tensor) else ()
-        return Finding("method", why, None, offered(failure, [as_code(code.replace("{", "{{").replace("}", "}}"))]), extra)
+        return Finding(
+            "method", why, None, offered(failure, [as_code(code.replace("{", "{{").replace("}", "}}"))]), extra
+        )
     return None
 
 
@@ -103,7 +105,9 @@ def argument_type(failure: Failure, match: re.Match[str]) -> Finding | None:
         if x is not None and got == "float" and "int" in wanted:
             node = x.node
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-                candidates.append(with_args(failure, {x: ast.unparse(ast.BinOp(node.left, ast.FloorDiv(), node.right))}))
+                candidates.append(
+                    with_args(failure, {x: ast.unparse(ast.BinOp(node.left, ast.FloorDiv(), node.right))})
+                )
             candidates.append(with_args(failure, {x: "int({})"}))
         return Finding("type", why, None, offered(failure, candidates, most=1))
     why = f"{_short(failure)} works on tensors, and {subject} is of type {got}."
@@ -112,7 +116,10 @@ def argument_type(failure: Failure, match: re.Match[str]) -> Finding | None:
         candidates += [with_args(failure, {x: "torch.tensor({})"}), with_args(failure, {x: "torch.stack({})"})]
         candidates.append(with_args(failure, {x: "torch.tensor({}).float()"}))
     if x is not None and "ndarray" in got:
-        candidates += [with_args(failure, {x: "torch.from_numpy({})"}), with_args(failure, {x: "torch.from_numpy({}).float()"})]
+        candidates += [
+            with_args(failure, {x: "torch.from_numpy({})"}),
+            with_args(failure, {x: "torch.from_numpy({}).float()"}),
+        ]
     if x is not None and got == "tuple":
         candidates.append(with_args(failure, {x: "{}[0]"}))
     return Finding("type", why, None, offered(failure, candidates, most=1))
@@ -140,7 +147,9 @@ def operand_type(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = a if not a.is_tensor else b
     got = kinds[0] if kinds[1] == "Tensor" else kinds[1]
     if got == "NoneType":
-        return Finding("type", f"{x.text} is None, not a tensor: did a function forget its return, or was .grad not there yet?")
+        return Finding(
+            "type", f"{x.text} is None, not a tensor: did a function forget its return, or was .grad not there yet?"
+        )
     why = f"{failure.operation} works between tensors and numbers, and {x.text} is of type {got}."
     candidates = [with_args(failure, {x: "torch.tensor({})"})] if type(x.value) in (list, tuple) else []
     if x.is_array:
@@ -160,7 +169,10 @@ def object_array(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def overflow(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A number too large for its dtype."""
-    return Finding("overflow", "The number does not fit into the dtype: int64 holds whole numbers up to 2**63 - 1. Use a float, or a larger dtype.")
+    return Finding(
+        "overflow",
+        "The number does not fit into the dtype: int64 holds whole numbers up to 2**63 - 1. Use a float, or a larger dtype.",
+    )
 
 
 def singular(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -171,7 +183,11 @@ def singular(failure: Failure, match: re.Match[str]) -> Finding | None:
         why = f"{name} is not positive-definite, which a Cholesky factor needs: all eigenvalues must be above 0 (adding a small multiple of the identity often helps)."
         return Finding("linalg", why)
     why = f"{name} is singular: its rows depend on each other, so it has no inverse; pinv gives the nearest thing, and lstsq solves without one."
-    candidates = [as_code("torch.linalg.pinv({0})", x.node)] if x is not None and failure.name in ("inv", "inverse", "linalg_inv") else []
+    candidates = (
+        [as_code("torch.linalg.pinv({0})", x.node)]
+        if x is not None and failure.name in ("inv", "inverse", "linalg_inv")
+        else []
+    )
     remedies = offered(failure, candidates)
     if not remedies and candidates and x is not None and x.value.dim() >= 2:
         remedies = (Remedy(f"torch.linalg.pinv({x.text})", "the pseudo-inverse", True),)
@@ -196,11 +212,25 @@ def signature(failure: Failure, match: re.Match[str]) -> Finding | None:
     numpy_words = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "size": "size"}
     given = keyword[1] if keyword else None
     if given is None and got:
-        given = next((each.split("=")[0].strip() for each in got[1].split(",") if each.split("=")[0].strip() in numpy_words), None)
+        given = next(
+            (each.split("=")[0].strip() for each in got[1].split(",") if each.split("=")[0].strip() in numpy_words),
+            None,
+        )
     if not failure.tensors and not failure.operation.startswith(("torch.", "F.", "nn.", "Tensor.")):
         return None
     floats = [each for each in failure.args if type(each.value) is float]
-    if floats and failure.name in ("zeros", "ones", "rand", "randn", "empty", "full", "randint", "reshape", "view", "arange"):
+    if floats and failure.name in (
+        "zeros",
+        "ones",
+        "rand",
+        "randn",
+        "empty",
+        "full",
+        "randint",
+        "reshape",
+        "view",
+        "arange",
+    ):
         x = floats[0]
         why = f"Sizes are whole numbers; {x.text} is the float {x.value}."
         node = x.node
@@ -258,15 +288,24 @@ RULES = [
     (r"Expected parameter (?P<name>\w+) .*to satisfy the constraint", constraint),
     (r"cannot sample n_sample > prob_dist", sampling),
     (r"'builtin_function_or_method'|'method' object|'method'|method_descriptor", method_as_value),
-    (r"'(?:torch\.)?(?:Size|dtype|device|Tensor)' object is not callable|'NoneType' object is not callable", fact_called),
+    (
+        r"'(?:torch\.)?(?:Size|dtype|device|Tensor)' object is not callable|'NoneType' object is not callable",
+        fact_called,
+    ),
     (r"'(?:Tensor|Parameter)' object has no attribute '(?P<name>\w+)'", no_attribute),
-    (r"argument '(?P<argument>\w+)'(?: \(position \d+\))? must be (?P<wanted>[\w ]+?),? (?:but got|not) (?P<got>[\w.]+)", argument_type),
+    (
+        r"argument '(?P<argument>\w+)'(?: \(position \d+\))? must be (?P<wanted>[\w ]+?),? (?:but got|not) (?P<got>[\w.]+)",
+        argument_type,
+    ),
     (r"unsupported operand type\(s\) for [^:]+: '(?P<a>\w+)' and '(?P<b>[\w.]+)'", operand_type),
     (r"can't convert np\.ndarray of type", object_array),
     (r"[Oo]verflow|out of range integral|cannot be converted to type .* without overflow", overflow),
     (r"singular|positive-definite|failed to converge|ill-conditioned", singular),
     (r"square matrices|must be (?:batches of )?square|a square matrix", not_square),
-    (r"received an invalid combination of arguments|unexpected keyword argument|takes (?:from )?\d+ .*positional argument", signature),
+    (
+        r"received an invalid combination of arguments|unexpected keyword argument|takes (?:from )?\d+ .*positional argument",
+        signature,
+    ),
     (r"unsupported format string passed to Tensor", format_spec),
     (r"[Dd]imension size must be non-negative|negative dimension|invalid shape dimension", negative_size),
 ]

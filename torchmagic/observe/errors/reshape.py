@@ -128,12 +128,17 @@ def empty_list(failure: Failure, match: re.Match[str]) -> Finding | None:
     """cat or stack of nothing."""
     given = failure.args[0] if failure.args else None
     name = given.text if given is not None else "The list"
-    return Finding(failure.name if failure.name in ("cat", "stack") else "cat", f"{name} is an empty list: there is nothing to join. Was the loop that fills it run?")
+    return Finding(
+        failure.name if failure.name in ("cat", "stack") else "cat",
+        f"{name} is an empty list: there is nothing to join. Was the loop that fills it run?",
+    )
 
 
 def scalars(failure: Failure, match: re.Match[str]) -> Finding | None:
     """cat of single numbers."""
-    why = "cat joins along a dimension that the tensors have, and single numbers (0-dim) have none; stack gives them one."
+    why = (
+        "cat joins along a dimension that the tensors have, and single numbers (0-dim) have none; stack gives them one."
+    )
     return Finding("cat", why, None, offered(failure, [with_method(failure, "stack")]))
 
 
@@ -146,10 +151,10 @@ def stack_sizes(failure: Failure, match: re.Match[str]) -> Finding | None:
         return _collated(failure, match)
     why = f"stack makes a new dimension out of tensors of one shape: {first.text} has {shape_text(first.shape)}, {other.text} {shape_text(other.shape)}."
     width = max(len(first.shape), len(other.shape))
-    rows = tuple((each.text, (*("" for _ in range(width - len(each.shape))), *map(str, each.shape))) for each in tensors[:6])
-    bad = tuple(
-        i for i in range(width) if len({row[1][i] for row in rows}) > 1
+    rows = tuple(
+        (each.text, (*("" for _ in range(width - len(each.shape))), *map(str, each.shape))) for each in tensors[:6]
     )
+    bad = tuple(i for i in range(width) if len({row[1][i] for row in rows}) > 1)
     candidates = [with_method(failure, "cat", "joins them along dim 0 instead")]
     if len(first.shape) == len(other.shape) == 2:
         candidates.append(with_args(failure, {other: "{}.T"}))
@@ -170,14 +175,20 @@ def _collated(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def collate_type(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A sample of a kind that the default collate does not know."""
-    return Finding("collate", "The loader can join tensors, arrays, numbers, strings, and lists or dicts of them; a sample of the dataset holds something else.")
+    return Finding(
+        "collate",
+        "The loader can join tensors, arrays, numbers, strings, and lists or dicts of them; a sample of the dataset holds something else.",
+    )
 
 
 def not_tensors(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Something in a list of tensors is none."""
     position, got = int(match["position"]), match["got"]
     why = f"Every item must be a tensor: item {position} is of type {got}."
-    listed = next((each for each in failure.args if not each.is_tensor and each.node is not None and each.value is not MISSING), None)
+    listed = next(
+        (each for each in failure.args if not each.is_tensor and each.node is not None and each.value is not MISSING),
+        None,
+    )
     candidates: list[Candidate] = []
     numbers = failure.args and all(type(each.value) in (int, float, list) for each in failure.args)
     if listed is not None and type(listed.value) in (list, tuple):
@@ -186,7 +197,9 @@ def not_tensors(failure: Failure, match: re.Match[str]) -> Finding | None:
     elif listed is not None and numbers is False and type(listed.value) in (int, float):
         shape = "[{}]" if failure.name in ("cat", "concat", "hstack") else "{}"
         candidates.append(with_args(failure, {listed: f"torch.tensor({shape})"}))
-    return Finding(failure.name if failure.name in ("cat", "stack") else "type", why, None, offered(failure, candidates))
+    return Finding(
+        failure.name if failure.name in ("cat", "stack") else "type", why, None, offered(failure, candidates)
+    )
 
 
 # -- dimensions ------------------------------------------------------------------------------------------
@@ -218,7 +231,9 @@ def transpose_2d(failure: Failure, match: re.Match[str]) -> Finding | None:
     if not failure.tensors:
         return None
     x = failure.tensors[0]
-    why = f"t() transposes a matrix, with 2 dimensions at most; {x.text} has {len(x.shape)}. mT transposes the last two."
+    why = (
+        f"t() transposes a matrix, with 2 dimensions at most; {x.text} has {len(x.shape)}. mT transposes the last two."
+    )
     return Finding("permute", why, None, offered(failure, [as_code("{0}.mT", x.node)]))
 
 
@@ -288,19 +303,24 @@ def truth(failure: Failure, match: re.Match[str]) -> Finding | None:
         subject = next((each for each in values if each.node is not None), None)
     else:
         subject = Arg(name, MISSING, node) if isinstance(node, ast.expr) else None
-    why = "A condition wants one True or False, and this tensor holds many: say whether all or any of them must be true."
+    why = (
+        "A condition wants one True or False, and this tensor holds many: say whether all or any of them must be true."
+    )
     if subject is None or subject.node is None:
         return Finding("truth", why)
     if failure.name == "compare" and failure.operation == "in":
         return Finding("truth", why)
+    whole = getattr(node, "parent", None)
+    if isinstance(whole, ast.BoolOp) and all(isinstance(each, ast.Compare) for each in whole.values):
+        sign = " & " if isinstance(whole.op, ast.And) else " | "
+        code = f"({sign.join(f'({ast.unparse(each)})' for each in whole.values)}).all()"
+        return Finding("truth", why, None, (Remedy(code, "in the place of the whole condition", True),))
     is_boolean = isinstance(node, ast.Compare) or values and values[0].value.dtype == torch.bool
     each = "{}" if is_boolean else "({} != 0)"
     remedies = tuple(
         Remedy(_code(f"{each}.{word}()", subject), f"True where {words} true", True)
         for word, words in (("all", "all are"), ("any", "at least one is"))
     )
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq) and len(values) == 2:
-        pass
     return Finding("truth", why, None, remedies)
 
 
@@ -313,14 +333,19 @@ def zero_dim(failure: Failure, match: re.Match[str]) -> Finding | None:
     remedies: tuple[Remedy, ...] = ()
     if x is not None and x.node is not None:
         code = _code("{}.numel()" if "len" in match[0] else "{}.unsqueeze(0)", x)
-        remedies = (Remedy(code, "the number of elements, 1" if "len" in match[0] else "a vector of one element", True),)
+        remedies = (
+            Remedy(code, "the number of elements, 1" if "len" in match[0] else "a vector of one element", True),
+        )
     return Finding("zero-dim", why, None, remedies)
 
 
 RULES = [
     (r"shape '\[(?P<shape>[^\]]*)\]' is invalid for input of size (?P<size>\d+)", numel),
     (r"view size is not compatible with input tensor's size and stride", view_of_strided),
-    (r"Sizes of tensors must match except in dimension|must have same number of dimensions|torch\.cat\(\): .*sizes", cat_sizes),
+    (
+        r"Sizes of tensors must match except in dimension|must have same number of dimensions|torch\.cat\(\): .*sizes",
+        cat_sizes,
+    ),
     (r"non-empty (?:list of Tensors|TensorList)|expects a non-empty", empty_list),
     (r"zero-dimensional tensor .*cannot be concatenated", scalars),
     (r"stack expects each tensor to be equal size", stack_sizes),
@@ -330,7 +355,10 @@ RULES = [
     (r"t\(\) expects a tensor with <= 2 dimensions", transpose_2d),
     (r"sum exactly to (?P<size>\d+).*split_sizes=\[(?P<parts>[^\]]*)\]", split),
     (r"expected sequence of length (?P<wanted>\d+) at dim (?P<dim>\d+) \(got (?P<got>\d+)\)", ragged),
-    (r"only one element tensors can be converted|cannot be converted to Scalar|only integer tensors of a single element", one_element),
+    (
+        r"only one element tensors can be converted|cannot be converted to Scalar|only integer tensors of a single element",
+        one_element,
+    ),
     (r"Boolean value of Tensor with (?:more than one|no) value|truth value of", truth),
     (r"len\(\) of a 0-d tensor|iteration over a 0-d tensor", zero_dim),
 ]

@@ -147,7 +147,9 @@ def _only_candidate(entry: TracebackType, tree: ast.AST) -> ast.AST | None:
     """The one operation on the line, where there is but one (Python 3.10 says no more than the line)."""
     kinds = (ast.BinOp, ast.Call, ast.Subscript, ast.AugAssign, ast.Compare)
     line = entry.tb_lineno
-    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds) and node.lineno <= line <= (node.end_lineno or 0)]
+    nodes = [
+        node for node in ast.walk(tree) if isinstance(node, kinds) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
     inner = [node for node in nodes if node.lineno == line]
     return inner[0] if len(inner) == 1 else None
 

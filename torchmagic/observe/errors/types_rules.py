@@ -49,7 +49,9 @@ def _layer_and_input(failure: Failure, wanted: torch.dtype) -> Finding | None:
         "a layer computes in one dtype, its parameters'."
     )
     candidates = [with_args(failure, {each: cast(wanted) for each in wrong if each.node is not None})]
-    candidates += [with_args(failure, {each: cast(wanted)}) for each in failure.args if each.is_tensor and each is not x]
+    candidates += [
+        with_args(failure, {each: cast(wanted)}) for each in failure.args if each.is_tensor and each is not x
+    ]
     remedies = offered(failure, candidates)
     if not remedies and failure.site.node is not None:
         inner = _first_tensor(failure)
@@ -96,7 +98,7 @@ def needs_float(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 
 def not_implemented(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """"… not implemented for 'Long'": the operation has no version for this dtype."""
+    """ "… not implemented for 'Long'": the operation has no version for this dtype."""
     name = dtype_word(match["dtype"])
     wrong = [each for each in failure.tensors if short_dtype(each.dtype) == name]
     if not wrong:
@@ -137,7 +139,9 @@ def grad_of_integers(failure: Failure, match: re.Match[str]) -> Finding | None:
     if isinstance(node, ast.Call):
         if node.args and _is_literal(node.args[0]):
             floats = _floated(node.args[0])
-            candidates.append(Candidate(ast.Call(func=node.func, args=[floats, *node.args[1:]], keywords=node.keywords)))
+            candidates.append(
+                Candidate(ast.Call(func=node.func, args=[floats, *node.args[1:]], keywords=node.keywords))
+            )
         others = [each for each in node.keywords if each.arg != "dtype"]
         dtype = ast.keyword(arg="dtype", value=ast.parse("torch.float32", mode="eval").body)
         candidates.append(Candidate(ast.Call(func=node.func, args=node.args, keywords=[*others, dtype])))
@@ -253,7 +257,10 @@ RULES = [
     (r"Found dtype (?P<a>\w+) but expected (?P<b>\w+)", differ),
     (r"RNN input dtype|should have (?:the )?same dtype|Expected .*to be equal to src\.dtype", differ),
     (r"source and destination dtypes match|to have the same (?:dtype|type)|dtypes? .*(?:must|should) match", differ),
-    (r"could not infer output dtype|[Ee]xpected a floating[- ]point|floating[- ]point or complex (?:dtype|tensor)", needs_float),
+    (
+        r"could not infer output dtype|[Ee]xpected a floating[- ]point|floating[- ]point or complex (?:dtype|tensor)",
+        needs_float,
+    ),
     (r"(?:only supports?|must be(?: a)?|Expected) (?:a )?(?:complex or )?floating[- ]?point", needs_float),
     (r"[Oo]nly Tensors of floating point", grad_of_integers),
     (r"result type (?P<result>\w+) can't be cast to the desired output type (?P<target>\w+)", in_place_cast),

@@ -94,7 +94,9 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def aligned(rows: Sequence[tuple[str, Sequence[int | str]]], bad: Sequence[int] = (), labels: Sequence[str] = ()) -> Clash:
+def aligned(
+    rows: Sequence[tuple[str, Sequence[int | str]]], bad: Sequence[int] = (), labels: Sequence[str] = ()
+) -> Clash:
     """Sizes set under each other from the right, as broadcasting does; ``bad`` counts from the right, from -1.
 
     >>> aligned([("a", (5, 3)), ("b", (5,))], bad=[-1])
