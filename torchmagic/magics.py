@@ -44,7 +44,7 @@ class TorchMagics(Magics):
     @no_var_expand
     @line_magic
     def torchmagic(self, line: str) -> None:
-        """``%torchmagic explain on``: a card after an error says why an operation on tensors failed; ``off``: no card."""
+        """``%torchmagic explain on``: a card says why an operation on tensors failed; ``off``: no card."""
         try:
             _say(self.cards.switch(line))
         except ValueError as error:

@@ -86,9 +86,9 @@ def complaints(cell: Cell, found: Explanation) -> list[str]:
                 record = operand.tensor if operand is not None else None
                 if operand is None:
                     wrong.append(f"no operand {match['name']!r} in {list(operands)}")
-                elif match["shape"] and (record is None or str(record.shape) != match["shape"]):
-                    wrong.append(f"operand {text}: {operand}")
-                elif match["kind"] and (record is None or match["kind"] not in (record.dtype, record.device)):
+                elif (match["shape"] and (record is None or str(record.shape) != match["shape"])) or (
+                    match["kind"] and (record is None or match["kind"] not in (record.dtype, record.device))
+                ):
                     wrong.append(f"operand {text}: {operand}")
     return wrong
 

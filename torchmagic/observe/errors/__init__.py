@@ -108,7 +108,7 @@ def _is_operation(failure: Failure) -> bool:
     if isinstance(failure.callee, nn.Module) and not failure.site.inner:
         return False
     from_torch = str(getattr(failure.callee, "__module__", "") or "").startswith("torch")
-    return bool(failure.tensors) and (failure.callee is None or from_torch) or from_torch or failure.layer is not None
+    return (bool(failure.tensors) and (failure.callee is None or from_torch)) or from_torch or failure.layer is not None
 
 
 def _explanation(failure: Failure, finding: Finding | None) -> Explanation:
@@ -138,7 +138,7 @@ def _worth_showing(failure: Failure) -> list[Arg]:
     found: dict[str, Arg] = {}
     for arg in failure.args:
         plain = type(arg.value) in (int, float, bool, str)
-        if isinstance(arg.node, ast.Constant) or plain and arg.text == repr(arg.value):
+        if isinstance(arg.node, ast.Constant) or (plain and arg.text == repr(arg.value)):
             if arg.role and plain:
                 found.setdefault(f"{arg.role}=", Arg(arg.role, arg.value, arg.node))
         elif arg.role not in ("need_weights", "average_attn_weights", "is_causal") or arg.node is not None:
@@ -178,6 +178,8 @@ def _plain_text(value: object) -> str:
         text = repr(value)
     elif type(value) in (list, tuple):
         text = f"{type(value).__name__} of {len(value)}"  # type: ignore[arg-type]
+        if all(issubclass(type(item), torch.Tensor) for item in value[:4]):  # type: ignore[index]
+            text += f" tensors: {', '.join(str(tuple(item.shape)) for item in value[:4])}"  # type: ignore[index]
         if all(type(item) in (int, float, bool, str, type(None)) for item in value[:20]) and len(value) <= 20:  # type: ignore[index,arg-type]
             text = repr(value)
     else:

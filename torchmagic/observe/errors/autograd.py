@@ -8,7 +8,7 @@ import re
 import torch
 
 from torchmagic.observe.errors.failure import Arg, Failure
-from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with_args, with_method
+from torchmagic.observe.errors.remedies import Candidate, code_of, offered, with_args, with_method
 from torchmagic.observe.errors.reshape import _code
 from torchmagic.observe.errors.words import Finding, aligned, shape_text
 from torchmagic.records import Remedy
@@ -28,7 +28,7 @@ def not_scalar(failure: Failure, match: re.Match[str]) -> Finding | None:
         ways = (("sum", "adds the elements up first"), ("mean", "takes their mean first"))
         found = [with_args(failure, {y: f"{{}}.{way}()"}) for way, _ in ways]
         remedies = tuple(
-            Remedy(ast.unparse(ast.fix_missing_locations(each.node)), text, True)  # type: ignore[type-var]
+            Remedy(code_of(each.node), text, True)
             for each, (_, text) in zip(found, ways, strict=True)
             if each.node is not None
         )
@@ -39,7 +39,10 @@ def freed(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A second backward pass through one graph."""
     y = _subject(failure)
     name = y.text if y is not None else "the result"
-    why = f"The graph of {name} was freed by an earlier backward pass: compute {name} anew before each backward(), or keep the graph in the first call."
+    why = (
+        f"The graph of {name} was freed by an earlier backward pass: compute {name} anew "
+        f"before each backward(), or keep the graph in the first call."
+    )
     if y is not None and failure.name == "backward":
         return Finding(
             "backward",
@@ -54,7 +57,10 @@ def no_graph(failure: Failure, match: re.Match[str]) -> Finding | None:
     """backward from a tensor that nothing with gradients led to."""
     y = _subject(failure)
     name = y.text if y is not None else "The tensor"
-    why = f"{name} does not require grad and has no grad_fn: no tensor with requires_grad=True led to it, or detach(), no_grad or .item() cut it off on the way."
+    why = (
+        f"{name} does not require grad and has no grad_fn: no tensor with requires_grad=True "
+        f"led to it, or detach(), no_grad or .item() cut it off on the way."
+    )
     return Finding("backward", why)
 
 
@@ -63,7 +69,10 @@ def gradient_shape(failure: Failure, match: re.Match[str]) -> Finding | None:
     if len(failure.tensors) < 2:
         return None
     y, gradient = failure.tensors[0], failure.tensors[1]
-    why = f"The gradient given to backward must have the shape of {y.text}, {shape_text(y.shape)}; {gradient.text} has {shape_text(gradient.shape)}."
+    why = (
+        f"The gradient given to backward must have the shape of {y.text}, {shape_text(y.shape)}; "
+        f"{gradient.text} has {shape_text(gradient.shape)}."
+    )
     code = f"{y.text}.backward(torch.ones_like({y.text}))" if failure.name == "backward" else ""
     clash = aligned([(y.text, y.shape), (gradient.text, gradient.shape)], [-1])
     return Finding("backward", why, clash, (Remedy(code, "a gradient of ones", True),) if code else ())
@@ -104,7 +113,10 @@ def shared_memory(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Writing into an expanded tensor."""
     x = _subject(failure)
     name = x.text if x is not None else "The tensor"
-    why = f"{name} was expanded: several of its elements are one place in memory, so it cannot be written to; clone() gives each its own."
+    why = (
+        f"{name} was expanded: several of its elements are one place in memory, so "
+        f"it cannot be written to; clone() gives each its own."
+    )
     candidates = [with_args(failure, {x: "{}.clone()"})] if x is not None else []
     return Finding("in-place", why, None, offered(failure, candidates))
 
@@ -121,7 +133,10 @@ def saved_changed(failure: Failure, match: re.Match[str]) -> Finding | None:
     if version:
         number = int(version[1]) - int(version[2])
         times = f" {number} time{'s' * (number != 1)}"
-    why = f"{what} was changed in place{times} after the forward pass had saved it for the backward pass: use y = y + 1 in the place of y += 1 (or of an operation that ends in _)."
+    why = (
+        f"{what} was changed in place{times} after the forward pass had saved it for the backward pass: "
+        f"use y = y + 1 in the place of y += 1 (or of an operation that ends in _)."
+    )
     return Finding("in-place", why)
 
 
@@ -140,7 +155,7 @@ def to_numpy(failure: Failure, match: re.Match[str]) -> Finding | None:
     found = with_args(failure, dict.fromkeys(given[:4], template)) if given else Candidate(None)
     remedies: tuple[Remedy, ...] = ()
     if found.node is not None:
-        code = ast.unparse(ast.fix_missing_locations(found.node))  # type: ignore[type-var]
+        code = code_of(found.node)
         remedies = (Remedy(code, "", True),)
     return Finding("numpy", why, None, remedies)
 
@@ -151,12 +166,15 @@ def unused(failure: Failure, match: re.Match[str]) -> Finding | None:
     which = re.search(r"index (\d+)", failure.message)
     place = int(which[1]) if which else 0
     name = names[place] if place < len(names) else "one of the tensors"
-    why = f"{failure.tensors[0].text if failure.tensors else 'The result'} was not computed from {name}, so there is no gradient for it."
+    why = (
+        f"{failure.tensors[0].text if failure.tensors else 'The result'} was not "
+        f"computed from {name}, so there is no gradient for it."
+    )
     node = failure.site.node
     remedies: tuple[Remedy, ...] = ()
     if isinstance(node, ast.Call):
         keywords = [*node.keywords, ast.keyword(arg="allow_unused", value=ast.Constant(True))]
-        code = ast.unparse(ast.fix_missing_locations(ast.Call(func=node.func, args=node.args, keywords=keywords)))
+        code = code_of(ast.Call(func=node.func, args=node.args, keywords=keywords))
         remedies = (Remedy(code, "gives None for it", True),)
     return Finding("backward", why, None, remedies)
 
@@ -165,12 +183,15 @@ def inference(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Tensors made in inference mode."""
     x = next((each for each in failure.tensors if each.value.is_inference()), None)
     name = x.text if x is not None else "A tensor"
-    why = f"{name} was made in torch.inference_mode(), and such tensors take no part in autograd: clone it outside, or use torch.no_grad() there."
+    why = (
+        f"{name} was made in torch.inference_mode(), and such tensors take no part in "
+        f"autograd: clone it outside, or use torch.no_grad() there."
+    )
     remedies: tuple[Remedy, ...] = ()
     if x is not None and not failure.name.endswith("_"):
         found = with_args(failure, {x: "{}.clone()"})
         if found.node is not None:
-            remedies = (Remedy(ast.unparse(ast.fix_missing_locations(found.node)), "an ordinary copy", True),)  # type: ignore[type-var]
+            remedies = (Remedy(code_of(found.node), "an ordinary copy", True),)
     return Finding("inference", why, None, remedies)
 
 
@@ -191,7 +212,10 @@ def leaf_flag(failure: Failure, match: re.Match[str]) -> Finding | None:
     """requires_grad of a computed tensor."""
     x = _subject(failure)
     name = x.text if x is not None else "The tensor"
-    why = f"{name} is not a leaf: it was computed, so whether it requires grad follows from its inputs; detach() gives one without."
+    why = (
+        f"{name} is not a leaf: it was computed, so whether it requires grad "
+        f"follows from its inputs; detach() gives one without."
+    )
     remedies = (
         (Remedy(_code("{}.detach()", x), "the same values, outside the graph", True),)
         if x is not None and x.node is not None

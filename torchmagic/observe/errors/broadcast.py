@@ -63,6 +63,8 @@ def _fitting(failure: Failure, a: Arg, b: Arg) -> Iterator[Candidate]:
         if 1 in large.shape:  # (8, 1) and (8,): one of them has a dimension of size 1 too many
             place = large.shape.index(1)
             yield with_args(failure, {large: f"{{}}.squeeze({place})"})
+        if any(_columns(small.shape, large.shape)):
+            return
         if len(large.shape) == 2:
             yield with_args(failure, {large: "{}.T"})
         elif len(large.shape) > 2:
@@ -108,14 +110,10 @@ def _columns(small: tuple[int, ...], large: tuple[int, ...]) -> Iterator[str]:
 
 def _permutations(shape: tuple[int, ...], wanted: tuple[int, ...]) -> Iterator[str]:
     """Channels first or last: the only reordering of four dimensions that is likely."""
-    if len(shape) == 4:
-        for order in ((0, 3, 1, 2), (0, 2, 3, 1)):
-            if not mismatches([shape[i] for i in order], wanted):
-                yield f"{{}}.permute{order}"
-    if len(shape) == 3:
-        for order in ((2, 0, 1), (1, 2, 0)):
-            if not mismatches([shape[i] for i in order], wanted):
-                yield f"{{}}.permute{order}"
+    orders: dict[int, tuple[tuple[int, ...], ...]] = {3: ((2, 0, 1), (1, 2, 0)), 4: ((0, 3, 1, 2), (0, 2, 3, 1))}
+    for order in orders.get(len(shape), ()):
+        if not mismatches([shape[i] for i in order], wanted):
+            yield f"{{}}.permute{order}"
 
 
 def in_place_result(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -158,7 +156,8 @@ def expanded(failure: Failure, match: re.Match[str]) -> Finding | None:
         bad = mismatches(target.shape, value.shape) or [-1]
         grown = [-i for i in range(len(target.shape) + 1, len(value.shape) + 1)]
         why = (
-            f"What is assigned must have the shape of the place it goes to, or broadcast to it: {target.text} has shape "
+            f"What is assigned must have the shape of the place it goes to, or "
+            f"broadcast to it: {target.text} has shape "
             f"{shape_text(target.shape)}, {value.text} has {shape_text(value.shape)}."
         )
         clash = aligned([(target.text, target.shape), (value.text, value.shape)], [*bad, *grown])
@@ -192,6 +191,19 @@ def _assigned(failure: Failure, target: Arg, value: Arg) -> Iterator[Candidate]:
         yield with_args(failure, {value: f"{{}}.reshape{tuple(target.shape)}"})
 
 
+def picked(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """As many values as a mask or indices pick."""
+    value = failure.args[1] if failure.name == "setitem" and len(failure.args) > 1 else None
+    name = value.text if value is not None else "the value"
+    got, wanted = (f"({each}{',' if ',' not in each else ''})" for each in (match["value"], match["wanted"]))
+    target = failure.args[0].text if failure.args else "the left side"
+    why = (
+        f"{target} picks elements of shape {wanted}, and {name} has shape {got}: "
+        f"there must be one value for each, or a single one."
+    )
+    return Finding("assignment", why)
+
+
 def expand_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Fewer sizes than dimensions in expand or repeat."""
     if not failure.tensors:
@@ -205,8 +217,8 @@ def expand_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
     if failure.name == "repeat" and given and len(given) < len(x.shape):
         numbers = [1] * (len(x.shape) - len(given)) + [each.value for each in given]
         other = [each.value for each in given] + [1] * (len(x.shape) - len(given))
-        for each in (other, numbers):
-            candidates.append(as_code(f"{{0}}.repeat({', '.join(map(str, each))})", x.node))
+        orders = (other, numbers)
+        candidates = [as_code(f"{{0}}.repeat({', '.join(map(str, each))})", x.node) for each in orders]
     return Finding("expand", why, None, offered(failure, candidates))
 
 
@@ -216,7 +228,10 @@ def loss_shapes(failure: Failure, match: re.Match[str]) -> Finding | None:
     if len(tensors) < 2:
         return None
     a, b = tensors[0], tensors[1]
-    why = f"The prediction and the target must have the same shape: {a.text} has {shape_text(a.shape)}, {b.text} {shape_text(b.shape)}."
+    why = (
+        f"The prediction and the target must have the same shape: {a.text} has "
+        f"{shape_text(a.shape)}, {b.text} {shape_text(b.shape)}."
+    )
     candidates: list[Candidate] = []
     for one, other in ((a, b), (b, a)):
         if len(one.shape) == len(other.shape) + 1 and 1 in one.shape:
@@ -241,8 +256,10 @@ RULES = [
         in_place_result,
     ),
     (
-        r"The expanded size of the tensor \((?P<b>\d+)\) must match the existing size \((?P<a>\d+)\)"
-        r"(?:.*Target sizes: \[(?P<target>[^\]]*)\])?",
+        (
+            r"The expanded size of the tensor \((?P<b>\d+)\) must match the existing size \((?P<a>\d+)\)"
+            r"(?:.*Target sizes: \[(?P<target>[^\]]*)\])?"
+        ),
         expanded,
     ),
     (
@@ -250,5 +267,12 @@ RULES = [
         expand_dims,
     ),
     (r"Target size \(torch\.Size|Using a target size", loss_shapes),
-    (r"shape mismatch: value tensor of shape|Shape mismatch|shapes? .*not broadcast|broadcast", broadcast),
+    (
+        (
+            r"value tensor of shape \[(?P<value>[^\]]*)\] cannot be broadcast to "
+            r"indexing result of shape \[(?P<wanted>[^\]]*)\]"
+        ),
+        picked,
+    ),
+    (r"Shape mismatch|shapes? .*not broadcast|broadcast", broadcast),
 ]

@@ -35,7 +35,7 @@ class Failed(Exception):
         self.error = error
 
 
-class World(Evaluator):  # type: ignore[misc]
+class World(Evaluator):
     """Evaluates nodes of the user's source: ``world[node]`` is a value, or raises CannotEval or Failed.
 
     >>> world = World({"x": torch.ones(2, 3), "torch": torch})

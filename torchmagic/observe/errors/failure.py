@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,6 +136,9 @@ def read_failure(error: BaseException, site: Site, world: World) -> Failure:
     """The failed operation at a site."""
     node = site.node
     name, operation, args, callee = _describe(node, world) if node is not None else ("", "", [], None)
+    whole = re.search(r"not (tuple|list)\b", str(error))
+    if whole is not None and isinstance(node, ast.Call):
+        args = [*_closed(node, world), *(arg for arg in args if arg.node is not None and not _is_item(arg.node))]
     layer = find_layer(site, world)
     if layer is not None and layer.module is not callee and not _is_method_of(callee, layer.module):
         name, operation = type(layer.module).__name__, f"nn.{type(layer.module).__name__}"
@@ -143,6 +147,16 @@ def read_failure(error: BaseException, site: Site, world: World) -> Failure:
         callee = layer.module
     message = str(error)
     return Failure(error, message, site, world, name, operation, tuple(args), callee, layer)
+
+
+def _closed(node: ast.Call, world: World) -> list[Arg]:
+    """The lists and tuples among the arguments of a call that wanted a tensor, each as one."""
+    return [each for each in _args(node.args, world) if type(each.value) in (list, tuple)]
+
+
+def _is_item(node: ast.expr) -> bool:
+    """Whether the node was made by :func:`_items`: it stands nowhere in the source."""
+    return not hasattr(node, "lineno")
 
 
 def user_args(failure: Failure) -> list[Arg]:
@@ -216,12 +230,12 @@ def _call(node: ast.Call, world: World) -> _Description:
     function = node.func
     if isinstance(function, ast.Attribute):
         base = value_of(function.value, world)
-        if issubclass(type(base), torch.Tensor) or base is MISSING and hasattr(torch.Tensor, function.attr):
+        if issubclass(type(base), torch.Tensor) or (base is MISSING and hasattr(torch.Tensor, function.attr)):
             self_arg = Arg(node_text(function.value), base, function.value)
             roles = _roles(getattr(torch.Tensor, function.attr, None))
             args = [self_arg, *_call_args(node, world, roles[1:])]
             return function.attr, f"Tensor.{function.attr}", args, None
-        if base is None or not isinstance(base, nn.Module) and _is_bound_to_data(base):
+        if base is None or (not isinstance(base, nn.Module) and _is_bound_to_data(base)):
             return function.attr, f".{function.attr}()", _args([function.value], world), None
     callee = value_of(function, world)
     if callee is MISSING:

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from torchmagic.observe.errors.failure import Arg, Failure
-from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with_args, with_keyword
+from torchmagic.observe.errors.products import layer_remedy
+from torchmagic.observe.errors.remedies import Candidate, as_code, code_of, offered, with_args, with_keyword
 from torchmagic.observe.errors.words import Finding, aligned, count, shape_text
 from torchmagic.observe.values import number_text
 from torchmagic.records import Clash, Remedy
@@ -32,9 +33,23 @@ def out_of_bounds(failure: Failure, match: re.Match[str]) -> Finding | None:
     clash = Clash(((base.text, sizes), ("index", where)), (dim,)) if dim < len(sizes) and len(sizes) else None
     node = failure.site.node
     candidates: list[Candidate] = []
-    if index == size and isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and size:
+    if (
+        index == size
+        and _written_out(node)
+        and isinstance(node, ast.Subscript)
+        and isinstance(node.ctx, ast.Load)
+        and size
+    ):
         candidates.append(_last(node, dim))
     return Finding("index", why, clash, offered(failure, candidates, most=1))
+
+
+def _written_out(node: ast.AST | None) -> bool:
+    """Whether every index is a number in the source: of a loop's variable the last element would be a wrong guess."""
+    if not isinstance(node, ast.Subscript):
+        return False
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return all(isinstance(part, (ast.Constant, ast.Slice)) for part in parts)
 
 
 def _last(node: ast.Subscript, dim: int) -> Candidate:
@@ -74,7 +89,10 @@ def too_many(failure: Failure, match: re.Match[str]) -> Finding | None:
     node = failure.site.node
     index = node.slice if isinstance(node, ast.Subscript) else None
     given = len(index.elts) if isinstance(index, ast.Tuple) else 1
-    why = f"{base.text} has {count(len(base.shape), 'dimension')}, shape {shape_text(base.shape)}, and {given} indices were given."
+    why = (
+        f"{base.text} has {count(len(base.shape), 'dimension')}, shape "
+        f"{shape_text(base.shape)}, and {given} indices were given."
+    )
     candidates: list[Candidate] = []
     if isinstance(index, ast.Tuple) and isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         kept = index.elts[: len(base.shape)]
@@ -102,19 +120,18 @@ def _sure(failure: Failure, base: Arg, candidates: list[Candidate]) -> Any:
 
 def tensor_out_of_range(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A tensor of indices that points outside: embedding, take, index_select, cross_entropy."""
-    module = failure.callee
+    module: Any = failure.callee
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) or failure.name in ("embedding", "embedding_bag"):
         ids = next((each for each in failure.tensors if not each.dtype.is_floating_point), None)
-        size = module.weight.shape[0] if isinstance(module, nn.Module) else _rows(failure)
+        is_layer = isinstance(module, (nn.Embedding, nn.EmbeddingBag))
+        size = module.weight.shape[0] if is_layer else _rows(failure)
         name = failure.layer.path if failure.layer is not None and failure.layer.path else "the table"
         low, high = _range(ids)
         got = "" if high is None else f"; {ids.text if ids else 'the input'} goes from {low} to {high}"
         why = f"{name} has {size} rows, so indices go from 0 to {size - 1}{got}."
-        from torchmagic.observe.errors.products import layer_remedy
-
-        remedies = ()
-        if high is not None and low is not None and low >= 0 and isinstance(module, nn.Embedding):
-            remedies = (layer_remedy(failure, nn.Embedding, f"{int(high) + 1}, {module.weight.shape[1]}"),)
+        remedies: tuple[Remedy, ...] = ()
+        if isinstance(low, int) and isinstance(high, int) and low >= 0 and isinstance(module, nn.Embedding):
+            remedies = (layer_remedy(failure, nn.Embedding, f"{high + 1}, {module.weight.shape[1]}"),)
         return Finding("index", why, None, remedies)
     if not failure.tensors:
         return None
@@ -158,12 +175,15 @@ def one_hot(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     if isinstance(low, int) and low < 0:
         return Finding("index", f"Class numbers start at 0; {labels.text} goes down to {low}.")
-    why = f"{labels.text} goes up to {high}, and classes are counted from 0: num_classes must be at least {int(high) + 1}."
+    why = (
+        f"{labels.text} goes up to {high}, and classes are counted from 0: "
+        f"num_classes must be at least {int(high) + 1}."
+    )
     node = with_keyword(failure, "num_classes", str(int(high) + 1)).node
     if isinstance(node, ast.Call) and len(node.args) > 1:
         node.args = node.args[:1]
 
-    code = ast.unparse(ast.fix_missing_locations(node)) if isinstance(node, ast.Call) else ""
+    code = code_of(node) if isinstance(node, ast.Call) else ""
     return Finding("index", why, None, (Remedy(code, f"{int(high) + 1} classes", True),) if code else ())
 
 
@@ -177,14 +197,17 @@ def target_range(failure: Failure, match: re.Match[str]) -> Finding | None:
     name = target.text if target is not None else "the target"
     low, high = _range(target)
     got = match["index"] or high
-    why = f"{scores.text} has scores for {count(classes, 'class').replace('classs', 'classes')}, 0 to {classes - 1}, and {name} holds {got}."
+    why = (
+        f"{scores.text} has scores for {count(classes, 'class').replace('classs', 'classes')}, "
+        f"0 to {classes - 1}, and {name} holds {got}."
+    )
     candidates: list[Candidate] = []
 
     remedies: tuple[Remedy, ...] = ()
     if target is not None and target.node is not None and low == 1 and high == classes:
         found = with_args(failure, {target: "{} - 1"})
         if found.node is not None:
-            code = ast.unparse(ast.fix_missing_locations(found.node))  # type: ignore[type-var]
+            code = code_of(found.node)
             remedies = (Remedy(code, "classes counted from 0", True),)
     return Finding("index", why, None, remedies or offered(failure, candidates))
 
@@ -265,7 +288,8 @@ def index_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     if len(base.shape) != len(index.shape):
         why = (
-            f"{failure.name} wants an index with as many dimensions as {base.text} ({len(base.shape)}); {index.text} has "
+            f"{failure.name} wants an index with as many dimensions as {base.text} "
+            f"({len(base.shape)}); {index.text} has "
             f"{len(index.shape)}."
         )
         candidates = [with_args(failure, {index: f"{{}}.unsqueeze({i})"}) for i in (len(index.shape), 0)]
@@ -273,7 +297,10 @@ def index_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
         if dims:
             candidates.insert(0, with_args(failure, {index: f"{{}}.unsqueeze({dims[0]})"}))
     else:
-        why = f"The index may not be larger than {base.text} in the other dimensions: {shape_text(index.shape)} against {shape_text(base.shape)}."
+        why = (
+            f"The index may not be larger than {base.text} in the other dimensions: "
+            f"{shape_text(index.shape)} against {shape_text(base.shape)}."
+        )
         candidates = [with_args(failure, {index: "{}.T"})] if len(index.shape) == 2 else []
     return Finding(
         "gather", why, aligned([(base.text, base.shape), (index.text, index.shape)]), offered(failure, candidates)
@@ -286,7 +313,10 @@ def pair_indices(failure: Failure, match: re.Match[str]) -> Finding | None:
     if len(indices) < 2:
         return None
     a, b = indices[0], indices[1]
-    why = f"Tensors of indices are paired element by element, so they must broadcast: {a.text} has shape {shape_text(a.shape)}, {b.text} {shape_text(b.shape)}."
+    why = (
+        f"Tensors of indices are paired element by element, so they must broadcast: {a.text} "
+        f"has shape {shape_text(a.shape)}, {b.text} {shape_text(b.shape)}."
+    )
     grid = with_args(failure, {a: "{}.unsqueeze(1)"}, text="every row with every column")
     clash = aligned([(a.text, a.shape), (b.text, b.shape)], [-1])
     return Finding("index", why, clash, offered(failure, [grid], most=1))
@@ -328,7 +358,10 @@ def unpacking(failure: Failure, match: re.Match[str]) -> Finding | None:
     if failure.name not in ("unpack", "value") or not failure.tensors:
         return None
     x = failure.tensors[0]
-    why = f"Unpacking takes a tensor apart along its first dimension, which has size {x.shape[0] if x.shape else 0} in {x.text}."
+    why = (
+        f"Unpacking takes a tensor apart along its first dimension, which has "
+        f"size {x.shape[0] if x.shape else 0} in {x.text}."
+    )
     wanted = int(match["wanted"] or match[2])
     candidates = []
     node = failure.site.node
@@ -338,12 +371,31 @@ def unpacking(failure: Failure, match: re.Match[str]) -> Finding | None:
     return Finding("index", why, None, remedies)
 
 
+def top_k(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """More of the largest than there are elements; a window longer than what it slides over."""
+    x = failure.tensors[0] if failure.tensors else None
+    if x is None:
+        return None
+    numbers = [each for each in failure.args if type(each.value) is int]
+    dims = x.shape if failure.name != "unfold" or not numbers else (x.shape[numbers[0].value],)
+    size = dims[-1] if dims else 1
+    wrong = next((each for each in numbers if each.value > size), None)
+    asked = f"; {wrong.value} was asked for" if wrong is not None else ""
+    candidates = [with_args(failure, {wrong: str(size)})] if wrong is not None and wrong.node is not None else []
+    why = f"{x.text} has {count(size, 'element')} in that dimension{asked}."
+    return Finding("index", why, None, offered(failure, candidates))
+
+
 RULES = [
+    (r"selected (?:index k|number k) out of range|k not in range|maximum size for tensor at dimension", top_k),
     (r"index (?P<index>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)", out_of_bounds),
     (r"too many indices for tensor of dimension", too_many),
     (r"invalid index of a 0-dim tensor|slice\(\) cannot be applied to a 0-dim", zero_dim),
     (
-        r"[Ii]ndex out of range in self|out of range: tried to access index|INDICES element is out of|index out of range",
+        (
+            r"[Ii]ndex out of range in self|out of range: tried to access index|"
+            r"INDICES element is out of|index out of range"
+        ),
         tensor_out_of_range,
     ),
     (r"Class values must be", one_hot),
@@ -352,14 +404,20 @@ RULES = [
     (r"[Dd]imension specified as (?P<got>-?\d+) but tensor has no dimensions", wrong_dim),
     (r"The shape of the mask|mask .*must match|BoolTensor.*size", mask),
     (
-        r"Index tensor must have the same number of dimensions|to be (?:smaller|no larger) (?:than|size)|Size does not match at dimension",
+        (
+            r"Index tensor must have the same number of dimensions|to be (?:smaller|no "
+            r"larger) (?:than|size)|Size does not match at dimension"
+        ),
         index_dims,
     ),
     (r"indexing tensors could not be broadcast", pair_indices),
     (r"valid indices \(got (?P<got>\w+)\)|invalid data type 'str'|invalid indices", kind_of_index),
     (r"step must be greater than zero", negative_step),
     (
-        r"not enough values to unpack \(expected (?:at least )?(?P<wanted>\d+)|too many values to unpack \(expected (\d+)",
+        (
+            r"not enough values to unpack \(expected (?:at least )?(?P<wanted>\d+)|"
+            r"too many values to unpack \(expected (\d+)"
+        ),
         unpacking,
     ),
 ]

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import nn
 
 from torchmagic.observe.errors.failure import Arg, Failure, user_args
 from torchmagic.observe.errors.products import layer_remedy
-from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with_args
+from torchmagic.observe.errors.remedies import Candidate, as_code, code_of, offered, with_args
 from torchmagic.observe.errors.words import Finding, aligned, shape_text
 from torchmagic.records import Clash, Remedy
 
@@ -89,7 +88,10 @@ def conv_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     dims = int(re.search(r"\d", failure.name + "2")[0]) + 2  # type: ignore[index]
     spatial = {3: "length", 4: "height, width", 5: "depth, height, width"}[dims] if dims in (3, 4, 5) else "…"
-    why = f"{_name(failure)} takes an input of {dims} dimensions, (batch, channels, {spatial}); {x.text} has {len(x.shape)}: {shape_text(x.shape)}."
+    why = (
+        f"{_name(failure)} takes an input of {dims} dimensions, (batch, channels, "
+        f"{spatial}); {x.text} has {len(x.shape)}: {shape_text(x.shape)}."
+    )
     moved = _movable(failure, x)
     candidates = [with_args(failure, {moved: each}) for each in _missing(moved, dims)] if moved is not None else []
     return Finding("missing-dimension", why, None, offered(failure, candidates, most=1))
@@ -115,7 +117,10 @@ def conv_weight(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     weight = failure.tensors[1]
     want = len(failure.tensors[0].shape)
-    why = f"The kernel of a convolution has the dimensions (out channels, in channels, …), {want} in all; {weight.text} has {len(weight.shape)}."
+    why = (
+        f"The kernel of a convolution has the dimensions (out channels, in channels, "
+        f"…), {want} in all; {weight.text} has {len(weight.shape)}."
+    )
     candidates = [with_args(failure, {weight: "{}" + ".unsqueeze(0)" * (want - len(weight.shape))})]
     return Finding("conv", why, None, offered(failure, candidates))
 
@@ -127,7 +132,11 @@ def kernel_size(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     sizes = match.groupdict()
     window = f" of {sizes['kernel']}" if sizes.get("kernel") else ""
-    why = f"The kernel{window} is larger than the input that it slides over ({sizes.get('size') or shape_text(x.shape)}): after earlier layers too little is left, or padding is missing."
+    why = (
+        f"The kernel{window} is larger than the input that it slides over "
+        f"({sizes.get('size') or shape_text(x.shape)}): "
+        f"after earlier layers too little is left, or padding is missing."
+    )
     return Finding("kernel", why)
 
 
@@ -136,7 +145,10 @@ def too_small(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = _input(failure)
     if x is None:
         return None
-    why = f"Nothing would be left: {x.text} of shape {shape_text(x.shape)} is smaller than the window of {_name(failure)}. Pool less often, or use a larger input."
+    why = (
+        f"Nothing would be left: {x.text} of shape {shape_text(x.shape)} is smaller than the "
+        f"window of {_name(failure)}. Pool less often, or use a larger input."
+    )
     return Finding("kernel", why)
 
 
@@ -144,7 +156,10 @@ def one_value(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Batch statistics of a single value."""
     x = _input(failure)
     name = x.text if x is not None else "the input"
-    why = f"In training {_name(failure)} computes a mean and a variance over the batch, and {name} holds one value for each channel: use a larger batch, or call .eval() first."
+    why = (
+        f"In training {_name(failure)} computes a mean and a variance over the batch, and {name} holds "
+        f"one value for each channel: use a larger batch, or call .eval() first."
+    )
     remedies: tuple[Remedy, ...] = ()
     path = failure.layer.path if failure.layer is not None else ""
     if path and getattr(failure.callee, "track_running_stats", False):
@@ -177,7 +192,10 @@ def norm_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
     if x is None:
         return None
     wanted = [int(each) for each in re.findall(r"(\d)D", match["wanted"])]
-    why = f"{_name(failure)} takes an input of {' or '.join(map(str, wanted))} dimensions, (batch, channels, …); {x.text} has {len(x.shape)}."
+    why = (
+        f"{_name(failure)} takes an input of {' or '.join(map(str, wanted))} dimensions, "
+        f"(batch, channels, …); {x.text} has {len(x.shape)}."
+    )
     moved = _movable(failure, x)
     candidates = (
         [with_args(failure, {moved: each}) for dims in wanted for each in _missing(moved, dims)] if moved else []
@@ -191,7 +209,11 @@ def layer_norm(failure: Failure, match: re.Match[str]) -> Finding | None:
     if x is None:
         return None
     shape = tuple(int(each) for each in re.findall(r"\d+", match["shape"]))
-    why = f"{_name(failure)} normalises the last dimensions, and was made with normalized_shape={shape if len(shape) > 1 else shape[0]}; {x.text} ends in {shape_text(x.shape[-len(shape) :])}."
+    why = (
+        f"{_name(failure)} normalises the last dimensions, and was made with "
+        f"normalized_shape={shape if len(shape) > 1 else shape[0]}; "
+        f"{x.text} ends in {shape_text(x.shape[-len(shape) :])}."
+    )
     bad = [-i for i in range(1, len(shape) + 1) if len(x.shape) < i or x.shape[-i] != shape[-i]]
     remedies: tuple[Remedy, ...] = ()
     if failure.layer is not None and len(shape) == 1 and x.shape:
@@ -216,7 +238,7 @@ def recurrent(failure: Failure, match: re.Match[str]) -> Finding | None:
     remedies = offered(failure, candidates, most=1)
     if isinstance(module, nn.RNNBase):
         more = ", batch_first=True" if module.batch_first else ""
-        remedies = (*remedies, layer_remedy(failure, type(module), f"{got}, {module.hidden_size}{more}"))  # type: ignore[arg-type]
+        remedies = (*remedies, layer_remedy(failure, type(module), f"{got}, {module.hidden_size}{more}"))
     return Finding("rnn", why, aligned([(x.text, x.shape), (_name(failure), (wanted,))], [-1]), remedies[:2])
 
 
@@ -227,7 +249,10 @@ def recurrent_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     module = failure.callee
     order = "batch, time, features" if getattr(module, "batch_first", False) else "time, batch, features"
-    why = f"{_name(failure)} takes an input of shape ({order}), or without the batch; {x.text} has {len(x.shape)} dimensions."
+    why = (
+        f"{_name(failure)} takes an input of shape ({order}), or without the "
+        f"batch; {x.text} has {len(x.shape)} dimensions."
+    )
     moved = _movable(failure, x)
     templates = ("{}.unsqueeze(-1)", "{}.unsqueeze(0)", "{}.flatten(2)", "{}.unsqueeze(-1).unsqueeze(0)")
     candidates = [with_args(failure, {moved: each}) for each in templates] if moved is not None else []
@@ -275,7 +300,10 @@ def divisible(failure: Failure, match: re.Match[str]) -> Finding | None:
         each.text if not each.role else f"{each.role}={each.text}" for each in failure.args if type(each.value) is int
     )
     first, second = match["one"], match["other"]
-    why = f"{first} must be divisible by {second}: each {'head' if 'head' in second else 'group'} gets an equal share. Given: {numbers}."
+    why = (
+        f"{first} must be divisible by {second}: each {'head' if 'head' in second else 'group'} "
+        f"gets an equal share. Given: {numbers}."
+    )
     return Finding("divisible", why)
 
 
@@ -307,7 +335,17 @@ def target_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
     if len(failure.tensors) < 2:
         return None
     a, b = failure.tensors[0], failure.tensors[1]
-    why = f"The target is one class number for each row of scores, shape ({a.shape[0] if a.shape else ''},); {b.text} has shape {shape_text(b.shape)}."
+    if not a.dtype.is_floating_point and b.dtype.is_floating_point and a.node is not None and b.node is not None:
+        swapped = with_args(failure, {a: ast.unparse(b.node), b: ast.unparse(a.node)})
+        why = (
+            f"The scores come first and the class numbers second: {a.text} holds "
+            f"integers and {b.text} floating-point values."
+        )
+        return Finding("loss-shape", why, None, offered(failure, [swapped]))
+    why = (
+        f"The target is one class number for each row of scores, shape ({a.shape[0] if a.shape else ''},); "
+        f"{b.text} has shape {shape_text(b.shape)}."
+    )
     candidates: list[Candidate] = []
     if 1 in b.shape:
         candidates.append(with_args(failure, {b: f"{{}}.squeeze({b.shape.index(1)})"}))
@@ -324,7 +362,10 @@ def target_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def no_parameters(failure: Failure, match: re.Match[str]) -> Finding | None:
     """An optimizer with nothing to move."""
-    why = "The optimizer was given no parameters: the model has none that nn.Module knows (layers in a plain list are not found: use nn.ModuleList), or the iterator was used up."
+    why = (
+        "The optimizer was given no parameters: the model has none that nn.Module knows (layers in a "
+        "plain list are not found: use nn.ModuleList), or the iterator was used up."
+    )
     return Finding("optimizer", why)
 
 
@@ -350,7 +391,7 @@ def optimizer_argument(failure: Failure, match: re.Match[str]) -> Finding | None
     if x is not None:
         found = with_args(failure, {x: "[{}]"})
         if found.node is not None:
-            remedies = (Remedy(ast.unparse(ast.fix_missing_locations(found.node)), "", True),)  # type: ignore[type-var]
+            remedies = (Remedy(code_of(found.node), "", True),)
     return Finding("optimizer", why, None, remedies)
 
 
@@ -365,7 +406,10 @@ def state_dict(failure: Failure, match: re.Match[str]) -> Finding | None:
     if sizes:
         name, saved, here = sizes[0]
         more = f" (and {len(sizes) - 1} more)" if len(sizes) > 1 else ""
-        why = f"The saved {name} has shape ({saved}), and this module's has ({here}){more}: the sizes of the layers differ."
+        why = (
+            f"The saved {name} has shape ({saved}), and this module's has "
+            f"({here}){more}: the sizes of the layers differ."
+        )
         one, other = (tuple(each.split(", ")) for each in (saved, here))
         clash = None
         if len(one) == len(other):
@@ -387,10 +431,12 @@ def state_dict(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def missing_argument(failure: Failure, match: re.Match[str]) -> Finding | None:
     """forward with too few or too many arguments."""
-    if not isinstance(failure.callee, nn.Module) and failure.layer is None:
+    module = failure.callee if isinstance(failure.callee, nn.Module) else None
+    if module is None and failure.layer is not None:
+        module = failure.layer.module
+    if module is None:
         return None
     parameters = ""
-    module = failure.callee if isinstance(failure.callee, nn.Module) else failure.layer and failure.layer.module
     code: Any = getattr(type(module).forward, "__code__", None)
     if code is not None:
         parameters = f" forward takes ({', '.join(code.co_varnames[1 : code.co_argcount])})."
@@ -399,15 +445,24 @@ def missing_argument(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def before_init(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A module that was not set up."""
-    why = "A module must call super().__init__() at the start of its own __init__, before it is given layers or parameters."
+    why = (
+        "A module must call super().__init__() at the start of its own "
+        "__init__, before it is given layers or parameters."
+    )
     return Finding("module", why, None, (Remedy("super().__init__()", "as the first line of __init__"),))
 
 
 def no_forward(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A module without forward."""
-    why = "The class has no method named forward, which is what a call of the module runs (check its spelling and indentation)."
+    why = (
+        "The class has no method named forward, which is what a call of the "
+        "module runs (check its spelling and indentation)."
+    )
     if isinstance(failure.callee, (nn.ModuleList, nn.ModuleDict)):
-        why = "ModuleList and ModuleDict only hold layers and have no forward: call the layers one by one, or use nn.Sequential."
+        why = (
+            "ModuleList and ModuleDict only hold layers and have no forward: call "
+            "the layers one by one, or use nn.Sequential."
+        )
     return Finding("module", why)
 
 
@@ -426,7 +481,10 @@ def parameter_assignment(failure: Failure, match: re.Match[str]) -> Finding | No
 RULES = [
     (r"expected input\[.*\] to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", conv_channels),
     (
-        r"Expected \dD \(unbatched\) or \dD \(batched\) input to|[Ee]xpected (?:\dD or )?\dD \(?.*input to (?:conv|max_pool|avg_pool)",
+        (
+            r"Expected \dD \(unbatched\) or \dD \(batched\) input to|[Ee]xpected (?:\dD "
+            r"or )?\dD \(?.*input to (?:conv|max_pool|avg_pool)"
+        ),
         conv_dims,
     ),
     (r"[Ee]xpected (?:\dD or )?\dD .*(?:tensor|input).*expected for input|non-empty \dD or \dD", conv_dims),
@@ -442,7 +500,7 @@ RULES = [
     (r"(?:RNN|LSTM|GRU): Expected input to be|For (?:un)?batched .*-D input, h", recurrent_dims),
     (r"Expected hidden(?:\[\d\])? size \((?P<wanted>[^)]*)\), got [\[(](?P<got>[^\])]*)", hidden),
     (r"expecting embedding dimension of (?P<wanted>\d+), but got (?P<got>\d+)", attention),
-    (r"(?P<one>\w+) must be (?:evenly )?divisible by (?P<other>\w+)", divisible),
+    (r"(?P<one>\w+)(?: \(\d+\))? must be (?:evenly )?divisible by (?P<other>\w+)", divisible),
     (r"Expected input batch_size \((?P<a>\d+)\) to match target batch_size \((?P<b>\d+)\)", batch_sizes),
     (r"target tensor expected, multi-target|[Ee]xpected target size", target_dims),
     (r"empty parameter list", no_parameters),

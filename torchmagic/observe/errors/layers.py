@@ -78,13 +78,11 @@ def _path(frames: Sequence[FrameType], module: nn.Module, world: World) -> str:
         found = _module_of(frame)
         if found is not None and not any(found is each for each in chain):
             chain.append(found)
-    for start, root in enumerate(chain):
-        name = _name_of(root, frames, world)
-        if name:
-            break
-    else:
+    named = ((i, _name_of(each, frames, world)) for i, each in enumerate(chain))
+    start, path = next(((i, name) for i, name in named if name), (0, ""))
+    if not path:
         return ""
-    path, current = name, root
+    current = chain[start]
     for following in chain[start + 1 :]:
         if following is current:
             continue

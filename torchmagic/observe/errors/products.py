@@ -152,6 +152,11 @@ def _swapped(failure: Failure, a: Arg, b: Arg) -> Iterator[Candidate]:
 
 
 def _turn(arg: Arg) -> str:
+    node = arg.node
+    if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
+        return ast.unparse(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "t" and not node.args:
+        return ast.unparse(node.func.value)
     return "{}.T" if len(arg.shape) == 2 else "{}.mT"
 
 
@@ -229,7 +234,9 @@ def _linear_layer(failure: Failure, layer: nn.Linear) -> Finding | None:
     why = (
         f"{path} takes in_features={wanted} values in the last dimension of its input; {x.text} has {got} there."
         if x.shape
-        else f"{path} takes in_features={wanted} values in the last dimension of its input; {x.text} is a single number."
+        else (
+            f"{path} takes in_features={wanted} values in the last dimension of its input; {x.text} is a single number."
+        )
     )
     clash = aligned([(x.text, x.shape), (f"{path} in", (wanted,))], [-1]) if x.shape else None
     remedies = offered(failure, _features(failure, x, wanted), most=1)
@@ -261,7 +268,8 @@ def einsum(failure: Failure, match: re.Match[str]) -> Finding | None:
         if "." not in term and len(term) != len(each.shape):
             return Finding(
                 "einsum",
-                f"'{term}' names {count(len(term), 'dimension')}, and {each.text} of shape {shape_text(each.shape)} has "
+                f"'{term}' names {count(len(term), 'dimension')}, and {each.text} "
+                f"of shape {shape_text(each.shape)} has "
                 f"{len(each.shape)}.",
                 Clash(((each.text, tuple(map(str, each.shape))), ("letters", tuple(term)))) if each.shape else None,
             )
@@ -272,7 +280,8 @@ def einsum(failure: Failure, match: re.Match[str]) -> Finding | None:
             if size != known[0] and 1 not in (size, known[0]):
                 return Finding(
                     "einsum",
-                    f"The letter {letter} stands for one size everywhere: it is {known[0]} in {known[1].text} and {size} "
+                    f"The letter {letter} stands for one size everywhere: it is "
+                    f"{known[0]} in {known[1].text} and {size} "
                     f"in {each.text}.",
                     _letters(terms, operands, letter),
                 )
@@ -303,7 +312,10 @@ RULES = [
     (r"inconsistent tensor size, expected tensor", product),
     (r"Expected size for first two dimensions of batch2", product),
     (
-        r"batch[12] must be a 3D tensor|must be a matrix|tensors expected, but got|arguments to \w+ need to be at least",
+        (
+            r"batch[12] must be a 3D tensor|must be a matrix|tensors expected, "
+            r"but got|arguments to \w+ need to be at least"
+        ),
         product,
     ),
     (r"(vector|matrix) \+ matrix @ (vector|matrix) expected", product),

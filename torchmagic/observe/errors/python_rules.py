@@ -1,4 +1,4 @@
-"""Rules for mistakes in Python around tensors: methods used as numbers, arguments of the wrong type, singular matrices."""
+"""Rules for mistakes in Python around tensors: methods used as numbers, wrong types, singular matrices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import re
 import torch
 
 from torchmagic.observe.errors.failure import MISSING, Arg, Failure, value_of
-from torchmagic.observe.errors.remedies import Candidate, as_code, fill, offered, with_args
+from torchmagic.observe.errors.remedies import (
+    Candidate,
+    as_code,
+    code_of,
+    fill,
+    offered,
+    rebuilt,
+    with_args,
+    with_keyword,
+)
 from torchmagic.observe.errors.site import node_text
 from torchmagic.observe.errors.words import Finding, shape_text
 from torchmagic.records import Remedy
@@ -46,10 +55,8 @@ def method_as_value(failure: Failure, match: re.Match[str]) -> Finding | None:
                 why = f"{name}.{attribute} is a method: without parentheses it is not called, and gives no value."
                 better = {"size": "{}.numel()", "shape": "{}.shape"}.get(attribute, f"{{}}.{attribute}()")
                 swapped = fill(better, each.value)
-                from torchmagic.observe.errors.remedies import rebuilt
-
                 changed = rebuilt(node, {id(each): swapped})
-                code = ast.unparse(ast.fix_missing_locations(changed))  # type: ignore[type-var]
+                code = code_of(changed)
                 text = "the number of elements; size() gives the shape" if attribute == "size" else f"calls {call}"
                 return Finding("method", why, None, (Remedy(code, text, True),), ((name, "", base),))
     return None
@@ -70,7 +77,10 @@ def fact_called(failure: Failure, match: re.Match[str]) -> Finding | None:
             return Finding("method", why, None, (Remedy(code, "", True),), ((node_text(function.value), "", base),))
     value = value_of(function, failure.world)
     if isinstance(value, torch.Tensor) or "Tensor" in match[0]:
-        why = f"{name} is a tensor, and a tensor cannot be called: index it with square brackets, or look for a missing * before the parenthesis."
+        why = (
+            f"{name} is a tensor, and a tensor cannot be called: index it with square "
+            f"brackets, or look for a missing * before the parenthesis."
+        )
         code = f"{name}[{', '.join(map(ast.unparse, node.args))}]" if node.args else name
         extra = ((name, "", value),) if isinstance(value, torch.Tensor) else ()
         return Finding(
@@ -161,7 +171,10 @@ def operand_type(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def object_array(failure: Failure, match: re.Match[str]) -> Finding | None:
     """An array of Python objects."""
-    why = "The array holds Python objects (dtype object: rows of different length, None or text), and a tensor holds numbers of one dtype: give the array a number dtype first."
+    why = (
+        "The array holds Python objects (dtype object: rows of different length, None or text), and a "
+        "tensor holds numbers of one dtype: give the array a number dtype first."
+    )
     if "str" in match[0] or "numpy.str" in failure.message:
         why = "The array holds text, and a tensor holds numbers: turn the text into numbers first."
     return Finding("numpy", why)
@@ -171,7 +184,10 @@ def overflow(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A number too large for its dtype."""
     return Finding(
         "overflow",
-        "The number does not fit into the dtype: int64 holds whole numbers up to 2**63 - 1. Use a float, or a larger dtype.",
+        (
+            "The number does not fit into the dtype: int64 holds whole numbers up "
+            "to 2**63 - 1. Use a float, or a larger dtype."
+        ),
     )
 
 
@@ -180,9 +196,15 @@ def singular(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = failure.tensors[0] if failure.tensors else None
     name = x.text if x is not None else "The matrix"
     if "cholesky" in failure.message or "positive-definite" in failure.message:
-        why = f"{name} is not positive-definite, which a Cholesky factor needs: all eigenvalues must be above 0 (adding a small multiple of the identity often helps)."
+        why = (
+            f"{name} is not positive-definite, which a Cholesky factor needs: all eigenvalues must "
+            f"be above 0 (adding a small multiple of the identity often helps)."
+        )
         return Finding("linalg", why)
-    why = f"{name} is singular: its rows depend on each other, so it has no inverse; pinv gives the nearest thing, and lstsq solves without one."
+    why = (
+        f"{name} is singular: its rows depend on each other, so it has no inverse; pinv "
+        f"gives the nearest thing, and lstsq solves without one."
+    )
     candidates = (
         [as_code("torch.linalg.pinv({0})", x.node)]
         if x is not None and failure.name in ("inv", "inverse", "linalg_inv")
@@ -199,10 +221,41 @@ def not_square(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = failure.tensors[0] if failure.tensors else None
     if x is None:
         return None
-    why = f"{_short(failure)} wants a square matrix, with as many rows as columns; {x.text} has shape {shape_text(x.shape)}."
+    why = (
+        f"{_short(failure)} wants a square matrix, with as many rows as columns; "
+        f"{x.text} has shape {shape_text(x.shape)}."
+    )
     inverses = failure.name in ("inv", "inverse", "linalg_inv")
     candidates = [as_code("torch.linalg.pinv({0})", x.node)] if inverses else []
     return Finding("linalg", why, None, offered(failure, candidates))
+
+
+def pair_compared(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """``x.max(1) == y``: a pair is never equal to a tensor, so Python says False."""
+    node = failure.site.node
+    inner = next((each for each in ast.walk(node) if isinstance(each, ast.Compare)), None) if node is not None else None
+    if inner is None:
+        return None
+    for side in (inner.left, *inner.comparators):
+        value = value_of(side, failure.world)
+        if isinstance(value, tuple) and any(isinstance(item, torch.Tensor) for item in value):
+            fields = [each for each in ("values", "indices") if hasattr(type(value), each)]
+            words = f"a pair ({', '.join(fields)})" if fields else f"a tuple of {len(value)}"
+            why = f"{node_text(side)} gives {words}, not a tensor, so the comparison is the single value False."
+            changed = rebuilt(node, {id(side): fill("{}.indices" if fields else "{}[0]", side)})  # type: ignore[arg-type]
+            code = code_of(changed)
+            extra = tuple(
+                (node_text(each), "", other)
+                for each in (inner.left, *inner.comparators)
+                if isinstance(other := value_of(each, failure.world), torch.Tensor)
+            )
+            return Finding("type", why, None, (Remedy(code, "", True),), extra)
+    return None
+
+
+def assigned_type(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """Something that is no number where a number goes."""
+    return Finding("type", f"The elements of a tensor are numbers of its dtype; a {match['got']} cannot be one.")
 
 
 def signature(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -241,12 +294,15 @@ def signature(failure: Failure, match: re.Match[str]) -> Finding | None:
         return Finding("type", why, None, offered(failure, candidates, most=1))
     if given is not None:
         better = numpy_words.get(given, "")
-        why = f"{_short(failure)} has no argument named {given}{f'; torch calls it {better}' if better and better != given else ''}."
-        node = failure.site.node
+        why = (
+            f"{_short(failure)} has no argument named "
+            f"{given}{f'; torch calls it {better}' if better and better != given else ''}."
+        )
+        call = failure.site.node
         candidates = []
-        if better and isinstance(node, ast.Call):
-            keywords = [ast.keyword(better, each.value) if each.arg == given else each for each in node.keywords]
-            candidates = [Candidate(ast.Call(func=node.func, args=node.args, keywords=keywords))]
+        if better and isinstance(call, ast.Call):
+            keywords = [ast.keyword(better, each.value) if each.arg == given else each for each in call.keywords]
+            candidates = [Candidate(ast.Call(func=call.func, args=call.args, keywords=keywords))]
         return Finding("type", why, None, offered(failure, candidates))
     kinds = f": it was given ({got[1].strip().rstrip(',')})" if got else ""
     return Finding("type", f"{_short(failure)} does not take these arguments together{kinds}.")
@@ -277,14 +333,17 @@ def sampling(failure: Failure, match: re.Match[str]) -> Finding | None:
     """More draws than there are things to draw."""
     x = failure.tensors[0] if failure.tensors else None
     name = x.text if x is not None else "the weights"
-    why = f"Without replacement each of the {x.shape[-1] if x is not None and x.shape else 0} entries of {name} can be drawn once."
-    from torchmagic.observe.errors.remedies import with_keyword
-
+    why = (
+        f"Without replacement each of the {x.shape[-1] if x is not None and x.shape else 0} "
+        f"entries of {name} can be drawn once."
+    )
     candidates = [with_keyword(failure, "replacement", "True", "entries may come up again")]
     return Finding("value", why, None, offered(failure, candidates))
 
 
 RULES = [
+    (r"'bool' object has no attribute", pair_compared),
+    (r"can't assign an? (?P<got>\w+) to", assigned_type),
     (r"Expected parameter (?P<name>\w+) .*to satisfy the constraint", constraint),
     (r"cannot sample n_sample > prob_dist", sampling),
     (r"'builtin_function_or_method'|'method' object|'method'|method_descriptor", method_as_value),
@@ -294,7 +353,10 @@ RULES = [
     ),
     (r"'(?:Tensor|Parameter)' object has no attribute '(?P<name>\w+)'", no_attribute),
     (
-        r"argument '(?P<argument>\w+)'(?: \(position \d+\))? must be (?P<wanted>[\w ]+?),? (?:but got|not) (?P<got>[\w.]+)",
+        (
+            r"argument '(?P<argument>\w+)'(?: \(position \d+\))? must be (?P<wanted>[\w "
+            r"]+?),? (?:but got|not) (?P<got>[\w.]+)"
+        ),
         argument_type,
     ),
     (r"unsupported operand type\(s\) for [^:]+: '(?P<a>\w+)' and '(?P<b>[\w.]+)'", operand_type),
@@ -303,7 +365,10 @@ RULES = [
     (r"singular|positive-definite|failed to converge|ill-conditioned", singular),
     (r"square matrices|must be (?:batches of )?square|a square matrix", not_square),
     (
-        r"received an invalid combination of arguments|unexpected keyword argument|takes (?:from )?\d+ .*positional argument",
+        (
+            r"received an invalid combination of arguments|unexpected keyword "
+            r"argument|takes (?:from )?\d+ .*positional argument"
+        ),
         signature,
     ),
     (r"unsupported format string passed to Tensor", format_spec),

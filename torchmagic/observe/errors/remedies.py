@@ -89,7 +89,8 @@ def offered(failure: Failure, candidates: Iterable[Candidate], most: int = _MOST
     for each in given:
         if len(found) == most:
             break
-        code = " ".join(ast.unparse(ast.fix_missing_locations(each.node)).split("\n"))  # type: ignore[type-var]
+        assert each.node is not None
+        code = code_of(each.node)
         if any(code == remedy.code for remedy in found):
             continue
         if world is None:
@@ -97,7 +98,7 @@ def offered(failure: Failure, candidates: Iterable[Candidate], most: int = _MOST
                 found.append(Remedy(code, each.text))
             continue
         try:
-            result = world.run(each.node)  # type: ignore[arg-type]
+            result = world.run(each.node)
         except CannotEval:
             if each.trusted:
                 found.append(Remedy(code, each.text))
@@ -108,6 +109,11 @@ def offered(failure: Failure, candidates: Iterable[Candidate], most: int = _MOST
             continue
         found.append(Remedy(code, each.text or _gives(result), checked=True))
     return tuple(found)
+
+
+def code_of(node: ast.AST) -> str:
+    """The code of a node on one line."""
+    return " ".join(ast.unparse(ast.fix_missing_locations(node)).split("\n"))
 
 
 def _gives(result: Any) -> str:

@@ -9,7 +9,7 @@ import re
 import torch
 
 from torchmagic.observe.errors.failure import MISSING, Arg, Failure
-from torchmagic.observe.errors.remedies import Candidate, as_code, fill, offered, with_args, with_method
+from torchmagic.observe.errors.remedies import Candidate, as_code, code_of, fill, offered, with_args, with_method
 from torchmagic.observe.errors.words import Finding, count, shape_text
 from torchmagic.records import Clash, Remedy
 
@@ -22,10 +22,16 @@ def numel(failure: Failure, match: re.Match[str]) -> Finding | None:
     name = x.text if x is not None else "the tensor"
     known = math.prod(each for each in wanted if each >= 0)
     if -1 in wanted:
-        why = f"{name} has {have} elements, which {known} (the product of the other sizes) does not divide, so no size fits in the place of -1."
+        why = (
+            f"{name} has {have} elements, which {known} (the product of the other sizes) "
+            f"does not divide, so no size fits in the place of -1."
+        )
     else:
         product = " × ".join(map(str, wanted))
-        why = f"{name} has {have} elements, and shape ({', '.join(map(str, wanted))}{',' if len(wanted) == 1 else ''}) would need {product} = {known}."
+        why = (
+            f"{name} has {have} elements, and shape ({', '.join(map(str, wanted))}{',' if len(wanted) == 1 else ''}) "
+            f"would need {product} = {known}."
+        )
     if x is None:
         return Finding("view", why)
     sizes = [each for each in failure.args if type(each.value) is int and each.node is not None]
@@ -48,7 +54,8 @@ def view_of_strided(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = failure.tensors[0] if failure.tensors else None
     name = x.text if x is not None else "The tensor"
     why = (
-        f"{name} is not contiguous: after a transpose, permute or slice its elements no longer lie in memory in the order "
+        f"{name} is not contiguous: after a transpose, permute or slice its "
+        f"elements no longer lie in memory in the order "
         "that view needs; reshape copies them where it must."
     )
     candidates = [with_method(failure, "reshape")]
@@ -71,8 +78,20 @@ def cat_sizes(failure: Failure, match: re.Match[str]) -> Finding | None:
         return _cat_dims(failure, first, other)
     dim = _dim(failure)
     other = next((each for each in tensors[1:] if _outside(each.shape, dim) != _outside(first.shape, dim)), tensors[1])
+    if failure.name in ("vstack", "row_stack") and len(first.shape) == 1:
+        why = (
+            f"vstack makes a row of each, and rows have one length: {first.text} has "
+            f"{first.shape[0]} elements, {other.text} {other.shape[0]}."
+        )
+        rows = tuple((each.text, tuple(map(str, each.shape))) for each in tensors[:6])
+        return Finding(
+            "cat", why, Clash(rows, (0,)), offered(failure, [with_method(failure, "hstack", "one after the other")])
+        )
     dim = dim % max(len(first.shape), 1)
-    why = f"{failure.name} along dim {dim} needs equal sizes in every other dimension: {first.text} has shape {shape_text(first.shape)}, {other.text} {shape_text(other.shape)}."
+    why = (
+        f"{failure.name} along dim {dim} needs equal sizes in every other dimension: {first.text} has "
+        f"shape {shape_text(first.shape)}, {other.text} {shape_text(other.shape)}."
+    )
     pairs = zip(first.shape, other.shape, strict=True)
     bad = tuple(i for i, (one, two) in enumerate(pairs) if one != two and i != dim)
     rows = tuple((each.text, tuple(map(str, each.shape))) for each in tensors[:6])
@@ -113,7 +132,10 @@ def _other_cat_dims(failure: Failure, dim: int, dims: int) -> list[Candidate]:
 
 def _cat_dims(failure: Failure, first: Arg, other: Arg) -> Finding:
     small, large = (other, first) if len(other.shape) < len(first.shape) else (first, other)
-    why = f"{failure.name} joins tensors with the same number of dimensions: {first.text} has {len(first.shape)}, {other.text} has {len(other.shape)}."
+    why = (
+        f"{failure.name} joins tensors with the same number of dimensions: {first.text} "
+        f"has {len(first.shape)}, {other.text} has {len(other.shape)}."
+    )
     candidates = [with_args(failure, {small: f"{{}}.unsqueeze({i})"}) for i in range(len(large.shape))]
     if small.shape == large.shape[1:]:
         candidates = candidates[:1]
@@ -149,7 +171,10 @@ def stack_sizes(failure: Failure, match: re.Match[str]) -> Finding | None:
     other = next((each for each in tensors if first is not None and each.shape != first.shape), None)
     if first is None or other is None or failure.name not in ("stack", "tensor_split", "hstack", "vstack"):
         return _collated(failure, match)
-    why = f"stack makes a new dimension out of tensors of one shape: {first.text} has {shape_text(first.shape)}, {other.text} {shape_text(other.shape)}."
+    why = (
+        f"stack makes a new dimension out of tensors of one shape: {first.text} has "
+        f"{shape_text(first.shape)}, {other.text} {shape_text(other.shape)}."
+    )
     width = max(len(first.shape), len(other.shape))
     rows = tuple(
         (each.text, (*("" for _ in range(width - len(each.shape))), *map(str, each.shape))) for each in tensors[:6]
@@ -163,9 +188,11 @@ def stack_sizes(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def _collated(failure: Failure, match: re.Match[str]) -> Finding | None:
     names = [frame.f_code.co_name for frame in failure.site.inner]
+    one, other = [*re.findall(r"\[([^\]]*)\] at entry", failure.message), "", ""][:2]
     if not any("collate" in name for name in names):
-        return None
-    one, other = re.findall(r"\[([^\]]*)\] at entry", failure.message)[:2] or ("", "")
+        return Finding(
+            "stack", f"stack makes a new dimension out of tensors of one shape: one has ({one}), another ({other})."
+        )
     why = (
         f"The loader stacks the samples of a batch into one tensor, so each sample must have the same shape: one is "
         f"({one}), another ({other}). Pad or crop them, or give the DataLoader a collate_fn."
@@ -177,7 +204,10 @@ def collate_type(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A sample of a kind that the default collate does not know."""
     return Finding(
         "collate",
-        "The loader can join tensors, arrays, numbers, strings, and lists or dicts of them; a sample of the dataset holds something else.",
+        (
+            "The loader can join tensors, arrays, numbers, strings, and lists or dicts "
+            "of them; a sample of the dataset holds something else."
+        ),
     )
 
 
@@ -213,7 +243,10 @@ def permute(failure: Failure, match: re.Match[str]) -> Finding | None:
     given = [each.value for each in failure.args if type(each.value) is int]
     if not given:
         given = next((list(each.value) for each in failure.args if type(each.value) in (list, tuple)), [])
-    why = f"permute wants each of the {len(x.shape)} dimensions of {x.text} (0 to {len(x.shape) - 1}) exactly once; it was given {tuple(given)}."
+    why = (
+        f"permute wants each of the {len(x.shape)} dimensions of {x.text} (0 to "
+        f"{len(x.shape) - 1}) exactly once; it was given {tuple(given)}."
+    )
     candidates: list[Candidate] = []
     if len(given) == len(x.shape) - 1 and sorted(given) == list(range(len(given))):
         order = ", ".join(map(str, (0, *(each + 1 for each in given))))
@@ -284,6 +317,7 @@ def one_element(failure: Failure, match: re.Match[str]) -> Finding | None:
     why = f"{x.text} has {count(x.value.numel(), 'element')}, and only a tensor of one element is a Python number."
     listed = Remedy(_code("{}.tolist()", x), "a list of numbers", True)
     reduced = _code("{}.mean().item()" if x.dtype.is_floating_point else "{}.sum().item()", x)
+    remedies: tuple[Remedy, ...] = ()
     remedies = (listed, Remedy(reduced, "one number for all of them", True)) if x.node is not None else ()
     if x.value.numel() == 0:
         remedies = remedies[:1]
@@ -291,7 +325,27 @@ def one_element(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 
 def _code(template: str, arg: Arg) -> str:
-    return "" if arg.node is None else ast.unparse(ast.fix_missing_locations(fill(template, arg.node)))  # type: ignore[type-var]
+    return "" if arg.node is None else code_of(fill(template, arg.node))
+
+
+def as_index(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """A tensor where Python wants one whole number."""
+    x = next((each for each in failure.tensors if each.value.numel() != 1 or each.dtype.is_floating_point), None)
+    if x is None or x.node is None:
+        return None
+    if x.value.numel() == 1:
+        why = f"Python wants a whole number here, and {x.text} is {str(x.dtype).removeprefix('torch.')}."
+        found = with_args(failure, {x: "int({})"})
+        code = "" if found.node is None else code_of(found.node)
+        return Finding("type", why, None, (Remedy(code, "", True),) if code else ())
+    why = f"A list is indexed by one whole number, and {x.text} has {count(x.value.numel(), 'element')}."
+    node = failure.site.node
+    remedies: tuple[Remedy, ...] = ()
+    if isinstance(node, ast.Subscript) and x.node is node.slice and len(x.shape) == 1:
+        remedies = (
+            Remedy(f"[{ast.unparse(node.value)}[i] for i in {ast.unparse(x.node)}]", "one after the other", True),
+        )
+    return Finding("index", why, None, remedies)
 
 
 def truth(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -315,7 +369,7 @@ def truth(failure: Failure, match: re.Match[str]) -> Finding | None:
         sign = " & " if isinstance(whole.op, ast.And) else " | "
         code = f"({sign.join(f'({ast.unparse(each)})' for each in whole.values)}).all()"
         return Finding("truth", why, None, (Remedy(code, "in the place of the whole condition", True),))
-    is_boolean = isinstance(node, ast.Compare) or values and values[0].value.dtype == torch.bool
+    is_boolean = isinstance(node, ast.Compare) or (values and values[0].value.dtype == torch.bool)
     each = "{}" if is_boolean else "({} != 0)"
     remedies = tuple(
         Remedy(_code(f"{each}.{word}()", subject), f"True where {words} true", True)
@@ -355,8 +409,9 @@ RULES = [
     (r"t\(\) expects a tensor with <= 2 dimensions", transpose_2d),
     (r"sum exactly to (?P<size>\d+).*split_sizes=\[(?P<parts>[^\]]*)\]", split),
     (r"expected sequence of length (?P<wanted>\d+) at dim (?P<dim>\d+) \(got (?P<got>\d+)\)", ragged),
+    (r"only integer tensors of a single element|'Tensor' object cannot be interpreted as an integer", as_index),
     (
-        r"only one element tensors can be converted|cannot be converted to Scalar|only integer tensors of a single element",
+        r"only one element tensors can be converted|cannot be converted to Scalar",
         one_element,
     ),
     (r"Boolean value of Tensor with (?:more than one|no) value|truth value of", truth),

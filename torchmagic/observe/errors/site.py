@@ -110,6 +110,7 @@ def _is_cell(filename: str) -> bool:
 def _failing_node(entry: TracebackType, source: Any) -> ast.AST | None:
     if source.tree is None:
         return None
+    node: ast.AST | None
     try:
         node = executing.Source.executing(entry).node
     except Exception:  # executing raises its own errors and AssertionError where bytecode puzzles it
@@ -181,7 +182,7 @@ def _widened(node: ast.AST) -> ast.AST:
 # -- the marked lines ------------------------------------------------------------------------------------
 
 
-def _marked(lines: Sequence[str], tree: ast.AST | None, node: ast.AST | None, line: int) -> tuple[SourceLine, ...]:
+def _marked(lines: Sequence[str], tree: ast.AST | None, node: Any, line: int) -> tuple[SourceLine, ...]:
     if node is None or not hasattr(node, "lineno"):
         return (SourceLine(line, lines[line - 1]),) if 0 < line <= len(lines) else ()
     node = _with_trusted_position(lines, node)

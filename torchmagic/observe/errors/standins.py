@@ -14,7 +14,7 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from torchmagic.observe.values import wrapped
 
+_LinAlgError: type[Exception] = getattr(torch.linalg, "LinAlgError")  # noqa: B009  its stubs lack it
 _PLAIN = (torch.Tensor, nn.Parameter, getattr(nn, "Buffer", nn.Parameter))
 _MOST_ELEMENTS = 2_000_000
 _MOST_RESULTS = 10_000_000
@@ -87,7 +88,7 @@ class Standins:
             except (NotImplementedError, AssertionError) as error:
                 text = str(error)
                 raise Unknown(text) if "meta" in text.lower() or not text else error from None
-            except (ZeroDivisionError, torch.linalg.LinAlgError):
+            except (ZeroDivisionError, _LinAlgError):
                 raise Unknown("it depends on the elements") from None
             except RuntimeError as error:
                 raise Unknown(str(error)) if _is_about_elements(str(error)) else error from None
@@ -136,7 +137,7 @@ class Standins:
             raise Unknown("a large tensor")
         made = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=self._where)
         if self._where != "meta":
-            made.untyped_storage().fill_(0)
+            cast("Any", made.untyped_storage()).fill_(0)
             if made.dtype.is_floating_point and made.dtype.itemsize > 1:
                 made.fill_(1) if made.is_contiguous() else None
         if not tensor.requires_grad:
@@ -208,7 +209,7 @@ class Standins:
 def plain(tensor: Any) -> bool:
     """Whether a tensor is strided and ordinary: a stand-in behaves as it does."""
     handler = getattr(type(tensor).__torch_function__, "__func__", None)
-    if handler is not torch.Tensor.__torch_function__.__func__ and type(tensor) not in _PLAIN:
+    if handler is not getattr(torch.Tensor.__torch_function__, "__func__", None) and type(tensor) not in _PLAIN:
         return False
     with torch._C.DisableTorchFunctionSubclass():
         return (
@@ -276,7 +277,7 @@ def _demand_little_work(function: Any, name: str, given: Sequence[Any], named: M
     """Leave to the meta device what would take time or memory, and what depends on the elements."""
     every = [*given, *named.values()]
     found = sorted(tensors_in(every), key=torch.Tensor.numel)
-    if name in _BY_ELEMENTS or name == "where" and len(given) == 1:
+    if name in _BY_ELEMENTS or (name == "where" and len(given) == 1):
         raise Unknown("the elements")
     if name in ("getitem", "setitem"):
         indices = list(tensors_in([given[1] if isinstance(given[1], tuple) else (given[1],)]))

@@ -78,7 +78,7 @@ def _to_one(failure: Failure, tensors: list[Arg]) -> Iterator[Candidate]:
     doubles = [each for each in floats if each.dtype != wanted]
     for each in doubles:
         yield with_args(failure, {each: cast(wanted or torch.float32)})
-    if len(others) > 1 or doubles and others:
+    if len(others) > 1 or (doubles and others):
         yield with_args(failure, dict.fromkeys([*others, *doubles], cast(wanted or torch.float32)))
     for each in tensors:
         for other in tensors:
@@ -123,13 +123,16 @@ def wants_integers(failure: Failure, match: re.Match[str]) -> Finding | None:
     x = wrong[0]
     what = "class numbers" if "target" in match[0].lower() else "indices"
     why = f"{x.text} holds {what} here, and those are int64 (long); {x.text} is {short_dtype(x.dtype)}."
-    candidates = [with_args(failure, {each: "{}.long()"}) for each in wrong]
+    candidates = [with_args(failure, {each: "{}.long()"}, trusted=True) for each in wrong]
     return Finding("dtype", why, None, offered(failure, candidates, most=1))
 
 
 def grad_of_integers(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Only floating-point tensors can require gradients."""
-    why = "Only floating-point (or complex) tensors can require gradients: a gradient is the effect of a small change, and integers do not change by a little."
+    why = (
+        "Only floating-point (or complex) tensors can require gradients: a gradient is the "
+        "effect of a small change, and integers do not change by a little."
+    )
     candidates: list[Candidate] = []
     tensor = failure.tensors[0] if failure.tensors else None
     if tensor is not None:
@@ -160,7 +163,7 @@ def _floated(node: ast.expr) -> ast.expr:
     """A literal with its integers as floats."""
 
     class Floats(ast.NodeTransformer):
-        def visit_Constant(self, each: ast.Constant) -> ast.expr:  # noqa: N802
+        def visit_Constant(self, each: ast.Constant) -> ast.expr:
             return ast.Constant(float(each.value)) if type(each.value) is int else each
 
     new: ast.expr = Floats().visit(ast.parse(ast.unparse(node), mode="eval").body)
@@ -214,7 +217,10 @@ def devices(failure: Failure, match: re.Match[str]) -> Finding | None:
             return None
         x = wrong[0]
         name = failure.layer.path if failure.layer is not None and failure.layer.path else _called(failure)
-        why = f"{name} is on device {wanted} and {x.text} on {failure.device(x)}: a layer and its input must be on one device."
+        why = (
+            f"{name} is on device {wanted} and {x.text} on {failure.device(x)}: "
+            f"a layer and its input must be on one device."
+        )
         moved = x if x.node is not None else _first_tensor(failure)
         candidates = [] if moved is None else [with_args(failure, {moved: f"{{}}.to('{wanted}')"})]
         return Finding("device", why, None, offered(failure, candidates))
