@@ -1,7 +1,7 @@
 """See PyTorch while you learn it: the magics, the records behind them, and their pictures.
 
 In a notebook: ``%load_ext torchmagic``, then ``%%tensorinfo`` or ``%%gradtrace`` over a cell.
-In a script: :func:`inspect`, :func:`trace` and :func:`load`.
+In a script: :func:`inspect`, :func:`trace`, :func:`explain` and :func:`load`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchmagic.records import GraphRecord, GroupRecord, TensorRecord
+    from torchmagic.records import Explanation, GraphRecord, GroupRecord, TensorRecord
     from torchmagic.shown import Shown
 
 __version__ = "0.1.0"
-__all__ = ["inspect", "load", "load_ipython_extension", "trace", "unload_ipython_extension"]
+__all__ = ["explain", "inspect", "load", "load_ipython_extension", "trace", "unload_ipython_extension"]
 
 
 def inspect(
@@ -82,6 +82,42 @@ def trace(*tensors: object, **names: object) -> GraphRecord:
     from torchmagic.observe.graph import trace as observe
 
     return observe(*tensors, names=names)
+
+
+def explain(error: BaseException | None = None) -> Explanation:
+    """Why an operation on tensors failed: the operands that it really had, what clashes, and what to write instead.
+
+    Args:
+        error: the exception; the last one that was shown, where none is given.
+
+    Raises:
+        TorchmagicError: there was no error, or none that has to do with tensors.
+
+    >>> import torch
+    >>> x, W = torch.ones(3, 4), torch.ones(5, 4)
+    >>> try:
+    ...     x @ W
+    ... except RuntimeError as error:
+    ...     explanation = explain(error)
+    >>> explanation.kind
+    'matmul'
+    """
+    from torchmagic.error_cards import last_error
+    from torchmagic.errors import TorchmagicError
+    from torchmagic.observe.errors import explain_error
+
+    chosen = last_error() if error is None else error
+    if chosen is None:
+        raise TorchmagicError("There was no error yet.", hint="Give the exception: torchmagic.explain(error)")
+    if not isinstance(chosen, BaseException):
+        raise TorchmagicError(f"An exception is explained, not an object of type {type(chosen).__name__}.")
+    found = explain_error(chosen)
+    if found is None:
+        raise TorchmagicError(
+            f"This {type(chosen).__name__} did not come from an operation on tensors.",
+            hint="Only errors of operations on tensors and of torch's layers are explained.",
+        )
+    return found
 
 
 def load_ipython_extension(shell: Any) -> None:

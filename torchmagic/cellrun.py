@@ -25,7 +25,6 @@ class View:
 
     Attributes:
         stats, plot: whether to read the elements for statistics, and for histograms and heatmaps.
-        depth: how far to open containers and modules.
         max_rows: how many tensors to show at most.
         sort: by what.
         all: whether tensors that the cell only read are shown too.
@@ -33,7 +32,6 @@ class View:
 
     stats: bool = True
     plot: bool = True
-    depth: int = 5
     max_rows: int = 50
     sort: Order = "order"
     all: bool = False
@@ -151,7 +149,7 @@ class CellWatch:
             max_rows=view.max_rows,
             others=self._now[:_MOST_OTHERS],
         )
-        notes = self._notes(seen.tensors, None if explanation is not None else error)
+        notes = self._notes(seen.tensors, error, explained=explanation is not None)
         whole = replace(seen, notes=notes, explanation=explanation, deleted=tuple(self._deleted))
         return None if whole == Inspection() else whole
 
@@ -164,13 +162,14 @@ class CellWatch:
         found = reached({name: self._namespace[name] for name in names if name in self._namespace})
         return [(name, value, "") for name, value in found if name not in known]
 
-    def _notes(self, tensors: tuple[TensorRecord, ...], error: BaseException | None) -> tuple[Note, ...]:
+    def _notes(self, tensors: tuple[TensorRecord, ...], error: BaseException | None, *, explained: bool) -> tuple[Note, ...]:
         if self._calls is None:
             return ()
         from torchmagic.observe.cell_facts import facts_of
         from torchmagic.observe.notes import cell_notes
 
         facts = facts_of(self._source, self._calls.events, tensors, self._before or {}, self._now, error)
+        facts = replace(facts, explained=explained)
         return cell_notes(facts)
 
     def graph(self) -> GraphRecord | None:

@@ -12,13 +12,15 @@ from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
 from torchmagic.cellrun import ORDERS
+from torchmagic.error_cards import ErrorCards, explained
 from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import completions, magics_above, split_expressions, split_options
+from torchmagic.records import Explanation
 from torchmagic.running import CellRun
 
 NAMES = ("tensorinfo", "gradtrace")
@@ -38,7 +40,17 @@ class TorchMagics(Magics):
         super().__init__(shell)
         self._shell: Any = shell
         self._running: list[CellRun] = []
+        self.cards = ErrorCards(display)
         self._always: str | None = None  # the options under which every cell is shown, or None
+
+    @no_var_expand
+    @line_magic
+    def torchmagic(self, line: str) -> None:
+        """``%torchmagic explain on``: a card says why an operation on tensors failed; ``off``: no card."""
+        try:
+            self.say(self.cards.switch(line))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
     @magic_arguments()
     @argument("--all", action="store_true", help="show tensors that the cell only read, too")
@@ -129,8 +141,12 @@ class TorchMagics(Magics):
 
     def after_cell(self, result: Any) -> None:
         """IPython's post_run_cell event."""
-        if self._running:
-            self._running.pop().end(result)
+        error = result.error_in_exec
+        run = self._running.pop() if self._running else None
+        if run is not None:
+            run.end(error)
+        if run is None or not run.explained:
+            self.cards.after_error(error)
 
     @context_matcher()
     def complete(self, context: Any) -> Any:
@@ -192,6 +208,10 @@ class TorchMagics(Magics):
     def say(self, text: str) -> None:
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
         display({"text/plain": text}, raw=True)
+
+    def explained(self, error: BaseException | None) -> Explanation | None:
+        """Why the error that ended a cell happened; None where that is not known or not wanted."""
+        return explained(error) if self.cards.on and error is not None else None
 
     # -- on a line --------------------------------------------------------------------------------------
 
@@ -265,7 +285,7 @@ def unload(shell: Any) -> None:
     shell.events.unregister("pre_run_cell", magics.before_cell)
     shell.events.unregister("post_run_cell", magics.after_cell)
     for kind in ("line", "cell"):
-        for name in NAMES:
+        for name in (*NAMES, "torchmagic"):
             shell.magics_manager.magics[kind].pop(name, None)
     shell.magics_manager.registry.pop("TorchMagics", None)
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from torchmagic.cellrun import CellWatch, View
+from torchmagic.records import Explanation, Inspection
 
 _NO_TENSORS = "tensorinfo: this cell assigned or changed no tensors."
 _NO_GRAPH = "gradtrace: no operation of this cell was on a tensor that requires gradients."
@@ -32,6 +33,9 @@ class Front(Protocol):
     def show_graph(self, options: Any) -> None:
         """Show the graph behind them."""
 
+    def explained(self, error: BaseException | None) -> Explanation | None:
+        """Why a cell failed."""
+
 
 class CellRun:
     """One cell on its way: which of our magics stand above it, and what they watch."""
@@ -50,6 +54,7 @@ class CellRun:
         self.magics = magics
         self.raw = raw
         self.says_nothing = says_nothing  # rather than that there is nothing to show
+        self.explained = False  # whether what is shown says why the cell failed
         self.watch: CellWatch | None = None
         self._handlers: tuple[Any, Any] | None = None
 
@@ -67,7 +72,7 @@ class CellRun:
         except Exception as error:  # ours, not the user's: the cell runs all the same
             self._give_up(error)
 
-    def end(self, result: Any) -> None:
+    def end(self, error: BaseException | None) -> None:
         """The cell has run: show what was seen."""
         if self.watch is None:
             return
@@ -75,9 +80,9 @@ class CellRun:
             self.watch.end()
             self._restore_handlers()
             for name, line in self.magics:
-                self._show(name, self.front.options(name, line), result.error_in_exec)
-        except Exception as error:  # ours again: what the cell gave is not to suffer for it
-            self._give_up(error)
+                self._show(name, self.front.options(name, line), error)
+        except Exception as failure:  # ours again: what the cell gave is not to suffer for it
+            self._give_up(failure)
         finally:
             self._restore_handlers()
             if self.watch is not None:
@@ -107,10 +112,13 @@ class CellRun:
 
     def _show_touched(self, options: Any, error: BaseException | None) -> None:
         assert self.watch is not None
-        found = None
-        if not options.quiet:
-            view = View(options.stats, options.plot, options.depth, options.max_rows, options.sort, options.all)
-            found = self.watch.inspection(view, error=error)
+        explanation = self.front.explained(error)
+        self.explained = explanation is not None
+        if options.quiet:
+            found = Inspection(explanation=explanation) if explanation is not None else None
+        else:
+            view = View(options.stats, options.plot, options.max_rows, options.sort, options.all)
+            found = self.watch.inspection(view, error=error, explanation=explanation)
         if found is not None:
             self.front.show(found, options)
         elif not self.says_nothing and not options.quiet:

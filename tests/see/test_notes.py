@@ -49,7 +49,7 @@ def shell() -> Iterator[Any]:
     from IPython.core.interactiveshell import InteractiveShell
 
     made: Any = InteractiveShell.instance()
-    made.run_cell("%load_ext torchmagic")
+    made.run_cell("%load_ext torchmagic\n%torchmagic explain off")
     yield made
     made.run_cell("%unload_ext torchmagic")
     made.history_manager.end_session()
@@ -98,3 +98,15 @@ def test_the_note_a_beginner_needs(shell: Any, case: Case) -> None:
     for code in note.remedy.splitlines():
         if not code.startswith("%"):
             ast.parse(code)
+
+
+def test_an_explanation_is_not_repeated_but_what_detached_is_said(shell: Any) -> None:
+    shell.run_cell("%torchmagic explain on")
+    try:
+        by_name = {case.name: inspected(shell, case) for case in WANTED if "device" in case.name or "backward after" in case.name}
+    finally:
+        shell.run_cell("%torchmagic explain off")
+    assert len(by_name) >= 6
+    for name, inspection in by_name.items():
+        assert inspection.explanation is not None, name
+        assert [note.kind for note in inspection.notes] == (["detached"] if "backward after" in name else []), name

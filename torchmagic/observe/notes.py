@@ -33,7 +33,8 @@ class CellFacts:
         tensors: records of what the cell assigned or changed.
         leaves: the names that held leaves which required gradients before the cell.
         names: the user's name for a tensor, by its identity.
-        error: what ended the cell, unless an explanation of it is shown.
+        error: what ended the cell.
+        explained: whether an explanation of it is shown, which notes are not to repeat.
     """
 
     source: str
@@ -43,6 +44,7 @@ class CellFacts:
     leaves: frozenset[str] = frozenset()
     names: Mapping[int, str] | None = None
     error: Ended | None = None
+    explained: bool = False
 
     def line(self, event: Event) -> int | None:
         """The line of the cell where something happened."""

@@ -36,7 +36,7 @@ def notes(facts: CellFacts, tree: ast.Module) -> list[Note]:
     cuts = [event for event in facts.events if event.kind == "cut"]
     if facts.error is not None and _NO_GRAD in facts.error.message:
         found += _cut_before_backward(facts, cuts, tree)
-    if facts.error is not None and _NO_INTEGERS in facts.error.message:
+    if facts.error is not None and not facts.explained and _NO_INTEGERS in facts.error.message:
         found += _integer_wanted(facts, tree)
     found += _copied(facts, cuts)
     found += _lost(facts, cuts, tree)

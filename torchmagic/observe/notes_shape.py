@@ -24,7 +24,7 @@ def notes(facts: CellFacts, tree: ast.Module) -> list[Note]:
             found += _broadcast(facts, event)
         elif event.kind == "square":
             found += _square(facts, event)
-    if facts.error is not None and "view size is not compatible" in facts.error.message:
+    if facts.error is not None and not facts.explained and "view size is not compatible" in facts.error.message:
         found += _view_size(facts)
     return found
 

@@ -38,7 +38,7 @@ def notes(facts: CellFacts, tree: ast.Module) -> list[Note]:
         elif event.kind == "view":
             found += _view(facts, event)
     found += _not_finite(facts, tree)
-    if facts.error is not None and any(words in facts.error.message for words in _DEVICES):
+    if facts.error is not None and not facts.explained and any(words in facts.error.message for words in _DEVICES):
         found += _devices(facts)
     return found
 

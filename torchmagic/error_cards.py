@@ -1,0 +1,68 @@
+"""The card that follows an error of an ordinary cell: when it is shown, and switching it on and off."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from torchmagic.records import Explanation
+
+
+class ErrorCards:
+    """Shows why an operation on tensors failed, after IPython has shown the error in its own way.
+
+    Args:
+        show: displays an explanation.
+
+    >>> shown = []
+    >>> cards = ErrorCards(shown.append)
+    >>> cards.after_error(ValueError("nothing to do with tensors"))
+    >>> shown
+    []
+    """
+
+    def __init__(self, show: Callable[[Explanation], None]) -> None:
+        self.on = True
+        self._show = show
+
+    def after_error(self, error: BaseException | None) -> None:
+        """A cell has ended, with this error or without any."""
+        if not self.on or error is None or "torch" not in sys.modules:
+            return
+        found = explained(error)
+        if found is not None:
+            self._show(found)
+
+    def switch(self, line: str) -> str:
+        """What ``%torchmagic explain on|off`` does; returns what to say, or what is wrong with the line.
+
+        >>> cards = ErrorCards(print)
+        >>> cards.switch("explain off"), cards.on
+        ('Errors are no longer explained.', False)
+        >>> cards.switch("explain")
+        'Explanations of errors are off. Write: %torchmagic explain on'
+        """
+        words = line.split()
+        if words == ["explain"]:
+            state, other = ("on", "off") if self.on else ("off", "on")
+            return f"Explanations of errors are {state}. Write: %torchmagic explain {other}"
+        if len(words) != 2 or words[0] != "explain" or words[1] not in ("on", "off"):
+            raise ValueError("%torchmagic explain on, or %torchmagic explain off")
+        self.on = words[1] == "on"
+        return "Errors on tensors are explained." if self.on else "Errors are no longer explained."
+
+
+def explained(error: BaseException) -> Explanation | None:
+    """The explanation; None where there is none, also where explaining itself fails: the error is never masked."""
+    try:
+        from torchmagic.observe.errors import explain_error
+
+        return explain_error(error)
+    except Exception:  # whatever an object of the user's did to us, the cell's own error stands alone
+        return None
+
+
+def last_error() -> BaseException | None:
+    """The error that Python or IPython showed last."""
+    found = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    return found if isinstance(found, BaseException) else None

@@ -1,0 +1,187 @@
+"""From an exception to an Explanation: what failed, with which operands, why, and what to write instead."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from torchmagic.observe.errors import (
+    autograd,
+    broadcast,
+    indexing,
+    layer_rules,
+    products,
+    python_rules,
+    reshape,
+    types_rules,
+)
+from torchmagic.observe.errors.evaluate import World
+from torchmagic.observe.errors.failure import MISSING, Arg, Failure, read_failure
+from torchmagic.observe.errors.site import Site, find_site
+from torchmagic.observe.errors.words import Finding
+from torchmagic.observe.tensors import is_observable, observe_tensor
+from torchmagic.records import Explanation, Operand, TensorRecord
+
+__all__ = ["explain_error"]
+
+_PARTS = (products, indexing, broadcast, reshape, layer_rules, types_rules, autograd, python_rules)
+_RULES = tuple((re.compile(pattern, re.S), rule) for part in _PARTS for pattern, rule in part.RULES)
+_NEVER = (SyntaxError, NameError, ImportError, OSError, StopIteration, StopAsyncIteration, MemoryError, Warning)
+_LONGEST_MESSAGE = 300
+_LONGEST_VALUE = 60
+_MOST_OPERANDS = 8
+
+
+def explain_error(error: BaseException) -> Explanation | None:
+    """Why an operation on tensors failed; None for errors that have nothing to do with tensors.
+
+    Nothing of the user's is run, and no tensor is kept alive.
+
+    >>> x, w = torch.ones(3, 4), torch.ones(5, 4)
+    >>> try:
+    ...     x @ w
+    ... except RuntimeError as error:
+    ...     found = explain_error(error)
+    >>> found.kind, found.error
+    ('matmul', 'RuntimeError')
+    """
+    if not isinstance(error, Exception) or isinstance(error, _NEVER):
+        return None
+    site = find_site(error.__traceback__)
+    if site is None:
+        return None
+    with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+        failure = _read(error, site)
+        if isinstance(site.node, (ast.Raise, ast.Assert)) or not _of_tensors(failure):
+            return None
+        finding = _finding(failure)
+        if finding is None and not _is_operation(failure):
+            return None
+        return _explanation(failure, finding)
+
+
+def _read(error: BaseException, site: Site) -> Failure:
+    """The failure, with stand-ins on the meta device where those in memory leave operands unknown."""
+    world = World.of_frame(site.frame)
+    failure = read_failure(error, site, world)
+    unknown = sum(arg.value is MISSING for arg in failure.args)
+    if unknown:
+        other = read_failure(error, site, world.twin("meta"))
+        if sum(arg.value is MISSING for arg in other.args) < unknown:
+            return other
+    return failure
+
+
+def _finding(failure: Failure) -> Finding | None:
+    for pattern, rule in _RULES:
+        match = pattern.search(failure.message)
+        if match is not None:
+            found: Finding | None = rule(failure, match)
+            if found is not None:
+                return found
+    return None
+
+
+def _of_tensors(failure: Failure) -> bool:
+    """Whether torch or a tensor took part."""
+    if any(frame.f_code.co_filename.startswith(str(torch.__path__[0])) for frame in failure.site.inner):
+        return True
+    if failure.tensors or isinstance(failure.callee, nn.Module) or "Tensor" in failure.message:
+        return True
+    if getattr(failure.callee, "__module__", None) is not None and str(failure.callee.__module__).startswith("torch"):
+        return True
+    if failure.operation.startswith(("torch.", "Tensor.")):
+        return True
+    node = failure.site.node
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)] if node is not None else []
+    return any(issubclass(type(failure.world.names.get(each.id)), (torch.Tensor, nn.Module)) for each in names)
+
+
+def _is_operation(failure: Failure) -> bool:
+    """Whether what failed is an operation on tensors, also where no rule knows why."""
+    if isinstance(failure.error, (AttributeError, KeyError)):
+        return False
+    if isinstance(failure.callee, nn.Module) and not failure.site.inner:
+        return False
+    from_torch = str(getattr(failure.callee, "__module__", "") or "").startswith("torch")
+    return (bool(failure.tensors) and (failure.callee is None or from_torch)) or from_torch or failure.layer is not None
+
+
+def _explanation(failure: Failure, finding: Finding | None) -> Explanation:
+    message = " ".join(failure.message.split())
+    operands = [_operand(failure, arg.text, arg.role, arg.value) for arg in _worth_showing(failure)[:_MOST_OPERANDS]]
+    if finding is not None:
+        known = {each.name for each in operands}
+        operands += [_operand(failure, *each) for each in finding.extra if each[0] not in known]
+    return Explanation(
+        error=type(failure.error).__name__,
+        message=message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…",
+        kind=finding.kind if finding is not None else "",
+        operation=failure.operation,
+        expression=failure.site.text,
+        filename=failure.site.filename,
+        source=failure.site.lines,
+        layer=failure.layer.text if failure.layer is not None else "",
+        operands=tuple(operands),
+        clash=finding.clash if finding is not None else None,
+        why=finding.why if finding is not None else "",
+        remedies=finding.remedies if finding is not None else (),
+    )
+
+
+def _worth_showing(failure: Failure) -> list[Arg]:
+    """The arguments, each once; what is written out in the source only where the parameter has a name."""
+    found: dict[str, Arg] = {}
+    for arg in failure.args:
+        plain = type(arg.value) in (int, float, bool, str)
+        if isinstance(arg.node, ast.Constant) or (plain and arg.text == repr(arg.value)):
+            if arg.role and plain:
+                found.setdefault(f"{arg.role}=", Arg(arg.role, arg.value, arg.node))
+        elif arg.role not in ("need_weights", "average_attn_weights", "is_causal") or arg.node is not None:
+            found.setdefault(arg.text, arg)
+    return list(found.values())
+
+
+def _operand(failure: Failure, name: str, role: str, value: object) -> Operand:
+    if value is MISSING:
+        known = failure.notes.get(name)
+        return Operand(name, role, value=f"shape {known.shape}" if known is not None else "(not known)")
+    if is_observable(value):
+        return Operand(name, role, _record(failure, value, name))
+    text = _plain_text(value)
+    return Operand(name, role, value=text)
+
+
+def _record(failure: Failure, value: object, name: str) -> TensorRecord:
+    record = observe_tensor(value, name, stats=False)
+    standins = failure.world.standins
+    if isinstance(value, torch.Tensor) and standins.made(value):
+        return replace(
+            record,
+            device=standins.device(value),
+            value_text=None,
+            trouble="",
+            grad_fn=None,
+            is_leaf=True,
+            requires_grad=False,
+        )
+    return record
+
+
+def _plain_text(value: object) -> str:
+    """What is no tensor, as text; nothing of the user's classes is run."""
+    if type(value) in (int, float, bool, str, complex, type(None), slice, torch.dtype, torch.device, torch.Size):
+        text = repr(value)
+    elif type(value) in (list, tuple):
+        text = f"{type(value).__name__} of {len(value)}"  # type: ignore[arg-type]
+        if all(issubclass(type(item), torch.Tensor) for item in value[:4]):  # type: ignore[index]
+            text += f" tensors: {', '.join(str(tuple(item.shape)) for item in value[:4])}"  # type: ignore[index]
+        if all(type(item) in (int, float, bool, str, type(None)) for item in value[:20]) and len(value) <= 20:  # type: ignore[index,arg-type]
+            text = repr(value)
+    else:
+        text = f"of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"

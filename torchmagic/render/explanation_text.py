@@ -1,0 +1,117 @@
+"""An Explanation as text that fits 80 columns: the marked line, the operands, the sizes that clash, why, what to do."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+from torchmagic.records import Clash, Explanation, Operand, SourceLine
+from torchmagic.render.explanation_view import clipped, operand_facts, place_text, shown_operands, title
+from torchmagic.render.graph_templates import printable
+from torchmagic.render.graph_view import cells, shorten
+
+_WIDTH = 80
+_NAME = 34
+_MOST_SIZES = 9
+_SHAPE = re.compile(r"\([\d, ?-]{1,40}\)")
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """The explanation in lines of at most 80 columns.
+
+    >>> line = SourceLine(2, "y = x @ W", 4, 9)
+    >>> clash = Clash((("x", ("3", "4", "")), ("W", ("", "5", "4"))), (1,), ("", "must match", ""))
+    >>> print(explanation_text(Explanation("RuntimeError", "…", "matmul", "@", "x @ W", source=(line,), clash=clash)))
+    Why x @ W failed · RuntimeError, line 2
+      2 | y = x @ W
+        |     ^^^^^
+    Sizes:
+      x  3  4
+      W     5  4
+            ^ must match
+    """
+    lines = _wrapped(f"Why {title(explanation)} failed · {place_text(explanation)}")
+    lines += _source(explanation.source)
+    if explanation.layer:
+        lines += _wrapped(f"In the layer {explanation.layer}", "  ")
+    operands, more = shown_operands(explanation)
+    if operands:
+        lines += _operands(operands, more)
+    if explanation.clash is not None:
+        lines += ["Sizes:", *_clash(explanation.clash)]
+    if explanation.why:
+        lines += _wrapped(f"Why: {explanation.why}", "  ")
+    elif explanation.message:
+        lines += _wrapped(f"PyTorch says: {explanation.message}", "  ")
+    for remedy in explanation.remedies:
+        text = f"   # {remedy.text}" if remedy.text else ""
+        whole = f"Try: {printable(remedy.code)}{printable(text)}"
+        if cells(whole) <= _WIDTH:
+            lines.append(whole)
+        else:
+            lines += _wrapped(f"Try: {remedy.code}", "  ")
+            lines += _wrapped(f"  # {remedy.text}", "  # ") if remedy.text else []
+    return "\n".join(lines)
+
+
+def _source(source: Sequence[SourceLine]) -> list[str]:
+    found: list[str] = []
+    indent = min((len(line.text) - len(line.text.lstrip()) for line in source if line.text.strip()), default=0)
+    width = max((len(str(line.number)) for line in source), default=1)
+    for line in source:
+        text, start, end = clipped(line, indent, _WIDTH - width - 5)
+        text = printable(text)
+        found.append(f"  {line.number:>{width}} | {text}".rstrip())
+        if end > start:
+            before, marked = cells(text[:start]), cells(text[start:end])
+            found.append(f"  {' ' * width} | {' ' * before}{'^' * max(marked, 1)}")
+    return found
+
+
+def _operands(operands: Sequence[Operand], more: int) -> list[str]:
+    names = [shorten(printable(operand.name), _NAME) for operand in operands]
+    width = max(map(cells, names))
+    found = []
+    for operand, name in zip(operands, names, strict=True):
+        facts = "  ".join(printable(fact) for fact in operand_facts(operand) if fact)
+        role = f"  as {operand.role}" if operand.role and operand.role != operand.name else ""
+        start = f"  {name}{' ' * (width - cells(name))}  "
+        found += _wrapped(f"{start}{facts}{role}", " " * min(len(start), 8), keep=start)
+    if more:
+        found.append(f"  … and {more} more")
+    return found
+
+
+def _clash(clash: Clash) -> list[str]:
+    columns = max((len(sizes) for _, sizes in clash.rows), default=0)
+    first = max(columns - _MOST_SIZES, 0)
+    names = [shorten(printable(name), _NAME) for name, _ in clash.rows]
+    left = max(map(cells, names), default=0)
+    rows = [[printable(size) for size in sizes[first:]] for _, sizes in clash.rows]
+    widths = [max(cells(row[i]) if i < len(row) else 0 for row in rows) or 1 for i in range(columns - first)]
+    found = []
+    for name, row in zip(names, rows, strict=True):
+        sizes = "  ".join(" " * (w - cells(size)) + size for w, size in zip(widths, row, strict=False))
+        found.append(f"  {name}{' ' * (left - cells(name))}  {sizes}".rstrip())
+    bad = [each - first for each in clash.bad if each >= first]
+    marks = "  ".join(" " * (w - 1) + ("^" if i in bad else " ") for i, w in enumerate(widths)).rstrip()
+    if marks:
+        words = [clash.labels[i + first] for i in bad if i + first < len(clash.labels) and clash.labels[i + first]]
+        label = f" {', '.join(dict.fromkeys(words))}" if words else ""
+        found.append(f"  {' ' * left}  {marks}{label}")
+    return found
+
+
+def _wrapped(text: str, later: str = "    ", keep: str = "") -> list[str]:
+    """The text in lines of at most the width; ``keep`` is a start whose spaces stay."""
+    body = _SHAPE.sub(lambda found: found[0].replace(" ", "\xa0"), printable(text[len(keep) :]))
+    wide = cells(body) != len(body)
+    lines = textwrap.wrap(
+        body,
+        _WIDTH // 2 if wide else _WIDTH,
+        initial_indent=printable(keep),
+        subsequent_indent=later,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\xa0", " ") for line in lines] or [printable(keep).rstrip()]
