@@ -162,7 +162,9 @@ class CellWatch:
         found = reached({name: self._namespace[name] for name in names if name in self._namespace})
         return [(name, value, "") for name, value in found if name not in known]
 
-    def _notes(self, tensors: tuple[TensorRecord, ...], error: BaseException | None, *, explained: bool) -> tuple[Note, ...]:
+    def _notes(
+        self, tensors: tuple[TensorRecord, ...], error: BaseException | None, *, explained: bool
+    ) -> tuple[Note, ...]:
         if self._calls is None:
             return ()
         from torchmagic.observe.cell_facts import facts_of

@@ -103,7 +103,11 @@ def test_the_note_a_beginner_needs(shell: Any, case: Case) -> None:
 def test_an_explanation_is_not_repeated_but_what_detached_is_said(shell: Any) -> None:
     shell.run_cell("%torchmagic explain on")
     try:
-        by_name = {case.name: inspected(shell, case) for case in WANTED if "device" in case.name or "backward after" in case.name}
+        by_name = {
+            case.name: inspected(shell, case)
+            for case in WANTED
+            if "device" in case.name or "backward after" in case.name
+        }
     finally:
         shell.run_cell("%torchmagic explain off")
     assert len(by_name) >= 6

@@ -148,9 +148,9 @@ _texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min
 def test_any_text_is_escaped_and_fits(name: str, kind: str, value: str, change: str) -> None:
     record = TensorRecord(name, kind, (1,), "int8", "cpu", value_text=value, change=change)
     html = tensor_html(record)
-    assert html.count("<") == tensor_html(TensorRecord("x", "y", (1,), "int8", "cpu", value_text="1", change="n")).count("<") - (
-        2 * (kind in ("Tensor", "ndarray")) * (kind == "Tensor")
-    )
+    assert html.count("<") == tensor_html(
+        TensorRecord("x", "y", (1,), "int8", "cpu", value_text="1", change="n")
+    ).count("<") - (2 * (kind in ("Tensor", "ndarray")) * (kind == "Tensor"))
     for line in tensor_text(record).splitlines():
         assert len(line) <= max(WIDTH, max(map(len, (name + kind + value + change).split() or [""])) + 4)
 
@@ -200,7 +200,9 @@ def test_histograms_end_where_they_began(counts: list[int]) -> None:
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from(["heatmap", "rgb"]), st.integers(1, 30), st.data())
-def test_pictures_are_images_of_the_right_size(width: int, height: int, kind: str, among: int, data: st.DataObject) -> None:
+def test_pictures_are_images_of_the_right_size(
+    width: int, height: int, kind: str, among: int, data: st.DataObject
+) -> None:
     first = data.draw(st.sampled_from([None, 0, 255]))
     pixels = (first, *([7] * (width * height * (3 if kind == "rgb" else 1) - 1)))
     image = picture_image(Picture(kind, width, height, pixels, 0.0, 1.0), among)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from tests.see.test_magics import cell_lines, errors, masked, without_tracebacks
 
 pytestmark = pytest.mark.slow
 
-NOTEBOOKS = sorted((Path(__file__).parent / "notebooks").glob("*.py"))
+NOTEBOOKS = sorted((Path(__file__).parent / "notebooks").glob("*.txt"))
 MAGICS = ["%%tensorinfo", "%%tensorinfo --all", "%%tensorinfo\n%%gradtrace"]
 #: Run after all of them without a magic: nothing is left behind.
 AFTER = "import torch; torch.overrides._get_current_function_mode_stack(), torch.is_grad_enabled()"
