@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.golden import assert_golden
 from torchmagic.records import Broadcast, GroupRecord, Histogram, Inspection, Note, Picture, Stats, TensorRecord
 from torchmagic.render.broadcasts import rows
-from torchmagic.render.html import group_html, inspection_html, tensor_html
+from torchmagic.render.html import inspection_html, tensor_html
 from torchmagic.render.pictures import histogram_bars, picture_image
 from torchmagic.render.text import WIDTH, group_text, inspection_text, tensor_text
 from torchmagic.render.words import bytes_text, count_text, share_text, sparkline
