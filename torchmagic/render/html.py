@@ -45,13 +45,12 @@ class _Table:
     more: int
     statistics: bool
     changes: bool
-    bars: bool
     sampled: bool
     heads: tuple[str, ...] = _STATISTICS
 
     @property
     def columns(self) -> int:
-        return _FACTS + (len(self.heads) if self.statistics else 0) + self.changes + self.bars
+        return _FACTS + (len(self.heads) if self.statistics else 0) + self.changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,6 @@ def _table(records: Sequence[TensorRecord], more: int, above: str, pictures: int
         more=more,
         statistics=any(record.stats is not None for record in records),
         changes=any(record.change for record in records),
-        bars=any(record.histogram is not None for record in records),
         sampled=any(record.stats is not None and record.stats.sampled for record in records),
     )
 
