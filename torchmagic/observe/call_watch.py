@@ -6,13 +6,11 @@ by looking at each: after a fixed time, or a small share of the cell's own, the 
 
 from __future__ import annotations
 
-import ctypes
 import math
 import sys
 import sysconfig
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import CodeType, FrameType, FunctionType, MethodWrapperType
@@ -22,6 +20,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import callers
+from torchmagic.observe.events import Event, Operand, Place
 from torchmagic.observe.values import wrapped
 
 _LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -37,66 +36,24 @@ _ELEMENTWISE = frozenset(
 )
 _LOSSES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 _CUTS = frozenset({"detach", "item", "tolist", "numpy", "tensor", "as_tensor"})
+_FILLS = frozenset({"masked_fill", "masked_fill_", "where", "fill_", "full_like", "__setitem__"})
+_CARRIES = frozenset(
+    {
+        *("float", "double", "half", "bfloat16", "to", "type", "clone", "contiguous", "detach", "cpu", "__get__"),
+        *("view", "reshape", "flatten", "permute", "transpose", "t", "squeeze", "unsqueeze", "expand", "__getitem__"),
+        *("cat", "stack", "as_tensor", "tensor", "requires_grad_", "index_select", "narrow", "chunk", "split"),
+    }
+)
 _MOST_EVENTS = 60
 _LOOKS = 3
 _SMALL = 4096
 _LARGE = 1_000_000
-_MOST_TRIES = 2_000
 _CALLS = 400
 """So many calls are always looked at, however busy the computer is."""
 _FREE = 0.004
 _SHARE = 0.12
 _UNSEEN = 1.2e-6
 """Seconds that torch itself takes to come to a mode."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in the user's code a call stood: enough to find its expression again when the cell has ended."""
-
-    code: CodeType
-    lasti: int
-    line: int
-
-    @property
-    def filename(self) -> str:
-        """The file, or what IPython calls the cell."""
-        return self.code.co_filename
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A tensor that took part: shape, dtype, device, and whether its elements were finite (None: not looked at)."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    device: str
-    requires_grad: bool = False
-    finite: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something worth a second look, when the cell has ended.
-
-    Attributes:
-        kind: "broadcast", "square", "promotion", "nonfinite", "cut", "view", "truncated" or "failed".
-        place: of the user's call; None where no code of the user's was found.
-        function: the plain name of what was called.
-        direct: whether the user's own code called it, and not a module or a function of torch's.
-        operands, result: what went in and came out.
-        text: what the kind alone does not say.
-        base: for a view, a weak reference to the tensor that it looks into.
-    """
-
-    kind: str
-    place: Place | None
-    function: str
-    direct: bool
-    operands: tuple[Operand, ...] = ()
-    result: Operand | None = None
-    text: str = ""
-    base: weakref.ref[torch.Tensor] | None = None
 
 
 class CallWatch(TorchFunctionMode):
@@ -149,7 +106,7 @@ class CallWatch(TorchFunctionMode):
         if self._calls > _CALLS and self._spent > _FREE and self._spent > _SHARE * (now - self._begun):
             self.ended = True
         if self.ended:
-            leave_soon(self)
+            callers.leave_soon(self)
         return out
 
     def _look(
@@ -163,7 +120,7 @@ class CallWatch(TorchFunctionMode):
         if count <= _LOOKS:
             self._look_closely(func, args, kwargs, out, plain, frame)
         if not self._nonfinite and type(out) in _PLAIN:
-            self._look_for_nan(func, plain, out, frame, count)
+            self._look_for_nan(func, args, plain, out, frame, count)
 
     def _look_closely(
         self,
@@ -235,23 +192,26 @@ class CallWatch(TorchFunctionMode):
         self._note("cut", name, frame, plain, out if type(out) in _PLAIN else None, how)
 
     def _look_for_nan(
-        self, func: Any, plain: list[torch.Tensor], out: torch.Tensor, frame: FrameType, count: int
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        plain: list[torch.Tensor],
+        out: torch.Tensor,
+        frame: FrameType,
+        count: int,
     ) -> None:
         if not out.is_floating_point() or (out.numel() > _SMALL and (count > _LOOKS or out.numel() > _LARGE)):
             return
-        if out.device.type != "cpu" or finite(out):
+        if not plain or out.device.type != "cpu" or finite(out):
             return
         name = getattr(func, "__name__", "")
         operands = tuple(_operand(arg, look=True) for arg in plain)
+        came_in = any(operand.finite is False for operand in operands)
         infinite = not bool(torch.isnan(out.detach()).any())
-        if infinite and (
-            not plain or name in ("masked_fill", "masked_fill_", "where", "fill_", "full_like", "__setitem__")
-        ):
+        if infinite and (came_in or name in _FILLS or any(type(arg) is float and math.isinf(arg) for arg in args)):
             return  # an infinity that was put there on purpose
-        if not plain:
-            return
-        if infinite and any(operand.finite is False for operand in operands):
-            return
+        if came_in and name in _CARRIES:
+            return  # it was there before, and nothing was computed from it yet
         self._nonfinite = not infinite
         self._note("nonfinite", name, frame, [], out, "inf" if infinite else "NaN", operands=operands)
 
@@ -300,28 +260,6 @@ def finite(tensor: torch.Tensor) -> bool:
     if math.isfinite(plain.sum().item()):  # a NaN or an infinity stays one in a sum
         return True
     return bool(torch.isfinite(plain).all())
-
-
-def leave_soon(mode: TorchFunctionMode) -> None:
-    """Take a mode off the stack after the call that it is in: while it runs, torch holds it beside the stack.
-
-    Only CPython's own way to run something a little later reaches that moment; elsewhere the mode stays, and only
-    hands calls on.
-    """
-    tries = 0
-
-    def pending(_: Any) -> int:
-        nonlocal tries
-        tries += 1
-        if callers.leave(mode) or tries > _MOST_TRIES or later(callback, None):
-            release(ctypes.py_object(callback))
-        return 0
-
-    later, keep, release = (getattr(ctypes.pythonapi, f"Py_{name}") for name in ("AddPendingCall", "IncRef", "DecRef"))
-    callback = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(pending)
-    keep(ctypes.py_object(callback))  # it must live until C has called it
-    if later(callback, None):
-        release(ctypes.py_object(callback))
 
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:

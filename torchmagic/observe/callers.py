@@ -1,13 +1,16 @@
-"""Call a function from a frame that looks like the caller's own, and know such frames again in a traceback."""
+"""How a function mode calls in the user's place, is known again in a traceback, and leaves torch's stack of modes."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import torch
 from torch import overrides
+
+_MOST_TRIES = 2_000
 
 
 class Callers:
@@ -61,3 +64,25 @@ def leave(mode: Any) -> bool:
     for each in reversed(above):
         overrides._push_mode(each)
     return found
+
+
+def leave_soon(mode: TorchFunctionMode) -> None:
+    """Take a mode off the stack after the call that it is in: while it runs, torch holds it beside the stack.
+
+    Only CPython's own way to run something a little later reaches that moment; elsewhere the mode stays, and only
+    hands calls on.
+    """
+    tries = 0
+
+    def pending(_: Any) -> int:
+        nonlocal tries
+        tries += 1
+        if leave(mode) or tries > _MOST_TRIES or later(callback, None):
+            release(ctypes.py_object(callback))
+        return 0
+
+    later, keep, release = (getattr(ctypes.pythonapi, f"Py_{name}") for name in ("AddPendingCall", "IncRef", "DecRef"))
+    callback = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(pending)
+    keep(ctypes.py_object(callback))  # it must live until C has called it
+    if later(callback, None):
+        release(ctypes.py_object(callback))

@@ -6,8 +6,8 @@ import linecache
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchmagic.observe.call_watch import Event
 from torchmagic.observe.changes import State
+from torchmagic.observe.events import Event
 from torchmagic.observe.notes import CellFacts, Ended
 from torchmagic.records import TensorRecord
 

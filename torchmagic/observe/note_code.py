@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from torchmagic.observe.call_watch import Place
+from torchmagic.observe.events import Place
 
 _LONGEST = 60
 _LONGEST_REMEDY = 120

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torchmagic.observe import notes_autograd, notes_shape, notes_values
-from torchmagic.observe.call_watch import Event
+from torchmagic.observe.events import Event
 from torchmagic.records import Note, TensorRecord
 
 _MOST = 5

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
-from torchmagic.observe.call_watch import Event
+from torchmagic.observe.events import Event
 from torchmagic.observe.note_code import assignment, called, calls, code_at, remedy_text, statement_at, text
 from torchmagic.records import Note, TensorRecord
 

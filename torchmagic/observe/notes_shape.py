@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from torchmagic.observe.call_watch import Event, Operand
+from torchmagic.observe.events import Event, Operand
 from torchmagic.observe.note_code import Code, called, code_at, definition, remedy_text, replaced, set_apart, text
 from torchmagic.records import Broadcast, Note
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torchmagic.observe.notes import CellFacts
 
 _REDUCTIONS = frozenset({"sum", "mean", "std", "var", "norm", "prod", "amax", "amin", "logsumexp", "nansum", "nanmean"})
-_LAST = (1, -1)
+_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "__eq__", "__ne__"})
 
 
 def notes(facts: CellFacts, tree: ast.Module) -> list[Note]:
@@ -41,6 +41,9 @@ def _broadcast(facts: CellFacts, event: Event) -> list[Note]:
     if any(set_apart(node, reshaped=True) for node in ours):
         return []
     line = event.place.line if event.place is not None else 0
+    indices = event.function in _COMPARISONS or not any("float" in each.dtype for each in (one, other))
+    if alike and indices and any(set_apart(definition(code.tree, node, line + 1), reshaped=True) for node in ours):
+        return []  # a table of all pairs, made on purpose
     if not alike and any(set_apart(definition(code.tree, node, line + 1), reshaped=False) for node in ours):
         return []
     names = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from torchmagic.observe.call_watch import Event
+from torchmagic.observe.events import Event
 from torchmagic.observe.note_code import assignment, called, calls, code_at, remedy_text, replaced, text
 from torchmagic.records import Note, TensorRecord
 
