@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import overrides
+from torch.overrides import TorchFunctionMode
 
 _MOST_TRIES = 2_000
 
@@ -81,8 +82,10 @@ def leave_soon(mode: TorchFunctionMode) -> None:
             release(ctypes.py_object(callback))
         return 0
 
-    later, keep, release = (getattr(ctypes.pythonapi, f"Py_{name}") for name in ("AddPendingCall", "IncRef", "DecRef"))
-    callback = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(pending)
+    later: Any = ctypes.pythonapi.Py_AddPendingCall
+    keep: Any = ctypes.pythonapi.Py_IncRef
+    release: Any = ctypes.pythonapi.Py_DecRef
+    callback: Any = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(pending)
     keep(ctypes.py_object(callback))  # it must live until C has called it
     if later(callback, None):
         release(ctypes.py_object(callback))
