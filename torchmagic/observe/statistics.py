@@ -156,8 +156,8 @@ class Moments:
 
 def _squares(chunk: torch.Tensor) -> float:
     if chunk.numel() > SERIAL:
-        return torch.dot(chunk, chunk).item()
-    return torch.linalg.vector_norm(chunk).item() ** 2  # dot would call threads together even for so few
+        return float(torch.dot(chunk, chunk).item())
+    return float(torch.linalg.vector_norm(chunk).item()) ** 2  # dot would call threads together even for so few
 
 
 class _Pace:
