@@ -189,6 +189,20 @@ def test_an_optimizer() -> None:
     assert groups[1].tensors[0].name == "v.param_groups[1]['params'][0]"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_module() -> None:
+    record = tree(torch.jit.script(nn.Sequential(nn.Linear(2, 2))))
+    assert (record.numel, names(record)) == (6, ["v.0.weight", "v.0.bias"])
+
+
+def test_what_is_private_to_an_object_is_not_opened() -> None:
+    class Frame:
+        def __init__(self) -> None:
+            self._blocks, self._index = [np.ones(3)], torch.ones(2)
+
+    assert names(tree(Frame())) == ["v._index"]
+
+
 def test_cycles_end() -> None:
     loop: list[Any] = [ONE]
     loop.append(loop)

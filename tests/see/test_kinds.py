@@ -160,17 +160,19 @@ KINDS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "quantized": (lambda: quiet(lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)), {"dtype": "qint8", "mean": pytest.approx(1.0), "of": "dequantized elements"}),
     "quantized per channel": (lambda: quiet(lambda: torch.quantize_per_channel(torch.ones(2, 2), torch.tensor([0.1, 0.5]), torch.tensor([0, 0]), 0, torch.quint8)), {"shape": (2, 2), "value_text": "[[1, 1], [1, 1]]"}),
     "sparse coo": (lambda: sparse(torch.sparse_coo), {"layout": "sparse_coo", "shape": (4, 4), "of": "stored elements", "count": 4, "strides": None, "contiguous": None, "nbytes": 2 * 4 * 8 + 4 * 4}),
-    "uncoalesced": (lambda: torch.sparse_coo_tensor([[0, 0]], [1.0, 2.0], (3,), check_invariants=False), {"mean": 3.0, "count": 1}),
+    "uncoalesced": (lambda: torch.sparse_coo_tensor([[0, 0]], [1.0, 2.0], (3,), check_invariants=False), {"value_text": "[3, 0, 0]", "mean": 3.0, "count": 1}),
     **{f"sparse {name}": (lambda layout=layout: sparse(layout), {"layout": f"sparse_{name}", "mean": (1.0 if name[0] == "c" else 0.5), "of": "stored elements"}) for name, layout in _COMPRESSED.items()},  # type: ignore[misc]
     "mkldnn": (lambda: torch.ones(3).to_mkldnn(), {"layout": "_mkldnn", "shape": (3,), "mean": 1.0, "strides": None}),
-    "nested strided": (lambda: nested(torch.strided), {"shape": (2, -1), "count": 5, "mean": 8 / 5}),
-    "nested jagged": (lambda: nested(torch.jagged), {"shape": (2, -1), "count": 5, "mean": 8 / 5, "kind": "NestedTensor"}),
+    "nested strided": (lambda: nested(torch.strided), {"shape": (2, -1), "count": 5, "mean": 8 / 5, "value_text": "[[1, 1], [2, 2, 2]]"}),
+    "nested jagged": (lambda: nested(torch.jagged), {"shape": (2, -1), "count": 5, "mean": 8 / 5, "kind": "NestedTensor", "value_text": "[[1, 1], [2, 2, 2]]"}),
+    "no parts at all": (lambda: quiet(lambda: torch.nested.nested_tensor([])), {"shape": (0,), "trouble": ""}),
+    "many zeros, sparse": (lambda: quiet(lambda: torch.eye(400).to_sparse()), {"value_text": None, "count": 400, "picture": None, "trouble": ""}),
     "meta": (lambda: torch.empty(3, 4, device="meta"), {"device": "meta", "trouble": "has a shape and a dtype, but no elements", "nbytes": 48, **_NONE}),
     "fake": (fake, {"shape": (2, 3), "trouble": "has a shape and a dtype, but no elements", **_NONE}),
     "subclass": (lambda: torch.ones(3).as_subclass(Subclass), {"kind": "Subclass", **_ONES}),
     "dispatching subclass": (lambda: torch.ones(3).as_subclass(Dispatched), {"kind": "Dispatched", **_ONES}),
     "wrapper subclass": (lambda: Wrapper(torch.ones(3)), {"shape": (3,), "trouble": "Wrapper keeps its elements to itself", **_NONE}),
-    "masked": (masked, {"kind": "MaskedTensor", "maximum": 3.0, "of": "elements that are not masked"}),
+    "masked": (masked, {"kind": "MaskedTensor", "maximum": 3.0, "of": "elements that are not masked", "value_text": None}),
     "parameter": (lambda: nn.Parameter(torch.ones(3)), {"kind": "Parameter", "requires_grad": True, "is_leaf": True, **_ONES}),
     "buffer": (lambda: nn.Buffer(torch.ones(3)), _ONES),
     "uninitialized parameter": (lambda: nn.UninitializedParameter(), {"kind": "UninitializedParameter", "nbytes": None, **_NONE}),
@@ -208,6 +210,38 @@ def test_every_kind(kind: str) -> None:
     assert record.dtype != "unknown"
     assert record.stats is not None or record.trouble
     assert TensorRecord.from_json(record.to_json()) == record or (record.stats and math.isnan(record.stats.mean or 0))
+
+
+def test_symbols_stay_symbols_for_whoever_traces() -> None:
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    seen: list[TensorRecord] = []
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        seen.append(observe_tensor(x, "x"))
+        assert torchmagic.inspect([x], "xs") is not None
+        return x * 2
+
+    traced = make_fx(step, tracing_mode="symbolic")(torch.ones(3, 4))
+    assert (seen[0].shape, seen[0].nbytes, seen[0].contiguous) == ((-1, -1), None, None)
+    assert traced(torch.ones(5, 2)).shape == (5, 2)
+    assert len(traced.graph.nodes) == 3
+
+
+def test_what_fails_for_one_tensor_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchmagic.observe import tensors, transfer
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("CUDA error: device-side assert triggered\nmore")
+
+    monkeypatch.setattr(tensors, "items_text", broken)
+    record = observe_tensor(torch.ones(3), "x")
+    assert record.trouble == "not read: CUDA error: device-side assert triggered"
+    assert record.stats is not None
+    monkeypatch.setattr(transfer, "fetch", broken)
+    record = observe_tensor(torch.ones(30, 30), "x")
+    assert record.trouble == "not read: CUDA error: device-side assert triggered"
+    assert (record.picture, record.shape) == (None, (30, 30))
 
 
 def test_every_dtype_that_torch_has_is_shown() -> None:

@@ -14,7 +14,7 @@ from torchmagic.observe.pictures import launch_picture
 from torchmagic.observe.pieces import CHUNK, Reader
 from torchmagic.observe.statistics import Moments, summarize
 from torchmagic.observe.transfer import Reading, ready
-from torchmagic.observe.values import SHOWN, items_text
+from torchmagic.observe.values import SHOWN, first_line, items_text
 from torchmagic.records import Histogram, Stats
 
 _Fields = dict[str, Any]
@@ -65,21 +65,17 @@ def launch_array(value: Any, fields: _Fields, stats: bool, plot: bool) -> tuple[
             if array is None and "trouble" not in fields:
                 troubles.append("stands for a value that is not computed yet")
     except Exception as error:  # what another library raises is not for us to know
-        troubles.append(f"not all facts: {_first_line(error)}")
+        troubles.append(f"not all facts: {first_line(error)}")
     readings: list[Reading[_Fields]] = []
     if array is not None:
         try:
             readings = _launch_elements(array, fields, stats, plot)
         except Exception as error:
-            troubles.append(f"no elements: {_first_line(error)}")
+            troubles.append(f"no elements: {first_line(error)}")
     for key, value_ in (("kind", type(value).__name__), ("shape", ()), ("dtype", "unknown"), ("device", "cpu")):
         fields.setdefault(key, value_)
     fields["trouble"] = "; ".join(filter(None, [fields.get("trouble", ""), *troubles]))
     return fields, readings
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:80]
 
 
 def _numpy_facts(value: Any, fields: _Fields) -> Any:

@@ -11,6 +11,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _SUB_BYTE = "torch cannot read elements of dtype "
+WHOLE_BATCH = "the whole batch"
 _BASE: Any = torch._C.TensorBase
 
 
@@ -78,7 +79,7 @@ def _unwrapped(tensor: Any) -> Elements:
             return Elements(None, trouble="stands for a value within functionalize")
         tensor = functorch.get_unwrapped(tensor)
     found = elements_of(tensor)
-    return Elements(found.data, "the whole batch" if batched else found.of, found.trouble)
+    return Elements(found.data, WHOLE_BATCH if batched else found.of, found.trouble)
 
 
 def _torchs_own(tensor: Any, kind: str) -> Elements:
@@ -87,8 +88,8 @@ def _torchs_own(tensor: Any, kind: str) -> Elements:
     state: dict[str, Any] = getattr(tensor, "__dict__", {})
     if "_masked_data" in state and "_masked_mask" in state:
         return Elements(_plain(state["_masked_data"]).data[state["_masked_mask"]], "elements that are not masked")  # type: ignore[index]
-    if "_local_tensor" in state:
-        local = elements_of(state["_local_tensor"])
+    if kind == "DTensor":
+        local = elements_of(tensor._local_tensor)
         return Elements(local.data, "this process's part", local.trouble)
     if _BASE.is_nested.__get__(tensor):
         return _plain(_BASE.detach(tensor).values())
@@ -151,6 +152,27 @@ def _no_memory(tensor: Any) -> bool:
 
 def _on_known_device(tensor: Any) -> bool:
     return tensor.device.type in ("cpu", "cuda")
+
+
+def parts_to_show(tensor: Any, data: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """What the text of a small tensor is made of: its elements, or a nested one's parts; nothing where that misleads.
+
+    Args:
+        tensor: the tensor.
+        data: what :func:`elements_of` read of it.
+
+    >>> parts_to_show(x := torch.eye(2).to_sparse(), elements_of(x).data)[0].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    if (
+        type(tensor) in (torch.Tensor, torch.nn.Parameter)
+        and not tensor.is_nested
+        and tensor.layout is not torch.strided
+    ):
+        return (_resolved(_BASE.detach(tensor).to_dense()),)
+    if type(tensor).__module__.startswith("torch") and _BASE.is_nested.__get__(tensor):
+        return tuple(part.detach() for part in tensor.unbind())
+    return (data,) if data.shape == _BASE.shape.__get__(tensor) else ()
 
 
 _READABLE: dict[torch.dtype, bool] = {}

@@ -156,7 +156,9 @@ def _size(item: Any) -> tuple[int, int, int]:
             for size in tuple(item.shape):
                 numel *= int(size)
             return numel, 0, int(getattr(item, "nbytes", 0) or 0)
-        numel = int(_BASE.numel(item))
+        numel = _BASE.numel(item)
+        if type(numel) is not int:  # a symbol: whoever traces would have to decide on it
+            return 0, 0, 0
         trainable = numel if _BASE.requires_grad.__get__(item) else 0
         return numel, trainable, numel * int(_BASE.element_size(item))
     except Exception:  # kinds without a size, such as those not initialised yet

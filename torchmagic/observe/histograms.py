@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from torchmagic.observe.pieces import finite_only
 from torchmagic.records import Histogram, Stats
 
 BINS = 24
@@ -38,7 +39,7 @@ def histogram_of(
     if low is None or high is None or low == high:
         return None
     if stats.nans or stats.infs:
-        flat = flat[flat.isfinite()]
+        flat, _ = finite_only(flat)
     start, end, count = edges_for(low, high, integers=integers, bins=bins)
     if not 1e-30 < end - start < 1e30 or end - start < 1e-4 * max(abs(start), abs(end)):
         flat, start, end = _centred(flat, start, end), 0.0, 1.0

@@ -106,9 +106,11 @@ def _object(value: Any, kind: type) -> Opened | None:
     if "__dataclass_fields__" in _all_vars(kind):
         stored = [(each.name, _stored(value, each.name, state)) for each in dataclasses.fields(kind)]  # type: ignore[arg-type]
         return _named(kind.__name__, [(f".{name}", item) for name, (there, item) in stored if there])
-    entries = [(f".{name}", item) for name, item in state.items() if type(name) is str]
+    pairs = [(name, item) for name, item in state.items() if type(name) is str]
     slots = [name for name, member in _all_vars(kind).items() if type(member) is MemberDescriptorType]
-    entries += [(f".{name}", item) for name in slots for there, item in [_stored(value, name, state)] if there]
+    pairs += [(name, item) for name in slots for there, item in [_stored(value, name, state)] if there]
+    # the inside of what is private to an object is its own business, such as the blocks of a data frame
+    entries = [(f".{name}", item) for name, item in pairs if name[:1] != "_" or is_observable(item)]
     return _named(kind.__name__, entries[:MOST]) if entries else None
 
 
@@ -142,6 +144,8 @@ def _module(module: Any) -> Opened:
     found = Opened(_module_kind(module), keep=True)
     for store in _MODULE_STATE:
         items: Any = state.get(store)
+        if type(module).__module__.startswith("torch.jit"):
+            items = dict(getattr(module, store).items())  # kept by the compiled module
         if issubclass(type(items), dict):
             found.entries += [(f".{key}", item) for key, item in list(dict.items(items))[:MOST] if item is not None]
     attributes = [(f".{key}", item) for key, item in state.items() if issubclass(type(item), torch.Tensor)]

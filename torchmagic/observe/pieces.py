@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy
 import torch
 
 CHUNK = 1 << 19
@@ -51,6 +52,17 @@ def blocks(elements: torch.Tensor, most: int | None = None) -> Iterator[torch.Te
         return
     for part in elements.unbind():
         yield from blocks(in_memory_order(part), most)
+
+
+def finite_only(flat: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """A copy without NaN and infinities, and how many NaN there were; by NumPy, which is several times faster at it.
+
+    >>> finite_only(torch.tensor([1.0, float("nan"), float("inf")]))
+    (tensor([1.]), 1)
+    """
+    array = flat.numpy()
+    nans = int(numpy.count_nonzero(numpy.isnan(array)))
+    return torch.from_numpy(numpy.compress(numpy.isfinite(array), array)), nans
 
 
 class Reader:

@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from torchmagic.observe.histograms import BINS, histogram_of
-from torchmagic.observe.pieces import CHUNK, Reader, blocks, in_memory_order, unexpanded
+from torchmagic.observe.pieces import CHUNK, Reader, blocks, finite_only, in_memory_order, unexpanded
 from torchmagic.records import Histogram, Stats
 
 FULL = 1 << 31
@@ -90,11 +90,10 @@ class Moments:
         self.count += chunk.numel()
         low, high = map(torch.Tensor.item, torch.aminmax(chunk))
         if not (math.isfinite(low) and math.isfinite(high)):  # aminmax gives NaN where there is one
-            usual = chunk.isfinite()
-            nans = int(chunk.isnan().sum())
-            chunk = chunk[usual]
+            size = chunk.numel()
+            chunk, nans = finite_only(chunk)
             self.nans += nans
-            self.infs += usual.numel() - chunk.numel() - nans
+            self.infs += size - chunk.numel() - nans
             if not chunk.numel():
                 return
             low, high = map(torch.Tensor.item, torch.aminmax(chunk))
@@ -156,8 +155,8 @@ class Moments:
 
 def _squares(chunk: torch.Tensor) -> float:
     if chunk.numel() > SERIAL:
-        return torch.dot(chunk, chunk).item()
-    return torch.linalg.vector_norm(chunk).item() ** 2  # dot would call threads together even for so few
+        return float(torch.dot(chunk, chunk).item())
+    return float(torch.linalg.vector_norm(chunk).item()) ** 2  # dot would call threads together even for so few
 
 
 class _Pace:

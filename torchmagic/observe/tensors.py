@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,14 +12,14 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 from torchmagic.observe.arrays import is_array, launch_array
 from torchmagic.observe.device_statistics import launch_summary
-from torchmagic.observe.elements import Elements, elements_of
+from torchmagic.observe.elements import WHOLE_BATCH, Elements, elements_of, parts_to_show
 from torchmagic.observe.pictures import launch_picture
 from torchmagic.observe.pieces import unexpanded
 from torchmagic.observe.quiet import Quiet
 from torchmagic.observe.sharing import sharing
 from torchmagic.observe.statistics import summarize
 from torchmagic.observe.transfer import Reading, finish_all, ready
-from torchmagic.observe.values import SHOWN, dtype_text, items_text, sizes
+from torchmagic.observe.values import SHOWN, dtype_text, first_line, items_text, sizes
 from torchmagic.records import TensorRecord
 
 _BASE: Any = torch._C.TensorBase
@@ -84,8 +85,11 @@ def observe_many(
         shared: Mapping[str, tuple[str, ...]] = sharing(pairs) if len(pairs) > 1 else {}
     records, parts = [], iter(finished)
     for fields, readings in drafts:
-        for _ in readings:
-            fields.update(next(parts))
+        for part in itertools.islice(parts, len(readings)):
+            if isinstance(part, Exception):
+                fields["trouble"] = "; ".join(filter(None, [fields["trouble"], f"not read: {first_line(part)}"]))
+            else:
+                fields.update(part)
         records.append(TensorRecord(**fields, shares=shared.get(fields["name"], ())))
     return tuple(records)
 
@@ -116,32 +120,32 @@ def _draft_torch(tensor: Any, fields: _Fields, stats: bool, plot: bool) -> tuple
         grad_fn=type(grad_fn).__name__ if grad_fn is not None else None,
         nbytes=facts.quietly(lambda: _nbytes(tensor)),
         strides=facts.quietly(lambda: sizes(_BASE.stride(tensor))) if strided else None,
-        contiguous=facts.quietly(lambda: bool(_BASE.is_contiguous(tensor))) if strided else None,
+        contiguous=facts.quietly(lambda: _contiguous(tensor)) if strided else None,
         is_view=bool(facts.quietly(lambda: _BASE._is_view(tensor))),
         version=facts.quietly(lambda: None if _BASE.is_inference(tensor) else int(_BASE._version.__get__(tensor))),
     )
     del grad_fn
     launched = [
         facts.get("grad", lambda: _grad(tensor), None),
-        *_launch_elements(elements, fields, facts, stats, plot),
+        *_launch_elements(tensor, elements, fields, facts, stats, plot),
     ]
     fields["trouble"] = "; ".join(filter(None, [elements.trouble, *facts.troubles]))
     return fields, [reading for reading in launched if reading is not None]
 
 
 def _launch_elements(
-    elements: Elements, fields: _Fields, facts: _Facts, stats: bool, plot: bool
+    tensor: Any, elements: Elements, fields: _Fields, facts: _Facts, stats: bool, plot: bool
 ) -> list[Reading[_Fields] | None]:
     """Readings of the statistics, the histogram, the picture and the text of the elements."""
     data = elements.data
     if data is None:
         return []
-    small = data.numel() <= SHOWN and elements.of != "the whole batch"
+    small = data.numel() <= SHOWN and math.prod(fields["shape"]) <= SHOWN and elements.of != WHOLE_BATCH
     launched: list[Reading[_Fields] | None] = []
     if stats:
         launched.append(facts.get("stats", lambda: launch_stats(data, plot=plot and not small, of=elements.of), None))
     if small:
-        launched.append(facts.get("value_text", lambda: launch_text(data), None))
+        launched.append(facts.get("value_text", lambda: _launch_text(tensor, data), None))
     elif plot and tuple(data.shape) == fields["shape"]:
         picture = facts.get("picture", lambda: launch_picture(data), None)
         if picture is not None:
@@ -163,11 +167,17 @@ def launch_stats(data: torch.Tensor, *, plot: bool, of: str) -> Reading[_Fields]
     return Reading(launched.wanted, finish)
 
 
-def launch_text(data: torch.Tensor) -> Reading[_Fields] | None:
+def _launch_text(tensor: Any, data: torch.Tensor) -> Reading[_Fields] | None:
     """The field ``value_text`` of a small tensor."""
-    if not data.numel():
+    parts, nested = parts_to_show(tensor, data), _BASE.is_nested.__get__(tensor)
+    if not parts or not data.numel():
         return None
-    return Reading((data,), lambda arrived: {"value_text": items_text(arrived.tolist())})
+
+    def finish(*arrived: torch.Tensor) -> _Fields:
+        texts = [items_text(part.tolist()) for part in arrived]
+        return {"value_text": f"[{', '.join(texts)}]" if nested else texts[0]}
+
+    return Reading(parts, finish)
 
 
 class _Facts:
@@ -181,8 +191,7 @@ class _Facts:
         try:
             return read()
         except Exception as error:  # torch's exotic kinds raise anything from NotImplementedError to AssertionError
-            lines = str(error).strip().splitlines()
-            self.troubles.append(f"no {what}: {lines[0][:80] if lines else type(error).__name__}")
+            self.troubles.append(f"no {what}: {first_line(error)}")
             return default
 
     def quietly(self, read: Callable[[], Any]) -> Any:
@@ -197,7 +206,10 @@ def _shape(tensor: Any) -> tuple[int, ...]:
     if issubclass(type(tensor), UninitializedTensorMixin):
         return ()
     if _BASE.is_nested.__get__(tensor) and _BASE.layout.__get__(tensor) is torch.strided:
-        rows = tensor._nested_tensor_size().tolist()  # (number of parts, dimensions of each)
+        parts = tensor._nested_tensor_size()  # (number of parts, dimensions of each)
+        if parts.dim() < 2:
+            return (0,)
+        rows = parts.tolist()
         columns = list(zip(*rows, strict=True))
         return (len(rows), *(column[0] if len(set(column)) == 1 else -1 for column in columns))
     return sizes(_BASE.shape.__get__(tensor))
@@ -216,7 +228,15 @@ def _nbytes(tensor: Any) -> int | None:
         parts = (tensor.ccol_indices(), tensor.row_indices(), tensor.values())
     elif layout is torch.jagged:
         parts = (tensor.values(), tensor.offsets())
-    return sum(int(_BASE.numel(part)) * int(_BASE.element_size(part)) for part in parts)
+    counts = [_BASE.numel(part) for part in parts]
+    if any(type(count) is not int for count in counts):
+        return None
+    return sum(int(count) * int(_BASE.element_size(part)) for count, part in zip(counts, parts, strict=True))
+
+
+def _contiguous(tensor: Any) -> bool | None:
+    """None where sizes are symbols: to ask would make whoever traces decide on them."""
+    return bool(_BASE.is_contiguous(tensor)) if -1 not in sizes(_BASE.shape.__get__(tensor)) else None
 
 
 def _grad(tensor: Any) -> Reading[_Fields] | None:

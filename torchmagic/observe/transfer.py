@@ -34,13 +34,25 @@ def ready(value: T) -> Reading[T]:
 
 
 def finish_all(readings: Sequence[Reading[Any]]) -> list[Any]:
-    """The results, in order, with one transfer from each device at most.
+    """The results, in order, with one transfer from each device at most; the exception itself where one failed.
 
     >>> finish_all([Reading((torch.ones(2), torch.zeros(1)), lambda a, b: (a.tolist(), b.item())), ready(3)])
     [([1.0, 1.0], 0.0), 3]
+    >>> finish_all([Reading((), lambda: 1 / 0), ready(3)])
+    [ZeroDivisionError('division by zero'), 3]
     """
-    arrived = iter(fetch([tensor for reading in readings for tensor in reading.wanted]))
-    return [reading.finish(*(next(arrived) for _ in reading.wanted)) for reading in readings]
+    try:
+        arrived = iter(fetch([tensor for reading in readings for tensor in reading.wanted]))
+    except Exception as error:  # a device that failed before, or that records a graph and may not be waited for
+        return [error.with_traceback(None) if reading.wanted else _finished(reading, ()) for reading in readings]
+    return [_finished(reading, [next(arrived) for _ in reading.wanted]) for reading in readings]
+
+
+def _finished(reading: Reading[Any], arrived: Sequence[torch.Tensor]) -> Any:
+    try:
+        return reading.finish(*arrived)
+    except Exception as error:  # what cannot be shown of one tensor must not hide the others
+        return error.with_traceback(None)
 
 
 def fetch(tensors: Sequence[torch.Tensor], home: str = "cpu") -> list[torch.Tensor]:

@@ -147,6 +147,15 @@ def _flat(items: Any) -> list[Any]:
     return [number for item in items for number in _flat(item)] if isinstance(items, list) else [items]
 
 
+def first_line(error: Exception) -> str:
+    """What an exception says, in one short line.
+
+    >>> first_line(ValueError("one\\ntwo")), first_line(ValueError())
+    ('one', 'ValueError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:80]
+
+
 def dtype_text(dtype: torch.dtype) -> str:
     """A dtype as torch prints it, without the ``torch.`` prefix."""
     return str(dtype).removeprefix("torch.")
