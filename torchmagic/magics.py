@@ -118,7 +118,7 @@ class TorchMagics(Magics):
         """IPython's post_run_cell event."""
         if self._running:
             self._running.pop().end(self)
-        self.cards.after_error(result.error_in_exec)
+        self.cards.after_error(result.error_in_exec, result.info.raw_cell if result.info else "")
 
     def _run_below(self, name: str, line: str, cell: str) -> None:
         """For those who call the cell magic as a function: the same, one level down."""
