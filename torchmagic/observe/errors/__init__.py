@@ -15,12 +15,19 @@ from torch import nn
 from torchmagic.observe.errors import (
     autograd,
     broadcast,
+    einsum_rules,
+    index_tensors,
     indexing,
+    joining,
     layer_rules,
+    module_rules,
+    numbers,
     products,
     python_rules,
     reshape,
+    sequence_rules,
     types_rules,
+    value_rules,
 )
 from torchmagic.observe.errors.comprehensions import rebound
 from torchmagic.observe.errors.evaluate import World
@@ -32,7 +39,23 @@ from torchmagic.records import Explanation, Operand, TensorRecord
 
 __all__ = ["explain_error"]
 
-_PARTS = (products, indexing, broadcast, reshape, layer_rules, types_rules, autograd, python_rules)
+_PARTS = (
+    products,
+    einsum_rules,
+    indexing,
+    index_tensors,
+    broadcast,
+    reshape,
+    joining,
+    numbers,
+    layer_rules,
+    sequence_rules,
+    module_rules,
+    types_rules,
+    autograd,
+    value_rules,
+    python_rules,
+)
 _RULES = tuple((re.compile(pattern, re.S), rule) for part in _PARTS for pattern, rule in part.RULES)
 _NEVER = (SyntaxError, NameError, ImportError, OSError, StopIteration, StopAsyncIteration, MemoryError, Warning)
 _LONGEST_MESSAGE = 300

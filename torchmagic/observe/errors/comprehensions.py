@@ -1,7 +1,8 @@
 """Which item a comprehension had reached when it failed.
 
 From Python 3.12 on a comprehension runs inside its function's frame, and its variables are gone (or are again what
-they were outside) when the error arrives. The item is then the first for which the failing operation fails on stand-ins.
+they were outside) when the error arrives. The item is then
+the first for which the operation fails on stand-ins.
 """
 
 from __future__ import annotations
