@@ -131,6 +131,11 @@ def _of_tensors(failure: Failure) -> bool:
         return True
     if failure.tensors or isinstance(failure.callee, nn.Module) or "Tensor" in failure.message:
         return True
+    if type(failure.error) is RuntimeError and not failure.site.inner:
+        return True  # Python itself raises few of these, and none that a rule knows
+    missing = re.search(r"'NoneType' object has no attribute '(\w+)'", failure.message)
+    if missing is not None and hasattr(torch.Tensor, missing[1]):
+        return not any(hasattr(kind, missing[1]) for kind in (str, list, dict, set, int))
     if getattr(failure.callee, "__module__", None) is not None and str(failure.callee.__module__).startswith("torch"):
         return True
     if failure.operation.startswith(("torch.", "Tensor.")):

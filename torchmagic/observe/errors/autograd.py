@@ -256,7 +256,14 @@ def none_gradient(failure: Failure, match: re.Match[str]) -> Finding | None:
             reason = "no backward() has reached it yet, or its gradient was cleared"
         name = node_text(each.value)
         return Finding("grad-none", f"{name}.grad is None: {reason}.", extra=((name, "", tensor),))
-    return None
+    nothing = next((each for each in failure.args if each.value is None and each.node is not None), None)
+    if nothing is None or isinstance(nothing.node, ast.Constant):
+        return None
+    why = (
+        f"{nothing.text} is None, not a tensor: a function without a return "
+        f"gives None, as do methods that only do something."
+    )
+    return Finding("type", why)
 
 
 RULES = [

@@ -160,6 +160,8 @@ class World(Evaluator):
                 return value.__dict__[name]
             except KeyError:
                 raise CannotEval from None
+        if issubclass(kind, tuple) and name in _fields(kind):
+            return tuple.__getitem__(value, _fields(kind).index(name))
         if kind is torch.Size and name == "numel":
             return value.numel
         return super()._handle(node)
@@ -285,6 +287,14 @@ class World(Evaluator):
             return self[node]
         except (CannotEval, Failed):
             return None
+
+
+def _fields(kind: type) -> tuple[str, ...]:
+    """The names of a named tuple's entries, or of what torch's functions return."""
+    if kind.__module__ == "torch.return_types":
+        return tuple(name for name in vars(kind) if not name.startswith(("_", "n_")))
+    found = vars(kind).get("_fields")
+    return found if type(found) is tuple else ()
 
 
 def _load(target: ast.expr) -> ast.expr:

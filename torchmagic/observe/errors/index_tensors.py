@@ -158,6 +158,15 @@ def index_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
     index = next((each for each in failure.tensors[1:] if not each.dtype.is_floating_point), None)
     if base is None or index is None:
         return None
+    source = re.search(r"than src \[([^\]]*)\]", failure.message)
+    src = failure.tensors[2] if len(failure.tensors) > 2 else None
+    if source is not None and src is not None and any(a > b for a, b in zip(index.shape, src.shape, strict=False)):
+        why = (
+            f"There must be a value in {src.text} for every index: {index.text} has shape "
+            f"{shape_text(index.shape)}, {src.text} {shape_text(src.shape)}."
+        )
+        bad = [-i for i in range(1, len(index.shape) + 1) if i <= len(src.shape) and index.shape[-i] > src.shape[-i]]
+        return Finding("gather", why, aligned([(index.text, index.shape), (src.text, src.shape)], bad))
     if len(base.shape) != len(index.shape):
         why = (
             f"{failure.name} wants an index with as many dimensions as {base.text} "

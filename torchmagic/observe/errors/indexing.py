@@ -140,6 +140,9 @@ def _other_dims(failure: Failure, got: int, dims: int) -> list[Candidate]:
     place = next((each for each in failure.args if type(each.value) is int and each.value == got), None)
     if place is None or place.node is None or dims < 1:
         return []
+    if failure.name in ("squeeze", "squeeze_"):
+        shape = failure.tensors[0].shape
+        return [with_args(failure, {place: str(shape.index(1))})] if 1 in shape else []
     return [with_args(failure, {place: str(dims - 1 if got > 0 else 0)})]
 
 

@@ -227,6 +227,8 @@ def layer_norm(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 
 RULES = [
+    (r"Expected \dD or \dD \(batch mode\) tensor", conv_dims),
+    (r"[Gg]ot \dD input, but .* needs? (?P<wanted>\dD) input", norm_dims),
     (r"expected input\[.*\] to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", conv_channels),
     (
         (

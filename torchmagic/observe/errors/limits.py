@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from torchmagic.observe.errors.words import broadcast_shape
+
 _MOST_RESULTS = 10_000_000
 
 
@@ -54,10 +56,8 @@ def demand_little_work(function: Any, name: str, given: Sequence[Any], named: Ma
     if numbers and math.prod(max(abs(each), 1) for each in numbers) * max(largest, 1) > _MOST_RESULTS:
         raise Unknown("a large result")
     if len(found) > 1:
-        try:
-            results = math.prod(torch.broadcast_shapes(*(each.shape for each in found)))
-        except RuntimeError:
-            results = largest
+        together = broadcast_shape(*(each.shape for each in found))
+        results = largest if together is None else math.prod(together)
         work = found[-1].numel() * found[-2].numel() // max(found[-2].shape[-1] if found[-2].dim() else 1, 1)
         if results > _MOST_RESULTS or work > _MOST_WORK:
             raise Unknown("much work")

@@ -26,7 +26,7 @@ def numel(failure: Failure, match: re.Match[str]) -> Finding | None:
         product = " × ".join(map(str, wanted))
         why = (
             f"{name} has {have} elements, and shape ({', '.join(map(str, wanted))}{',' if len(wanted) == 1 else ''}) "
-            f"would need {product} = {known}."
+            f"would need {product if len(wanted) == 1 else f'{product} = {known}'}."
         )
     if x is None:
         return Finding("view", why)
@@ -39,7 +39,7 @@ def numel(failure: Failure, match: re.Match[str]) -> Finding | None:
             rest = known // wanted[order] if -1 not in wanted and wanted[order] else 0
             if rest and have % rest == 0 and have:
                 candidates.append(with_args(failure, {sizes[order]: "-1"}))
-    if len(x.shape) > 1:
+    if len(x.shape) > 2:
         candidates.append(as_code("{0}.flatten(1)", x.node))
     candidates.append(as_code("{0}.flatten()", x.node))
     return Finding("view", why, None, offered(failure, candidates, most=1))
