@@ -25,11 +25,11 @@ class ErrorCards:
         self.on = True
         self._show = show
 
-    def after_error(self, error: BaseException | None) -> None:
-        """A cell has ended, with this error or without any."""
+    def after_error(self, error: BaseException | None, cell: str = "") -> None:
+        """A cell of this text has ended, with this error or without any."""
         if not self.on or error is None or "torch" not in sys.modules:
             return
-        found = explained(error)
+        found = explained(error, cell)
         if found is not None:
             self._show(found)
 
@@ -52,14 +52,33 @@ class ErrorCards:
         return "Errors on tensors are explained." if self.on else "Errors are no longer explained."
 
 
-def explained(error: BaseException) -> Explanation | None:
+def explained(error: BaseException, cell: str = "") -> Explanation | None:
     """The explanation; None where there is none, also where explaining itself fails: the error is never masked."""
     try:
         from torchmagic.observe.errors import explain_error
 
-        return explain_error(error)
+        return explain_error(error, timed_sources(cell))
     except Exception:  # whatever an object of the user's did to us, the cell's own error stands alone
         return None
+
+
+def timed_sources(cell: str) -> dict[str, str]:
+    """The code that ``%time`` and ``%%time`` run, by the names under which they run it.
+
+    >>> timed_sources("%%time\\nx @ W")
+    {'<timed exec>': 'x @ W', '<timed eval>': 'x @ W'}
+    >>> timed_sources("x = 1\\n%time x @ W")["<timed eval>"]
+    'x @ W'
+    """
+    text = cell.lstrip()
+    timed = [line.strip()[6:] for line in text.splitlines() if line.strip().startswith("%time ")]
+    if text.startswith("%%time"):
+        body = text.partition("\n")[2]
+    elif len(timed) == 1:
+        body = timed[0]
+    else:
+        return {}
+    return {"<timed exec>": body, "<timed eval>": body}
 
 
 def last_error() -> BaseException | None:

@@ -8,6 +8,7 @@ errors are its own), and two of its events say when the cell begins and has ende
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -146,7 +147,7 @@ class TorchMagics(Magics):
         if run is not None:
             run.end(error)
         if run is None or not run.explained:
-            self.cards.after_error(error)
+            self.cards.after_error(error, _below(result.info.raw_cell) if result.info else "")
 
     @context_matcher()
     def complete(self, context: Any) -> Any:
@@ -209,9 +210,11 @@ class TorchMagics(Magics):
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
         display({"text/plain": text}, raw=True)
 
-    def explained(self, error: BaseException | None) -> Explanation | None:
+    def explained(self, error: BaseException | None, cell: str) -> Explanation | None:
         """Why the error that ended a cell happened; None where that is not known or not wanted."""
-        return explained(error) if self.cards.on and error is not None else None
+        if error is None or not self.cards.on or "torch" not in sys.modules:
+            return None
+        return explained(error, _below(cell))
 
     # -- on a line --------------------------------------------------------------------------------------
 
@@ -260,6 +263,12 @@ class TorchMagics(Magics):
         except Exception as error:  # the user's expression may raise anything
             return f"{type(error).__name__}: {error}"
         return ""
+
+
+def _below(cell: str) -> str:
+    """What stands below our magics in a cell."""
+    lines = cell.lstrip("\n").splitlines(keepends=True)
+    return "".join(lines[magics_above(cell, NAMES).lines :])
 
 
 def load(shell: Any) -> None:

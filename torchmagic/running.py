@@ -33,7 +33,7 @@ class Front(Protocol):
     def show_graph(self, options: Any) -> None:
         """Show the graph behind them."""
 
-    def explained(self, error: BaseException | None) -> Explanation | None:
+    def explained(self, error: BaseException | None, cell: str) -> Explanation | None:
         """Why a cell failed."""
 
 
@@ -112,7 +112,7 @@ class CellRun:
 
     def _show_touched(self, options: Any, error: BaseException | None) -> None:
         assert self.watch is not None
-        explanation = self.front.explained(error)
+        explanation = self.front.explained(error, self.raw)
         self.explained = explanation is not None
         if options.quiet:
             found = Inspection(explanation=explanation) if explanation is not None else None

@@ -48,7 +48,7 @@ def test_expression_operands_and_reason(cell: Cell) -> None:
     assert not complaints(cell, found)
     assert found.expression
     assert found.source
-    assert found.why
+    assert found.why or cell.says("rule") == "none"
     assert max(map(len, str(found).splitlines())) <= 80
 
 
@@ -73,8 +73,8 @@ def test_the_checked_remedies_work(cell: Cell) -> None:
 
 @pytest.mark.parametrize("cell", SCRIPTS, ids=str)
 def test_it_is_the_right_reason_that_is_found(cell: Cell) -> None:
-    """Every cell of the corpus meets a rule: the general card is for what nobody has thought of."""
-    assert explained(cell).kind
+    """The general card, with torch's own message, is for what nobody has thought of."""
+    assert bool(explained(cell).kind) == (cell.says("rule") != "none")
 
 
 # -- in IPython ------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from torchmagic.render.graph_view import cells, shorten
 
 _WIDTH = 80
 _NAME = 34
-_MOST_SIZES = 9
 _SHAPE = re.compile(r"\([\d, ?-]{1,40}\)")
 
 
@@ -22,7 +21,7 @@ def explanation_text(explanation: Explanation) -> str:
 
     >>> line = SourceLine(2, "y = x @ W", 4, 9)
     >>> clash = Clash((("x", ("3", "4", "")), ("W", ("", "5", "4"))), (1,), ("", "must match", ""))
-    >>> print(explanation_text(Explanation("RuntimeError", "…", "matmul", "@", "x @ W", source=(line,), clash=clash)))
+    >>> print(explanation_text(Explanation("RuntimeError", "", "matmul", "@", "x @ W", source=(line,), clash=clash)))
     Why x @ W failed · RuntimeError, line 2
       2 | y = x @ W
         |     ^^^^^
@@ -60,8 +59,11 @@ def _source(source: Sequence[SourceLine]) -> list[str]:
     indent = min((len(line.text) - len(line.text.lstrip()) for line in source if line.text.strip()), default=0)
     width = max((len(str(line.number)) for line in source), default=1)
     for line in source:
-        text, start, end = clipped(line, indent, _WIDTH - width - 5)
-        text = printable(text)
+        for room in range(_WIDTH - width - 5, 20, -4):
+            text, start, end = clipped(line, indent, room)
+            text = printable(text)
+            if cells(text) <= _WIDTH - width - 5:
+                break
         found.append(f"  {line.number:>{width}} | {text}".rstrip())
         if end > start:
             before, marked = cells(text[:start]), cells(text[start:end])
@@ -85,9 +87,9 @@ def _operands(operands: Sequence[Operand], more: int) -> list[str]:
 
 def _clash(clash: Clash) -> list[str]:
     columns = max((len(sizes) for _, sizes in clash.rows), default=0)
-    first = max(columns - _MOST_SIZES, 0)
     names = [shorten(printable(name), _NAME) for name, _ in clash.rows]
     left = max(map(cells, names), default=0)
+    first = next(i for i in range(columns + 1) if left + _sizes_width(clash, i) <= _WIDTH - 2)
     rows = [[printable(size) for size in sizes[first:]] for _, sizes in clash.rows]
     widths = [max(cells(row[i]) if i < len(row) else 0 for row in rows) or 1 for i in range(columns - first)]
     found = []
@@ -99,19 +101,27 @@ def _clash(clash: Clash) -> list[str]:
     if marks:
         words = [clash.labels[i + first] for i in bad if i + first < len(clash.labels) and clash.labels[i + first]]
         label = f" {', '.join(dict.fromkeys(words))}" if words else ""
-        found.append(f"  {' ' * left}  {marks}{label}")
+        whole = f"  {' ' * left}  {marks}{printable(label)}"
+        found.append(whole if cells(whole) <= _WIDTH else whole[: len(whole) - len(label)])
     return found
+
+
+def _sizes_width(clash: Clash, first: int) -> int:
+    """The cells that the sizes from a column on take, with the label behind them."""
+    columns = max((len(sizes) for _, sizes in clash.rows), default=0)
+    widths = [
+        max(cells(sizes[i]) if i < len(sizes) else 0 for _, sizes in clash.rows) or 1 for i in range(first, columns)
+    ]
+    return sum(widths) + 2 * len(widths)
 
 
 def _wrapped(text: str, later: str = "    ", keep: str = "") -> list[str]:
     """The text in lines of at most the width; ``keep`` is a start whose spaces stay."""
     body = _SHAPE.sub(lambda found: found[0].replace(" ", "\xa0"), printable(text[len(keep) :]))
-    wide = cells(body) != len(body)
-    lines = textwrap.wrap(
-        body,
-        _WIDTH // 2 if wide else _WIDTH,
-        initial_indent=printable(keep),
-        subsequent_indent=later,
-        break_on_hyphens=False,
-    )
+    for width in range(_WIDTH, _WIDTH // 2 - 1, -4):  # a wide character takes two cells
+        lines = textwrap.wrap(
+            body, width, initial_indent=printable(keep), subsequent_indent=later, break_on_hyphens=False
+        )
+        if all(cells(line) <= _WIDTH for line in lines):
+            break
     return [line.replace("\xa0", " ") for line in lines] or [printable(keep).rstrip()]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from types import FunctionType, MappingProxyType
 
 import torch
 from torch import nn
@@ -12,13 +15,21 @@ from torch import nn
 from torchmagic.observe.errors import (
     autograd,
     broadcast,
+    einsum_rules,
+    index_tensors,
     indexing,
+    joining,
     layer_rules,
+    module_rules,
+    numbers,
     products,
     python_rules,
     reshape,
+    sequence_rules,
     types_rules,
+    value_rules,
 )
+from torchmagic.observe.errors.comprehensions import rebound
 from torchmagic.observe.errors.evaluate import World
 from torchmagic.observe.errors.failure import MISSING, Arg, Failure, read_failure
 from torchmagic.observe.errors.site import Site, find_site
@@ -28,7 +39,23 @@ from torchmagic.records import Explanation, Operand, TensorRecord
 
 __all__ = ["explain_error"]
 
-_PARTS = (products, indexing, broadcast, reshape, layer_rules, types_rules, autograd, python_rules)
+_PARTS = (
+    products,
+    einsum_rules,
+    indexing,
+    index_tensors,
+    broadcast,
+    reshape,
+    joining,
+    numbers,
+    layer_rules,
+    sequence_rules,
+    module_rules,
+    types_rules,
+    autograd,
+    value_rules,
+    python_rules,
+)
 _RULES = tuple((re.compile(pattern, re.S), rule) for part in _PARTS for pattern, rule in part.RULES)
 _NEVER = (SyntaxError, NameError, ImportError, OSError, StopIteration, StopAsyncIteration, MemoryError, Warning)
 _LONGEST_MESSAGE = 300
@@ -36,10 +63,14 @@ _LONGEST_VALUE = 60
 _MOST_OPERANDS = 8
 
 
-def explain_error(error: BaseException) -> Explanation | None:
+def explain_error(error: BaseException, sources: Mapping[str, str] = MappingProxyType({})) -> Explanation | None:
     """Why an operation on tensors failed; None for errors that have nothing to do with tensors.
 
     Nothing of the user's is run, and no tensor is kept alive.
+
+    Args:
+        error: the exception, with its traceback.
+        sources: code by the name of its file, for files that Python cannot find.
 
     >>> x, w = torch.ones(3, 4), torch.ones(5, 4)
     >>> try:
@@ -51,12 +82,12 @@ def explain_error(error: BaseException) -> Explanation | None:
     """
     if not isinstance(error, Exception) or isinstance(error, _NEVER):
         return None
-    site = find_site(error.__traceback__)
-    if site is None:
+    site = find_site(error.__traceback__, sources)
+    if site is None or (isinstance(error, AssertionError) and not site.inner):
         return None
     with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
         failure = _read(error, site)
-        if isinstance(site.node, (ast.Raise, ast.Assert)) or not _of_tensors(failure):
+        if isinstance(site.node, (ast.Raise, ast.Assert)) or _calls_the_users(failure) or not _of_tensors(failure):
             return None
         finding = _finding(failure)
         if finding is None and not _is_operation(failure):
@@ -67,6 +98,8 @@ def explain_error(error: BaseException) -> Explanation | None:
 def _read(error: BaseException, site: Site) -> Failure:
     """The failure, with stand-ins on the meta device where those in memory leave operands unknown."""
     world = World.of_frame(site.frame)
+    if site.node is not None and sys.version_info >= (3, 12):
+        world = rebound(site.node, world)
     failure = read_failure(error, site, world)
     unknown = sum(arg.value is MISSING for arg in failure.args)
     if unknown:
@@ -86,18 +119,33 @@ def _finding(failure: Failure) -> Finding | None:
     return None
 
 
+def _calls_the_users(failure: Failure) -> bool:
+    """Whether the call itself failed, of a function of the user's: its arguments do not go with its parameters."""
+    callee = failure.callee
+    return type(callee) is FunctionType and not callee.__module__.startswith("torch") and not failure.site.inner
+
+
 def _of_tensors(failure: Failure) -> bool:
     """Whether torch or a tensor took part."""
     if any(frame.f_code.co_filename.startswith(str(torch.__path__[0])) for frame in failure.site.inner):
         return True
     if failure.tensors or isinstance(failure.callee, nn.Module) or "Tensor" in failure.message:
         return True
+    if type(failure.error) is RuntimeError and not failure.site.inner:
+        return True  # Python itself raises few of these, and none that a rule knows
+    missing = re.search(r"'NoneType' object has no attribute '(\w+)'", failure.message)
+    if missing is not None and hasattr(torch.Tensor, missing[1]):
+        return not any(hasattr(kind, missing[1]) for kind in (str, list, dict, set, int))
     if getattr(failure.callee, "__module__", None) is not None and str(failure.callee.__module__).startswith("torch"):
         return True
     if failure.operation.startswith(("torch.", "Tensor.")):
         return True
     node = failure.site.node
-    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)] if node is not None else []
+    if node is None:
+        code = failure.site.frame.f_code
+        mentioned = (*code.co_names, *code.co_varnames)
+        return any(issubclass(type(failure.world.names.get(name)), torch.Tensor) for name in mentioned)
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
     return any(issubclass(type(failure.world.names.get(each.id)), (torch.Tensor, nn.Module)) for each in names)
 
 

@@ -8,8 +8,7 @@ import re
 import torch
 
 from torchmagic.observe.errors.failure import Arg, Failure
-from torchmagic.observe.errors.remedies import Candidate, code_of, offered, with_args, with_method
-from torchmagic.observe.errors.reshape import _code
+from torchmagic.observe.errors.remedies import Candidate, changed_code, code_of, offered, with_args, with_method
 from torchmagic.observe.errors.words import Finding, aligned, shape_text
 from torchmagic.records import Remedy
 
@@ -201,7 +200,7 @@ def deep_copy(failure: Failure, match: re.Match[str]) -> Finding | None:
     name = x.text if x is not None else "The tensor"
     why = f"{name} is not a leaf: it was computed, and its graph cannot be copied."
     remedies = (
-        (Remedy(_code("{}.detach().clone()", x), "a copy of the values", True),)
+        (Remedy(changed_code("{}.detach().clone()", x), "a copy of the values", True),)
         if x is not None and x.node is not None
         else ()
     )
@@ -217,7 +216,7 @@ def leaf_flag(failure: Failure, match: re.Match[str]) -> Finding | None:
         f"follows from its inputs; detach() gives one without."
     )
     remedies = (
-        (Remedy(_code("{}.detach()", x), "the same values, outside the graph", True),)
+        (Remedy(changed_code("{}.detach()", x), "the same values, outside the graph", True),)
         if x is not None and x.node is not None
         else ()
     )
@@ -230,7 +229,7 @@ def hook(failure: Failure, match: re.Match[str]) -> Finding | None:
     name = x.text if x is not None else "The tensor"
     remedies: tuple[Remedy, ...] = ()
     if x is not None and x.node is not None and x.dtype.is_floating_point:
-        remedies = (Remedy(_code("{}.requires_grad_()", x), "before it is used", True),)
+        remedies = (Remedy(changed_code("{}.requires_grad_()", x), "before it is used", True),)
     return Finding("leaf", f"{name} does not require grad, so no gradient will ever reach it.", None, remedies)
 
 
@@ -257,7 +256,14 @@ def none_gradient(failure: Failure, match: re.Match[str]) -> Finding | None:
             reason = "no backward() has reached it yet, or its gradient was cleared"
         name = node_text(each.value)
         return Finding("grad-none", f"{name}.grad is None: {reason}.", extra=((name, "", tensor),))
-    return None
+    nothing = next((each for each in failure.args if each.value is None and each.node is not None), None)
+    if nothing is None or isinstance(nothing.node, ast.Constant):
+        return None
+    why = (
+        f"{nothing.text} is None, not a tensor: a function without a return "
+        f"gives None, as do methods that only do something."
+    )
+    return Finding("type", why)
 
 
 RULES = [

@@ -6,11 +6,9 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from torchmagic.observe.errors.failure import Arg, Failure
 from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with_args, with_method
-from torchmagic.observe.errors.words import Finding, aligned, mismatches, shape_text
+from torchmagic.observe.errors.words import Finding, aligned, broadcast_shape, mismatches, shape_text
 
 _REDUCTIONS = ("squeeze",)
 
@@ -73,7 +71,8 @@ def _fitting(failure: Failure, a: Arg, b: Arg) -> Iterator[Candidate]:
         for each in (b, a):
             turned = "{}.T" if len(each.shape) == 2 else "{}.mT"
             other = a if each is b else b
-            yield with_args(failure, {each: turned}, shape=_in_shape(_largest(each, other)))
+            if _keeps_a_shape(each, other):
+                yield with_args(failure, {each: turned})
         for template in _permutations(b.shape, a.shape):
             yield with_args(failure, {b: template})
     elif len(a.shape) == len(b.shape) == 1:
@@ -81,9 +80,10 @@ def _fitting(failure: Failure, a: Arg, b: Arg) -> Iterator[Candidate]:
         yield with_args(failure, {a: "{}.unsqueeze(1)"}, text=pairs)
 
 
-def _largest(turned: Arg, other: Arg) -> tuple[int, ...]:
+def _keeps_a_shape(turned: Arg, other: Arg) -> bool:
+    """Whether the transposed operand broadcasts without a result larger than both: that is seldom meant."""
     shape = (*turned.shape[:-2], turned.shape[-1], turned.shape[-2])
-    return tuple(torch.broadcast_shapes(shape, other.shape)) if not mismatches(shape, other.shape) else shape
+    return broadcast_shape(shape, other.shape) in (shape, other.shape)
 
 
 def _in_shape(shape: tuple[int, ...]) -> tuple[int, ...] | None:

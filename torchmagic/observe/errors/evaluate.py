@@ -10,21 +10,22 @@ import ast
 import contextlib
 import sys
 from collections.abc import Mapping
-from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import torch
 from pure_eval import CannotEval, Evaluator
 from torch import nn
 
-from torchmagic.observe.errors.standins import OPERATORS, Standins, Unknown, is_torch_module, plain
+from torchmagic.observe.errors.limits import Unknown
+from torchmagic.observe.errors.operators import OPERATORS, Getter, getitem, set_requires_grad, setitem
+from torchmagic.observe.errors.safe import is_safe_function
+from torchmagic.observe.errors.standins import Standins, plain
 
 _FACTS = frozenset({"shape", "dtype", "ndim", "requires_grad", "is_leaf", "layout"})
 _VIEWS = frozenset({"T", "mT", "H", "mH", "real", "imag", "data"})
-_FUNCTION_HOMES = frozenset({"torch.nn.functional", "torch.functional", "torch._tensor", "torch.nn.init"})
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 _READS_ELEMENTS = frozenset({"item", "tolist", "numpy", "__bool__", "__float__", "__int__", "is_nonzero", "equal"})
-_READS = frozenset({torch.allclose, torch.equal, torch.is_nonzero})
 
 
 class Failed(Exception):
@@ -90,7 +91,7 @@ class World(Evaluator):
                 base = self[target.value]
                 if not issubclass(type(base), torch.Tensor):
                     raise CannotEval
-                return self.apply(_setitem, [base, self.index(target.slice), value])
+                return self.apply(setitem, [base, self.index(target.slice), value])
             if isinstance(target, ast.Attribute) and isinstance(self[target.value], torch.Tensor):
                 return self._assign_attribute(self[target.value], target.attr, value)
             if isinstance(target, (ast.Tuple, ast.List)):
@@ -159,6 +160,8 @@ class World(Evaluator):
                 return value.__dict__[name]
             except KeyError:
                 raise CannotEval from None
+        if issubclass(kind, tuple) and name in _fields(kind):
+            return tuple.__getitem__(value, _fields(kind).index(name))
         if kind is torch.Size and name == "numel":
             return value.numel
         return super()._handle(node)
@@ -175,19 +178,19 @@ class World(Evaluator):
         if name in _FACTS:
             return getattr(tensor, name)
         if name in _VIEWS:
-            return self.apply(_Getter(name), [tensor])
+            return self.apply(Getter(name), [tensor])
         raise CannotEval
 
     def _assign_attribute(self, tensor: Any, name: str, value: Any) -> Any:
         if name != "requires_grad":
             raise CannotEval
-        return self.apply(_set_requires_grad, [tensor, value])
+        return self.apply(set_requires_grad, [tensor, value])
 
     def _subscript(self, node: ast.Subscript) -> Any:
         value = self[node.value]
         kind = type(value)
         if issubclass(kind, torch.Tensor):
-            return self.apply(_getitem, [value, self.index(node.slice)])
+            return self.apply(getitem, [value, self.index(node.slice)])
         if kind is torch.Size:
             return value[self.index(node.slice)]
         if kind in _CONTAINERS:
@@ -286,60 +289,12 @@ class World(Evaluator):
             return None
 
 
-def is_safe_function(function: Any) -> bool:
-    """Whether a function is one of torch's operations, a layer of torch's, or makes one.
-
-    >>> is_safe_function(torch.cat), is_safe_function(torch.save), is_safe_function(print)
-    (True, False, False)
-    """
-    if isinstance(function, nn.Module):
-        return is_torch_module(function)
-    if isinstance(function, type):
-        return function is nn.Parameter or (
-            issubclass(function, nn.Module) and function.__module__.startswith("torch.nn.modules.")
-        )
-    if function is torch.tensor or function is torch.from_numpy or function is torch.as_tensor:
-        return True
-    if type(function) is BuiltinFunctionType:
-        if function in _READS:
-            return False
-        home = getattr(function, "__module__", None) or ""
-        return home.startswith("torch._C._") or hasattr(torch._C._VariableFunctions, function.__name__)
-    if type(function) is FunctionType:
-        return function.__module__ in _FUNCTION_HOMES
-    return type(function).__name__ == "boolean_dispatch" or _is_dispatched(function)
-
-
-def _is_dispatched(function: Any) -> bool:
-    return getattr(function, "__module__", "") in _FUNCTION_HOMES and callable(function)
-
-
-class _Getter:
-    """Reads one attribute."""
-
-    def __init__(self, name: str) -> None:
-        self.__name__ = name
-
-    def __call__(self, value: Any) -> Any:
-        return getattr(value, self.__name__)
-
-
-def _getitem(tensor: Any, index: Any) -> Any:
-    return tensor[index]
-
-
-def _setitem(tensor: Any, index: Any, value: Any) -> Any:
-    tensor[index] = value
-    return tensor
-
-
-_getitem.__name__ = "getitem"
-_setitem.__name__ = "setitem"
-
-
-def _set_requires_grad(tensor: Any, value: Any) -> Any:
-    tensor.requires_grad = value
-    return tensor
+def _fields(kind: type) -> tuple[str, ...]:
+    """The names of a named tuple's entries, or of what torch's functions return."""
+    if kind.__module__ == "torch.return_types":
+        return tuple(name for name in vars(kind) if not name.startswith(("_", "n_")))
+    found = vars(kind).get("_fields")
+    return found if type(found) is tuple else ()
 
 
 def _load(target: ast.expr) -> ast.expr:

@@ -15,6 +15,7 @@ from torch import nn
 
 from torchmagic.observe.errors.evaluate import Failed, World
 from torchmagic.observe.errors.layers import Layer, find_layer
+from torchmagic.observe.errors.operators import SIGNS
 from torchmagic.observe.errors.site import Site, node_text
 from torchmagic.observe.errors.standins import is_torch_module
 
@@ -22,35 +23,6 @@ MISSING: Any = object()
 """The value of an argument that could not be had."""
 
 _MOST_ITEMS = 8
-_SIGNS = {
-    "Add": "+",
-    "Sub": "-",
-    "Mult": "*",
-    "Div": "/",
-    "FloorDiv": "//",
-    "Mod": "%",
-    "Pow": "**",
-    "MatMult": "@",
-    "BitAnd": "&",
-    "BitOr": "|",
-    "BitXor": "^",
-    "LShift": "<<",
-    "RShift": ">>",
-    "Eq": "==",
-    "NotEq": "!=",
-    "Lt": "<",
-    "LtE": "<=",
-    "Gt": ">",
-    "GtE": ">=",
-    "USub": "-",
-    "UAdd": "+",
-    "Invert": "~",
-    "Not": "not",
-    "In": "in",
-    "NotIn": "not in",
-    "Is": "is",
-    "IsNot": "is not",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,15 +158,15 @@ def _describe(node: ast.AST, world: World) -> _Description:
     if isinstance(node, ast.Call):
         return _call(node, world)
     if isinstance(node, ast.BinOp):
-        sign = _SIGNS[type(node.op).__name__]
+        sign = SIGNS[type(node.op).__name__]
         return type(node.op).__name__.lower(), sign, _args([node.left, node.right], world), None
     if isinstance(node, ast.UnaryOp):
-        return type(node.op).__name__.lower(), _SIGNS[type(node.op).__name__], _args([node.operand], world), None
+        return type(node.op).__name__.lower(), SIGNS[type(node.op).__name__], _args([node.operand], world), None
     if isinstance(node, ast.Compare):
-        sign = _SIGNS[type(node.ops[0]).__name__]
+        sign = SIGNS[type(node.ops[0]).__name__]
         return "compare", sign, _args([node.left, *node.comparators], world), None
     if isinstance(node, ast.AugAssign):
-        sign = _SIGNS[type(node.op).__name__]
+        sign = SIGNS[type(node.op).__name__]
         name = f"i{type(node.op).__name__.lower()}"
         args = _args([node.target, node.value], world)
         if isinstance(node.target, ast.Subscript):

@@ -11,7 +11,7 @@ from torch import nn
 
 from torchmagic.observe.errors.failure import MISSING, Arg, Failure
 from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with_args
-from torchmagic.observe.errors.words import Finding, aligned, count, mismatches, shape_text
+from torchmagic.observe.errors.words import Finding, aligned, count, mismatches
 from torchmagic.records import Clash, Remedy
 
 _PRODUCTS = {
@@ -256,51 +256,6 @@ def layer_remedy(failure: Failure, kind: type[nn.Module], arguments: str) -> Rem
     )
 
 
-def einsum(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """A letter with two sizes, or an operand with more or fewer dimensions than letters."""
-    equation = failure.args[0].value if failure.args else None
-    operands = failure.args[1:]
-    if type(equation) is not str or not all(each.is_tensor for each in operands):
-        return None
-    terms = equation.replace(" ", "").split("->")[0].split(",")
-    sizes: dict[str, tuple[int, Arg]] = {}
-    for term, each in zip(terms, operands, strict=False):
-        if "." not in term and len(term) != len(each.shape):
-            return Finding(
-                "einsum",
-                f"'{term}' names {count(len(term), 'dimension')}, and {each.text} "
-                f"of shape {shape_text(each.shape)} has "
-                f"{len(each.shape)}.",
-                Clash(((each.text, tuple(map(str, each.shape))), ("letters", tuple(term)))) if each.shape else None,
-            )
-        if "." in term:
-            continue
-        for letter, size in zip(term, each.shape, strict=True):
-            known = sizes.setdefault(letter, (size, each))
-            if size != known[0] and 1 not in (size, known[0]):
-                return Finding(
-                    "einsum",
-                    f"The letter {letter} stands for one size everywhere: it is "
-                    f"{known[0]} in {known[1].text} and {size} "
-                    f"in {each.text}.",
-                    _letters(terms, operands, letter),
-                )
-    if len(terms) != len(operands):
-        return Finding(
-            "einsum", f"The equation has {count(len(terms), 'term')}, and {count(len(operands), 'operand')} were given."
-        )
-    return None
-
-
-def _letters(terms: list[str], operands: tuple[Arg, ...], bad: str) -> Clash:
-    letters = list(dict.fromkeys("".join(terms)))
-    rows = []
-    for term, each in zip(terms, operands, strict=False):
-        place = dict(zip(term, map(str, each.shape), strict=True))
-        rows.append((each.text, tuple(place.get(letter, "") for letter in letters)))
-    return Clash(tuple(rows), (letters.index(bad),), tuple(letters))
-
-
 def batch_of_product(failure: Failure, match: re.Match[str]) -> Finding | None:
     """ "The size of tensor a must match …" raised by a product: the dimensions before the last two."""
     return product(failure, match) if failure.name in _PRODUCTS else None
@@ -319,7 +274,6 @@ RULES = [
         product,
     ),
     (r"(vector|matrix) \+ matrix @ (vector|matrix) expected", product),
-    (r"einsum\(\)", einsum),
     (r"The size of tensor a \(\d+\) must match|must match the existing size", batch_of_product),
     (r"inner\(\) the last dimension must match|(?:both|the) .*dimensions? .*to (?:match|agree)", product),
 ]

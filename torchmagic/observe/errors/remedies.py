@@ -116,6 +116,11 @@ def code_of(node: ast.AST) -> str:
     return " ".join(ast.unparse(ast.fix_missing_locations(node)).split("\n"))
 
 
+def changed_code(template: str, arg: Arg) -> str:
+    """The code of one argument changed by a template; "" where it stands nowhere."""
+    return "" if arg.node is None else code_of(fill(template, arg.node))
+
+
 def _gives(result: Any) -> str:
     return f"gives shape {shape_text(result.shape)}" if isinstance(result, torch.Tensor) else ""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType, MappingProxyType, TracebackType
 from typing import Any
 
 import executing
@@ -44,7 +44,7 @@ class Site:
     inner: tuple[FrameType, ...]
 
 
-def find_site(traceback: TracebackType | None) -> Site | None:
+def find_site(traceback: TracebackType | None, sources: Mapping[str, str] = MappingProxyType({})) -> Site | None:
     """The user's innermost place in a traceback; None where the traceback holds no source of theirs."""
     entries = list(_entries(traceback))
     if not entries:
@@ -54,8 +54,12 @@ def find_site(traceback: TracebackType | None) -> Site | None:
         chosen = max((i for i, entry in enumerate(entries) if not _file(entry).startswith(_TORCH)), default=0)
     entry = entries[chosen]
     frames = [each.tb_frame for each in entries]
-    source = executing.Source.for_frame(entry.tb_frame)
-    node = _failing_node(entry, source)
+    source: Any = executing.Source.for_frame(entry.tb_frame)
+    if not source.text.strip() and _file(entry) in sources:
+        source = executing.Source(_file(entry), sources[_file(entry)].splitlines(keepends=True))
+        node = _in_text(entry, source)
+    else:
+        node = _failing_node(entry, source)
     lines = _marked(source.lines, source.tree, node, entry.tb_lineno)
     return Site(
         frame=entry.tb_frame,
@@ -119,6 +123,14 @@ def _failing_node(entry: TracebackType, source: Any) -> ast.AST | None:
         node = _at_position(entry, source.tree)
     if node is None:
         node = _only_candidate(entry, source.tree)
+    return None if node is None else _widened(node)
+
+
+def _in_text(entry: TracebackType, source: Any) -> ast.AST | None:
+    """The node in code that Python does not know as that frame's source."""
+    if source.tree is None:
+        return None
+    node = _at_position(entry, source.tree) or _only_candidate(entry, source.tree)
     return None if node is None else _widened(node)
 
 

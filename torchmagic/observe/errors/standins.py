@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -21,19 +20,14 @@ from torch import nn
 from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import _disable_current_modes
 
+from torchmagic.observe.errors.limits import Unknown, demand_little_work, is_about_elements, tensors_in
 from torchmagic.observe.values import wrapped
 
 _LinAlgError: type[Exception] = getattr(torch.linalg, "LinAlgError")  # noqa: B009  its stubs lack it
 _PLAIN = (torch.Tensor, nn.Parameter, getattr(nn, "Buffer", nn.Parameter))
 _MOST_ELEMENTS = 2_000_000
-_MOST_RESULTS = 10_000_000
-_MOST_WORK = 2_000_000_000
 _MOVES = frozenset({"to", "cuda", "cpu", "type", "new_tensor", "type_as", "xpu", "copy_"})
 _ANY_DEVICE = frozenset({"getitem", "setitem", "index_put_", "index_put", "device", "shape"})
-
-
-class Unknown(Exception):
-    """A value that cannot be had without running the user's code or reading elements."""
 
 
 class Standins:
@@ -81,7 +75,7 @@ class Standins:
             self._demand_one_device([*given, *function.parameters()], named.values())
         self._put_device(function, name, given, named)
         if self._where == "cpu":
-            _demand_little_work(function, name, given, named)
+            demand_little_work(function, name, given, named)
         with quiet():
             try:
                 result = function(*given, **named)
@@ -91,7 +85,7 @@ class Standins:
             except (ZeroDivisionError, _LinAlgError):
                 raise Unknown("it depends on the elements") from None
             except RuntimeError as error:
-                raise Unknown(str(error)) if _is_about_elements(str(error)) else error from None
+                raise Unknown(str(error)) if is_about_elements(str(error)) else error from None
         if name in _MOVES and any(result is each for each in given):
             result = result.clone()  # it was moved from one device to another, and both are stand-ins on meta
         if target is None:
@@ -230,18 +224,6 @@ def is_torch_module(value: object) -> bool:
     return issubclass(type(value), nn.Module) and type(value).__module__.startswith("torch.nn.modules.")
 
 
-def tensors_in(values: Sequence[Any]) -> Iterator[torch.Tensor]:
-    """The tensors among values and in their lists, tuples and dicts."""
-    for value in values:
-        kind = type(value)
-        if issubclass(kind, torch.Tensor):
-            yield value
-        elif issubclass(kind, (list, tuple)):
-            yield from tensors_in(list(value))
-        elif kind is dict:
-            yield from tensors_in(list(value.values()))
-
-
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Run without the user's modes, warnings or random numbers taking part."""
@@ -265,86 +247,3 @@ def _makes_parameters(function: Any) -> bool:
         return False
     code = getattr(function.__init__, "__code__", None)
     return code is not None and "device" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-
-_VIEWS = frozenset({"view", "reshape", "expand", "permute", "transpose", "unflatten", "narrow", "broadcast_to", "to"})
-_BY_ELEMENTS = frozenset(
-    {"nonzero", "masked_select", "unique", "unique_consecutive", "argwhere", "bincount", "repeat_interleave", "one_hot"}
-)
-
-
-def _demand_little_work(function: Any, name: str, given: Sequence[Any], named: Mapping[str, Any]) -> None:
-    """Leave to the meta device what would take time or memory, and what depends on the elements."""
-    every = [*given, *named.values()]
-    found = sorted(tensors_in(every), key=torch.Tensor.numel)
-    if name in _BY_ELEMENTS or (name == "where" and len(given) == 1):
-        raise Unknown("the elements")
-    if name in ("getitem", "setitem"):
-        indices = list(tensors_in([given[1] if isinstance(given[1], tuple) else (given[1],)]))
-        if any(each.dtype in (torch.bool, torch.uint8) and each.dim() for each in indices):
-            raise Unknown("the elements")
-    numbers = [] if name in _VIEWS or isinstance(function, nn.Module) else list(_integers(every))
-    largest = found[-1].numel() if found else 1
-    if numbers and math.prod(max(abs(each), 1) for each in numbers) * max(largest, 1) > _MOST_RESULTS:
-        raise Unknown("a large result")
-    if len(found) > 1:
-        try:
-            results = math.prod(torch.broadcast_shapes(*(each.shape for each in found)))
-        except RuntimeError:
-            results = largest
-        work = found[-1].numel() * found[-2].numel() // max(found[-2].shape[-1] if found[-2].dim() else 1, 1)
-        if results > _MOST_RESULTS or work > _MOST_WORK:
-            raise Unknown("much work")
-
-
-def _integers(values: Sequence[Any]) -> Iterator[int]:
-    for value in values:
-        if type(value) is int:
-            yield value
-        elif type(value) in (list, tuple, torch.Size):
-            yield from _integers(value)
-
-
-_ELEMENTS = ("meta tensor", "meta device", "data-dependent", "'Meta'", "Meta backend", "aten::", "item()", "nonzero")
-
-
-def _is_about_elements(text: str) -> bool:
-    return any(word in text for word in _ELEMENTS)
-
-
-#: For each operator node of Python's: the function that does it.
-OPERATORS: dict[str, Callable[..., Any]] = {
-    "Add": operator.add,
-    "Sub": operator.sub,
-    "Mult": operator.mul,
-    "Div": operator.truediv,
-    "FloorDiv": operator.floordiv,
-    "Mod": operator.mod,
-    "Pow": operator.pow,
-    "MatMult": operator.matmul,
-    "BitAnd": operator.and_,
-    "BitOr": operator.or_,
-    "BitXor": operator.xor,
-    "LShift": operator.lshift,
-    "RShift": operator.rshift,
-    "Eq": operator.eq,
-    "NotEq": operator.ne,
-    "Lt": operator.lt,
-    "LtE": operator.le,
-    "Gt": operator.gt,
-    "GtE": operator.ge,
-    "USub": operator.neg,
-    "UAdd": operator.pos,
-    "Invert": operator.invert,
-    "IAdd": operator.iadd,
-    "ISub": operator.isub,
-    "IMult": operator.imul,
-    "IDiv": operator.itruediv,
-    "IMatMult": operator.imatmul,
-    "IPow": operator.ipow,
-    "IFloorDiv": operator.ifloordiv,
-    "IMod": operator.imod,
-    "IBitAnd": operator.iand,
-    "IBitOr": operator.ior,
-    "IBitXor": operator.ixor,
-}

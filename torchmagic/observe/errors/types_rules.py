@@ -70,7 +70,8 @@ def _first_tensor(failure: Failure) -> Arg | None:
 def _to_one(failure: Failure, tensors: list[Arg]) -> Iterator[Candidate]:
     floats = [each for each in tensors if each.dtype.is_floating_point or each.dtype.is_complex]
     others = [each for each in tensors if each not in floats]
-    wanted = next((each.dtype for each in floats if each.dtype != torch.float64), None)
+    wanted = torch.float32 if any(each.dtype == torch.float32 for each in floats) else None
+    wanted = wanted or next((each.dtype for each in floats if each.dtype != torch.float64), None)
     wanted = wanted or (floats[0].dtype if floats else None)
     for each in others:
         if wanted is not None:
@@ -176,6 +177,8 @@ def in_place_cast(failure: Failure, match: re.Match[str]) -> Finding | None:
     result, held = dtype_word(match["result"]), dtype_word(match["target"])
     if target is None:
         return None
+    if not isinstance(failure.site.node, ast.AugAssign) and not failure.name.endswith("_"):
+        return differ(failure, match) if len({each.dtype for each in failure.tensors}) > 1 else None
     why = f"An operation in place keeps the dtype of {target.text}, {held}, and the result is {result}."
     node = failure.site.node
     candidates: list[Candidate] = []

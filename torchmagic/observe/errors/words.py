@@ -107,6 +107,19 @@ def aligned(
     return Clash(padded, tuple(sorted(width + each for each in bad)), tuple(labels))
 
 
+def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...] | None:
+    """The shape that shapes broadcast to, or None. (torch's own function would import its compiler.)
+
+    >>> broadcast_shape((5, 1), (3,)), broadcast_shape((5, 3), (5,))
+    ((5, 3), None)
+    """
+    if mismatches(*shapes):
+        return None
+    width = max(map(len, shapes), default=0)
+    padded = [(*([1] * (width - len(shape))), *shape) for shape in shapes]
+    return tuple(next((size for size in sizes if size != 1), 1) for sizes in zip(*padded, strict=True))
+
+
 def mismatches(*shapes: Sequence[int]) -> list[int]:
     """The dimensions, counted from the right, in which shapes do not broadcast.
 

@@ -1,0 +1,287 @@
+"""Explaining an error runs nothing of the user's, changes nothing and keeps nothing alive."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import random
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import torchmagic
+from torchmagic.errors import TorchmagicError
+from torchmagic.observe.errors import explain_error
+from torchmagic.observe.errors.site import node_text
+from torchmagic.observe.errors.words import mismatches
+
+
+def error_of(run: Callable[[], object]) -> Exception:
+    try:
+        run()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing failed")
+
+
+class Curious:
+    """An object that notices when somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.__dict__["seen"] = []
+        self.__dict__["w"] = torch.ones(5, 4)
+
+    def __getattr__(self, name: str) -> Any:
+        self.seen.append(name)
+        raise AttributeError(name)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in ("seen", "w", "__dict__", "__class__"):
+            object.__getattribute__(self, "seen").append(name)
+        return object.__getattribute__(self, name)
+
+    def __repr__(self) -> str:
+        self.seen.append("repr")
+        return "Curious"
+
+    def __len__(self) -> int:
+        self.seen.append("len")
+        return 3
+
+    def __eq__(self, other: object) -> bool:
+        self.seen.append("eq")
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def x(self) -> Any:
+        self.seen.append("x")
+        return torch.ones(3, 4)
+
+
+def test_no_property_repr_or_getattr_of_the_users_runs() -> None:
+    thing = Curious()
+
+    def run() -> object:
+        return torch.cat([thing.x, thing.w], 1)
+
+    error = error_of(run)
+    thing.seen.clear()
+    found = explain_error(error)
+    assert found is not None
+    assert thing.seen == []
+    assert [operand.name for operand in found.operands if operand.tensor is not None] == ["thing.w"]
+
+
+class Counted(torch.Tensor):
+    calls = 0
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        cls.calls += 1
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def test_a_subclass_does_not_notice() -> None:
+    x = torch.ones(3, 4).as_subclass(Counted)
+    w = torch.ones(5, 4)
+    error = error_of(lambda: x @ w)
+    before = Counted.calls
+    found = explain_error(error)
+    assert Counted.calls == before
+    assert found is not None
+    assert found.kind == "matmul"
+
+
+class Noting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.runs = nn.Linear(4, 2), 0
+
+    def forward(self, x: Any) -> Any:
+        self.runs += 1
+        return self.fc(x)
+
+
+def test_no_forward_no_hook_and_no_buffer_is_touched() -> None:
+    hooks: list[str] = []
+    model = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(), Noting())
+    model[0].register_forward_hook(lambda *_: hooks.append("ran"))
+    model[2].fc.register_forward_pre_hook(lambda *_: hooks.append("ran"))
+    plain = nn.Sequential(nn.BatchNorm1d(6), nn.Dropout(), nn.Linear(6, 2))
+    x, wrong = torch.ones(3, 6, requires_grad=True), torch.ones(3, 5)
+    for run in (lambda: model[2](x), lambda: plain(wrong)):
+        error = error_of(run)
+        runs, seen = model[2].runs, len(hooks)
+        states = {name: value.clone() for name, value in plain.state_dict().items()}
+        versions = [each._version for each in (x, wrong, *plain.parameters(), *plain.buffers())]
+        assert explain_error(error) is not None
+        assert (model[2].runs, len(hooks)) == (runs, seen)
+        assert versions == [each._version for each in (x, wrong, *plain.parameters(), *plain.buffers())]
+        assert all(torch.equal(states[name], value) for name, value in plain.state_dict().items())
+        assert x.grad is None
+
+
+def test_random_states_modes_and_defaults_stay() -> None:
+    layer = nn.Sequential(nn.Dropout(), nn.Linear(3, 1))
+    error = error_of(lambda: layer(torch.rand(2, 4)))
+    before = torch.get_rng_state().clone(), random.getstate()
+    with torch.no_grad():
+        assert explain_error(error) is not None
+        assert not torch.is_grad_enabled()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert torch.is_grad_enabled()
+    assert torch.overrides._get_current_function_mode_stack() == []
+
+
+def test_nothing_is_kept_alive() -> None:
+    def fail() -> weakref.ref[Any]:
+        x, w = torch.ones(30, 4), torch.ones(50, 4)
+        try:
+            torch.relu(x) @ w
+        except RuntimeError as error:
+            found = explain_error(error)
+            assert found is not None
+            assert found.remedies
+            error.__traceback__ = None
+        return weakref.ref(x)
+
+    kept = fail()
+    gc.collect()
+    assert kept() is None
+
+
+def test_large_operands_cost_nothing() -> None:
+    x = torch.empty(1, dtype=torch.float32).expand(100_000, 100_000)
+    found = explain_error(error_of(lambda: x @ torch.empty(3, 4)))
+    assert found is not None
+    assert found.operands[0].tensor is not None
+    assert found.operands[0].tensor.shape == (100_000, 100_000)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda: 1 / 0,
+        lambda: {}["key"],
+        lambda: [1][3],
+        lambda: int("x"),
+        lambda: undefined_name,  # type: ignore[name-defined]  # noqa: F821
+        lambda: (_ for _ in ()).throw(ValueError("mine")),
+        lambda: open("/no/such/file"),  # noqa: SIM115
+        lambda: torch.no_such_function,
+        lambda: [][0],
+        lambda: None.anything,  # type: ignore[attr-defined]
+        lambda: "a" + 1,  # type: ignore[operator]
+    ],
+)
+def test_errors_that_have_nothing_to_do_with_tensors_get_no_card(run: Callable[[], object]) -> None:
+    assert explain_error(error_of(run)) is None
+
+
+def test_errors_of_the_users_own_get_no_card() -> None:
+    x = torch.ones(3)
+
+    def check(x: torch.Tensor) -> None:
+        if x.shape != (4,):
+            raise ValueError("wrong shape")
+
+    def asserts(x: torch.Tensor) -> None:
+        assert x.dim() == 2
+
+    for run in (lambda: check(x), lambda: asserts(x), lambda: check(x, 2)):  # type: ignore[call-arg]
+        assert explain_error(error_of(run)) is None
+
+
+def test_explain_wants_an_error() -> None:
+    with pytest.raises(TorchmagicError, match="not an object of type str"):
+        torchmagic.explain("an error")  # type: ignore[arg-type]
+    with pytest.raises(TorchmagicError, match="did not come from an operation on tensors"):
+        torchmagic.explain(error_of(lambda: 1 / 0))
+
+
+def test_the_last_error_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("last_exc", "last_value"):
+        monkeypatch.setattr(sys, name, None, raising=False)
+    with pytest.raises(TorchmagicError, match="no error yet"):
+        torchmagic.explain()
+    monkeypatch.setattr(sys, "last_value", error_of(lambda: torch.ones(2) + torch.ones(3)))
+    assert torchmagic.explain().kind == "broadcast"
+
+
+def test_without_source_the_message_stays() -> None:
+    names: dict[str, Any] = {"x": torch.ones(2), "y": torch.ones(3)}
+    error = error_of(lambda: exec("x + y", names))
+    linecache.clearcache()
+    found = explain_error(error)
+    assert found is None or found.message
+
+
+SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SHAPES, SHAPES)
+def test_whatever_does_not_broadcast_is_explained_and_what_is_offered_fits(
+    a: tuple[int, ...], b: tuple[int, ...]
+) -> None:
+    x, y = torch.ones(a), torch.ones(b)
+    try:
+        x * y
+    except RuntimeError as error:
+        found = explain_error(error)
+        assert found is not None
+        assert found.kind == "broadcast"
+        assert found.clash is not None
+        assert [place - len(found.clash.rows[0][1]) for place in found.clash.bad] == sorted(mismatches(a, b))
+        for remedy in found.remedies:
+            assert remedy.checked
+            eval(remedy.code, {"x": x, "y": y})
+    else:
+        assert not mismatches(a, b)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SHAPES, SHAPES)
+def test_whatever_does_not_multiply_is_explained_and_what_is_offered_fits(
+    a: tuple[int, ...], b: tuple[int, ...]
+) -> None:
+    x, w = torch.ones(a), torch.ones(b)
+    try:
+        x @ w
+    except RuntimeError as error:
+        found = explain_error(error)
+        assert found is not None
+        assert found.kind == "matmul"
+        for remedy in found.remedies:
+            eval(remedy.code, {"x": x, "w": w})
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(SHAPES, min_size=2, max_size=3), st.integers(0, 2))
+def test_whatever_does_not_join_is_explained_and_what_is_offered_fits(shapes: list[tuple[int, ...]], dim: int) -> None:
+    tensors = [torch.ones(shape) for shape in shapes]
+    try:
+        torch.cat(tensors, dim)
+    except (RuntimeError, IndexError) as error:
+        found = explain_error(error)
+        assert found is not None
+        assert found.kind in ("cat", "dim")
+        for remedy in found.remedies:
+            eval(remedy.code, {"torch": torch, "tensors": tensors, "dim": dim})
+
+
+def test_the_text_of_a_node_is_one_line() -> None:
+    import ast
+
+    tree = ast.parse("f(\n  a,\n  b,\n)", mode="eval")
+    assert node_text(tree.body, "f(\n  a,\n  b,\n)") == "f(a, b)"
