@@ -44,6 +44,23 @@ _CARRIES = frozenset(
         *("cat", "stack", "as_tensor", "tensor", "requires_grad_", "index_select", "narrow", "chunk", "split"),
     }
 )
+_OPERATORS = frozenset({"__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__", "__ifloordiv__", "__ipow__"})
+_NO_ELEMENTS = frozenset(
+    {
+        *(
+            "requires_grad_",
+            "detach_",
+            "squeeze_",
+            "unsqueeze_",
+            "t_",
+            "transpose_",
+            "swapaxes_",
+            "swapdims_",
+            "resize_",
+        ),
+        *("share_memory_", "as_strided_", "rename_", "retain_grad_"),
+    }
+)
 _MOST_EVENTS = 60
 _LOOKS = 3
 _SMALL = 4096
@@ -137,7 +154,7 @@ class CallWatch(TorchFunctionMode):
             self._cut(name, out, plain, frame)
         if name == "__setitem__":
             self._look_at_assignment(args, frame)
-        elif name.endswith("_") and plain and args[0] is plain[0]:
+        elif _changes(name) and plain and args[0] is plain[0]:
             self._look_at_view(name, plain[0], frame)
         if name in _LOSSES:
             plain += [kwargs[key] for key in ("input", "target") if type(kwargs.get(key)) in _PLAIN]
@@ -246,6 +263,13 @@ class CallWatch(TorchFunctionMode):
             operands = tuple(_operand(tensor) for tensor in tensors)
         result = None if out is None else _operand(out)
         self.events.append(Event(kind, place, name, user is frame, operands, result, text, base))
+
+
+def _changes(name: str) -> bool:
+    """Whether a method of that name changes the elements of its tensor."""
+    if name.endswith("__"):
+        return name in _OPERATORS
+    return name.endswith("_") and name not in _NO_ELEMENTS
 
 
 def finite(tensor: torch.Tensor) -> bool:

@@ -68,7 +68,7 @@ def cell_notes(facts: CellFacts) -> tuple[Note, ...]:
 
 
 def _few(notes: Iterable[Note]) -> Sequence[Note]:
-    once: dict[tuple[object, ...], Note] = {}
+    once: dict[object, Note] = {}
     for note in notes:
-        once.setdefault((note.kind, note.names, note.line), note)
+        once.setdefault((note.kind, note.names or note.line), note)
     return sorted(once.values(), key=lambda note: note.line or 1 << 30)[:_MOST]

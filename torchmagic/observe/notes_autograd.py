@@ -126,7 +126,9 @@ def _integer_wanted(facts: CellFacts, tree: ast.Module) -> list[Note]:
         fixed = f"{called(subject, 'float()')}.requires_grad_()"
         if call.func.attr == "Parameter":
             fixed = f"{text(call.func)}({called(subject, 'float()')})"
-        return [_plain_integer(name, f"{name} = {fixed}" if isinstance(subject, ast.Name) else fixed, line)]
+        elif isinstance(subject, ast.Name):
+            fixed = f"{name} = {fixed}"
+        return [_plain_integer(name, fixed, line)]
     return []
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torchmagic.observe.notes import CellFacts
 
 _REDUCTIONS = frozenset({"sum", "mean", "std", "var", "norm", "prod", "amax", "amin", "logsumexp", "nansum", "nanmean"})
+_LOSSES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "__eq__", "__ne__"})
 
 
@@ -31,7 +32,10 @@ def notes(facts: CellFacts, tree: ast.Module) -> list[Note]:
 
 def _broadcast(facts: CellFacts, event: Event) -> list[Note]:
     code = code_at(event.place)
-    if not event.direct:
+    if event.function in _LOSSES and isinstance(code.node, ast.Call):
+        given = [*code.node.args, *(keyword.value for keyword in code.node.keywords)]
+        code = Code(code.node, code.tree, tuple(given[:2]))  # also through a module: criterion(pred, y)
+    elif not event.direct:
         code = Code(None, None)
     one, other = event.operands[:2]
     ours = [_operand_code(code, n) for n in range(2)]
