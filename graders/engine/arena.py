@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the process that makes the memory does without torch
 BYTES = 8 << 20  # in each direction
 LEAST = 32 << 10  # smaller tensors go through the socket: that saves nothing there
 LENT = 256 << 10  # tensors of the judge's that are at least so large stay there
+_MOST_HELD = BYTES // LENT
 _ALIGNED = 64
 _SEALS = 0x0001 | 0x0002 | 0x0004  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW; fcntl(2)
 _ADD_SEALS = 1033
@@ -117,6 +118,8 @@ class Arena:
             self._held = []
             return
         places = [(place, size) for place, size in held]
-        if not all(type(size) is int and size > 0 and self.holds(place, size) for place, size in places):
+        if len(places) > _MOST_HELD or not all(
+            type(size) is int and size > 0 and self.holds(place, size) for place, size in places
+        ):
             raise ValueError("no places")
         self._held = sorted(places)

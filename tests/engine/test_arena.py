@@ -103,7 +103,7 @@ def test_the_judge_works_on_copies_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "lent", [7, "all", [1], [[0]], [[0, 1, 2]], [[-1, 8]], [[0, 0]], [[0, BYTES + 1]], [["0", 8]], [[0, True]], [[0.0, 8]], {"a": 1}]
+    "lent", [7, "all", [1], [[0]], [[0, 1, 2]], [[-1, 8]], [[0, 0]], [[0, BYTES + 1]], [["0", 8]], [[0, True]], [[0.0, 8]], {"a": 1}, [[0, 8]] * 40]
 )  # fmt: skip
 def test_lies_about_places_break_the_connection(lent: object) -> None:
     a, b = socket.socketpair()
