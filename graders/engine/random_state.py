@@ -91,6 +91,8 @@ def _raw_python() -> object:
     Asking for its state makes 625 integers, and takes as long as all else that is done for a message's generators.
     """
     generator, ours = _python_default(), object.__basicsize__
+    if not isinstance(generator, random.Random):  # the student's code has put something else there
+        return None
     return ctypes.string_at(id(generator) + ours, _random.Random.__basicsize__ - ours), generator.gauss_next
 
 
