@@ -35,6 +35,9 @@ from graders.engine.twister import (
 from graders.engine.values import Json
 from graders.engine.wire import WireError
 
+#: The generators behind random.random and np.random.rand and their like, whatever a submission puts in their places.
+_PYTHON: Any = vars(random)["_inst"]
+_NUMPY: Any = np.random.mtrand._rand
 _SEEDING = {"seed", "manual_seed", "set_seed", "seed_everything", "seed_all", "manual_seed_all", "fix_seed"}
 
 
@@ -78,11 +81,7 @@ def _raw_numpy() -> object:
 
     It does not say whether a normal number is kept for later.
     """
-    return ctypes.string_at(_numpy_default()._bit_generator.ctypes.state_address, 4 * WORDS + 4)
-
-
-def _numpy_default() -> Any:
-    return np.random.mtrand._rand  # the generator behind np.random.rand and its like
+    return ctypes.string_at(_NUMPY._bit_generator.ctypes.state_address, 4 * WORDS + 4)
 
 
 def _raw_python() -> object:
@@ -90,14 +89,8 @@ def _raw_python() -> object:
 
     Asking for its state makes 625 integers, and takes as long as all else that is done for a message's generators.
     """
-    generator, ours = _python_default(), object.__basicsize__
-    if not isinstance(generator, random.Random):  # the student's code has put something else there
-        return None
-    return ctypes.string_at(id(generator) + ours, _random.Random.__basicsize__ - ours), generator.gauss_next
-
-
-def _python_default() -> Any:
-    return vars(random)["_inst"]  # the generator behind random.random and its like
+    ours = object.__basicsize__
+    return ctypes.string_at(id(_PYTHON) + ours, _random.Random.__basicsize__ - ours), _PYTHON.gauss_next
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -109,14 +102,14 @@ _KINDS: Mapping[str, _Kind] = {
     ),
     "numpy": _Kind(
         _raw_numpy,
-        lambda: numpy_state(_numpy_default()),
-        lambda s: set_numpy(_numpy_default(), s),
+        lambda: numpy_state(_NUMPY),
+        lambda s: set_numpy(_NUMPY, s),
         lambda seed: numpy_state(np.random.RandomState(seed % 2**32)),
     ),
     "python": _Kind(
         _raw_python,
-        lambda: python_state(_python_default()),
-        lambda s: set_python(_python_default(), s),
+        lambda: python_state(_PYTHON),
+        lambda s: set_python(_PYTHON, s),
         lambda seed: python_state(random.Random(seed)),
     ),
 }
