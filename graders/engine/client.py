@@ -8,8 +8,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,8 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import graders
-import torchmagic
 from graders.engine import walls
 from graders.engine.arena import make_arena
 from graders.engine.begin import Begin, send_begin
@@ -28,6 +24,7 @@ from graders.engine.mechanisms import REMEDIES, Mechanism
 from graders.engine.needs import Needs, hints
 from graders.engine.reference import IN_STUDENT_PROCESS, References
 from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
+from graders.engine.warm_process import packages, start_warm
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
 
@@ -72,7 +69,7 @@ class Engine:
         self.isolation = isolation
         self._at_once = at_once
         self._turns = threading.BoundedSemaphore(at_once)
-        self._view = walls.python_view(_packages(), hidden)
+        self._view = walls.python_view(packages(), hidden)
         self._lock = threading.Lock()
         self._serial = itertools.count(os.getpid() % 1000 * 1000)
         self._stack = contextlib.ExitStack()
@@ -165,43 +162,7 @@ class Engine:
         ]
 
     def _start(self) -> None:
-        student_mine, student_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        judge_mine, judge_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        root = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="torchmagic-"))
-        os.chmod(root, 0o755)
-        options = {
-            "isolation": self.isolation,
-            "readable": self._view.readable,
-            "hidden": self._view.hidden,
-            "root": root,
-        }
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "graders.engine.warm",
-                str(student_theirs.fileno()),
-                str(judge_theirs.fileno()),
-            ],
-            pass_fds=(student_theirs.fileno(), judge_theirs.fileno()),
-            stdin=subprocess.PIPE,
-            cwd="/",
-            env={
-                **walls.environment(),
-                "HOME": os.environ.get("HOME", "/"),
-                "PYTHONPATH": _python_path(),
-            },
-            start_new_session=True,
-        )
-        self._stack.callback(_end, process)
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # anybody can read a command line
-            pipe.write(json.dumps(options).encode())
-        for sock in (student_mine, judge_mine):
-            self._stack.callback(sock.close)
-        student_theirs.close()
-        judge_theirs.close()
-        self._controls = (student_mine, judge_mine)
+        self._controls = start_warm(self._stack, self.isolation, self._view)
 
     def _await_ready(self) -> None:
         if not self._ready and self._controls is not None:
@@ -339,21 +300,3 @@ def _as_header(submission: Submission, scratch: str) -> dict[str, Any]:
         "limits": asdict(submission.limits),
         "scratch": scratch,
     }
-
-
-def _packages() -> list[Path]:
-    return [Path(package.__file__).resolve().parent for package in (torchmagic, graders) if package.__file__]
-
-
-def _python_path() -> str:
-    return os.pathsep.join(dict.fromkeys(str(package.parent) for package in _packages()))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -133,7 +133,13 @@ class Link:
 
     def read(self) -> Frame:
         """The next frame."""
-        return recv_frame(self.sock, caps=self.caps, deadline=self.deadline, arena=self.arena)
+        frame = recv_frame(self.sock, caps=self.caps, deadline=self.deadline, arena=self.arena)
+        if self.arena is not None:
+            try:
+                self.arena.keep(frame.header.get("lent"))
+            except (TypeError, ValueError) as error:
+                raise _malformed(error) from error
+        return frame
 
     def send(self, header: dict[str, Json], packer: Packer) -> None:
         """Send a message with all that goes along."""
@@ -142,6 +148,9 @@ class Link:
         changed = self.tensors.changes(packer.encoder.plain)
         if changed:
             header["changed"] = changed
+        lent = self.arena.lent() if self.arena is not None else None
+        if lent:
+            header["lent"] = lent
         send_frame(self.sock, Frame(header, packer.elements), deadline=self.deadline, arena=self.arena)
 
     def _taken_in(self, frame: Frame) -> Unpacker:

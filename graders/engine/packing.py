@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import torch
 
+from graders.engine.decoding import Decoder
 from graders.engine.differentiable import Asks, Call, Calls, attach, reachable_leaves
 from graders.engine.shared_tensors import OWNERS, Name, SharedTensors, state_of
-from graders.engine.values import Decoder, Encoder, Json
+from graders.engine.values import Encoder, Json
 from graders.engine.wire import WireError
 
 

@@ -4,46 +4,41 @@ torch's, NumPy's and Python's default generators are the same Mersenne twister. 
 how far it has drawn, never what comes next: a state is taken over only where the judge's own twister reaches it by
 drawing from the state that both had, or from a seed that the instructor's own cells set. So no submission can choose
 the random inputs that it is tested with.
-
-Algorithm: M. Matsumoto and T. Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998); layouts: ``at::mt19937`` in PyTorch's
-``MT19937RNGEngine.h`` and ``CPUGeneratorImpl.cpp``, ``numpy.random.RandomState.get_state``, ``random.getstate``.
 """
 
 from __future__ import annotations
 
+import _random
 import ast
 import ctypes
 import functools
-import math
 import random
-import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from graders.engine.given import parse_cell
+from graders.engine.twister import (
+    WORDS,
+    Twister,
+    numpy_state,
+    python_state,
+    set_numpy,
+    set_python,
+    set_torch,
+    steps_between,
+    torch_state,
+)
 from graders.engine.values import Json
 from graders.engine.wire import WireError
 
-_WORDS = 624
-_MOST_BLOCKS = 10_000
-_CACHED_WITHIN = 64
+#: The generators behind random.random and np.random.rand and their like, whatever a submission puts in their places.
+_PYTHON: Any = vars(random)["_inst"]
+_NUMPY: Any = np.random.mtrand._rand
 _SEEDING = {"seed", "manual_seed", "set_seed", "seed_everything", "seed_all", "manual_seed_all", "fix_seed"}
-#: at::CPUGeneratorImplState: seed, left, seeded, next, state, normal x, y, rho, is-valid, a float normal and its flag
-_TORCH = struct.Struct(f"<Qii Q{_WORDS}Q ddd i4x f?3x")
-
-
-@dataclass(frozen=True, slots=True)
-class Twister:
-    """A Mersenne twister's state: its words, how many of them were drawn, and a normal number kept for later."""
-
-    words: bytes
-    drawn: int
-    cached: float | None = None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -67,118 +62,6 @@ def _name(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def steps_between(start: Twister, end: Twister) -> bool:
-    """Whether drawing from ``start`` leads to ``end``, within six million numbers or so.
-
-    >>> generator = np.random.RandomState(1)
-    >>> start = _numpy_state(generator)
-    >>> _ = generator.rand(1000)
-    >>> steps_between(start, _numpy_state(generator)), steps_between(_numpy_state(generator), start)
-    (True, False)
-    """
-    if not 0 < end.drawn <= _WORDS:
-        return False
-    if start.words == end.words:
-        return start.drawn <= end.drawn and (end.cached == start.cached or _explained(end, b""))
-    generator = np.random.RandomState()
-    _set_numpy(generator, replace(start, drawn=_WORDS, cached=None))
-    before = start.words
-    for _ in range(_MOST_BLOCKS):
-        generator.bytes(4 * _WORDS)
-        words = _numpy_state(generator).words
-        if words == end.words:
-            return _explained(end, before)
-        before = words
-    return False
-
-
-def _explained(state: Twister, before: bytes) -> bool:
-    """Whether a normal number kept for later is one that these words give, or they and those ``before`` them."""
-    if state.cached is None:
-        return True
-    if not math.isfinite(state.cached):
-        return False
-    starts = [replace(state, drawn=drawn, cached=None) for drawn in range(state.drawn - 2, 0, -1)][:_CACHED_WITHIN]
-    if before and state.drawn < _CACHED_WITHIN:
-        starts += [Twister(before, _WORDS - back) for back in range(4)]
-    return any(draw(start) == state.cached for start in starts for draw in _NORMALS)
-
-
-def _torch_normal(state: Twister) -> float | None:
-    generator = torch.Generator()
-    _set_torch(generator, state)
-    torch.randn((), generator=generator, dtype=torch.float64)
-    return _torch_state(generator).cached
-
-
-def _numpy_normal(state: Twister) -> float | None:
-    generator = np.random.RandomState()
-    _set_numpy(generator, state)
-    generator.standard_normal()
-    return _numpy_state(generator).cached
-
-
-def _python_normal(state: Twister) -> float | None:
-    generator = random.Random()
-    _set_python(generator, state)
-    generator.gauss(0.0, 1.0)
-    return _python_state(generator).cached
-
-
-_NORMALS: tuple[Callable[[Twister], float | None], ...] = (_torch_normal, _numpy_normal, _python_normal)
-
-
-def _words(values: Any) -> bytes:
-    array: npt.NDArray[np.uint32] = np.asarray(values, dtype=np.uint32)
-    return array.tobytes()
-
-
-def _torch_state(generator: torch.Generator) -> Twister:
-    fields = _TORCH.unpack(generator.get_state().numpy().tobytes())
-    left, following, words, cached, valid = fields[1], fields[3], fields[4 : 4 + _WORDS], fields[-5], fields[-3]
-    return Twister(_words(words), _WORDS if left == 1 else int(following), float(cached) if valid else None)
-
-
-def _set_torch(generator: torch.Generator, state: Twister) -> None:
-    words = np.frombuffer(state.words, np.uint32).tolist()
-    left, following = (1, 0) if state.drawn == _WORDS else (_WORDS + 1 - state.drawn, state.drawn)
-    cached = state.cached or 0.0
-    packed = _TORCH.pack(
-        generator.initial_seed(),
-        left,
-        1,
-        following,
-        *words,
-        0.0,
-        cached,
-        0.0,
-        int(state.cached is not None),
-        0.0,
-        False,
-    )
-    generator.set_state(torch.frombuffer(bytearray(packed), dtype=torch.uint8))
-
-
-def _numpy_state(generator: Any) -> Twister:
-    _, words, drawn, has_cached, cached = generator.get_state()
-    return Twister(_words(words), int(drawn), float(cached) if has_cached else None)
-
-
-def _set_numpy(generator: Any, state: Twister) -> None:
-    words = np.frombuffer(state.words, np.uint32)
-    generator.set_state(("MT19937", words, state.drawn, int(state.cached is not None), state.cached or 0.0))
-
-
-def _python_state(generator: random.Random) -> Twister:
-    _, internal, cached = generator.getstate()
-    return Twister(_words(internal[:-1]), int(internal[-1]), cached)
-
-
-def _set_python(generator: random.Random, state: Twister) -> None:
-    words = np.frombuffer(state.words, np.uint32).tolist()
-    generator.setstate((3, (*words, state.drawn), state.cached))
-
-
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """A default generator: how to read it (``raw``: cheaply, to compare), set it, and what a seed makes of it."""
@@ -190,7 +73,7 @@ class _Kind:
 
 
 def _seeded_torch(seed: int) -> Twister:
-    return _torch_state(torch.Generator().manual_seed(seed))
+    return torch_state(torch.Generator().manual_seed(seed))
 
 
 def _raw_numpy() -> object:
@@ -198,35 +81,36 @@ def _raw_numpy() -> object:
 
     It does not say whether a normal number is kept for later.
     """
-    return ctypes.string_at(_numpy_default()._bit_generator.ctypes.state_address, 4 * _WORDS + 4)
+    return ctypes.string_at(_NUMPY._bit_generator.ctypes.state_address, 4 * WORDS + 4)
 
 
-def _numpy_default() -> Any:
-    return np.random.mtrand._rand  # the generator behind np.random.rand and its like
+def _raw_python() -> object:
+    """The bytes of Python's default generator, where they lie, and the normal number that is kept for later.
 
-
-def _python_default() -> Any:
-    return vars(random)["_inst"]  # the generator behind random.random and its like
+    Asking for its state makes 625 integers, and takes as long as all else that is done for a message's generators.
+    """
+    ours = object.__basicsize__
+    return ctypes.string_at(id(_PYTHON) + ours, _random.Random.__basicsize__ - ours), _PYTHON.gauss_next
 
 
 _KINDS: Mapping[str, _Kind] = {
     "torch": _Kind(
         lambda: torch.default_generator.get_state().numpy().tobytes(),
-        lambda: _torch_state(torch.default_generator),
-        lambda s: _set_torch(torch.default_generator, s),
+        lambda: torch_state(torch.default_generator),
+        lambda s: set_torch(torch.default_generator, s),
         _seeded_torch,
     ),
     "numpy": _Kind(
         _raw_numpy,
-        lambda: _numpy_state(_numpy_default()),
-        lambda s: _set_numpy(_numpy_default(), s),
-        lambda seed: _numpy_state(np.random.RandomState(seed % 2**32)),
+        lambda: numpy_state(_NUMPY),
+        lambda s: set_numpy(_NUMPY, s),
+        lambda seed: numpy_state(np.random.RandomState(seed % 2**32)),
     ),
     "python": _Kind(
-        random.getstate,
-        lambda: _python_state(_python_default()),
-        lambda s: _set_python(_python_default(), s),
-        lambda seed: _python_state(random.Random(seed)),
+        _raw_python,
+        lambda: python_state(_PYTHON),
+        lambda s: set_python(_PYTHON, s),
+        lambda seed: python_state(random.Random(seed)),
     ),
 }
 
@@ -253,6 +137,8 @@ class Generators:
         """Add to a message the state of each generator that the other side has to know."""
         moved: dict[str, Json] = {}
         for name, kind in _KINDS.items():
+            if self.strict and name not in self._shared and not self._may_be_seeded(name):
+                continue
             raw, known = kind.raw(), self._known[name]
             if raw == self._raw[name] and (known.cached is None or kind.read() == known):
                 continue
@@ -271,6 +157,10 @@ class Generators:
         if name == "torch" and torch.initial_seed() != self._torch_seed:
             return True
         return self._sets_states and not steps_between(known, now)
+
+    def _may_be_seeded(self, name: str) -> bool:
+        """Whether it is worth looking at one of the test's generators; what is drawn from it is nobody's business."""
+        return self._sets_states or (name == "torch" and torch.initial_seed() != self._torch_seed)
 
     def take(self, header: Mapping[str, Json], elements: Mapping[str, torch.Tensor]) -> None:
         """Go on from where the other side is; WireError where what it says is no state at all."""
@@ -312,7 +202,7 @@ class LentGenerators:
 
     def describe(self, generator: torch.Generator, number: int, put: Callable[[torch.Tensor], str]) -> dict[str, Json]:
         """The JSON for a generator."""
-        state = self._known[number] = _torch_state(generator)
+        state = self._known[number] = torch_state(generator)
         self.by_number[number] = generator
         return {"t": "ref", "k": number, "generator": _packed(state, put)}
 
@@ -321,14 +211,14 @@ class LentGenerators:
         number = node["k"]
         generator = self.by_number.setdefault(number, torch.Generator())
         self._known[number] = _told(node["generator"], elements)
-        _set_torch(generator, self._known[number])
+        set_torch(generator, self._known[number])
         return generator
 
     def send(self, header: dict[str, Json], put: Callable[[torch.Tensor], str]) -> None:
         """Add to a message the generators that have moved."""
         moved = []
         for number, generator in self.by_number.items():
-            state = _torch_state(generator)
+            state = torch_state(generator)
             if state != self._known[number]:
                 self._known[number] = state
                 moved.append([number, _packed(state, put)])
@@ -341,7 +231,7 @@ class LentGenerators:
             for number, packed in header.get("generators", ()):
                 state = _told(packed, elements)
                 if number in self.by_number and (not self.strict or steps_between(self._known[number], state)):
-                    _set_torch(self.by_number[number], state)
+                    set_torch(self.by_number[number], state)
                     self._known[number] = state
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"the state of a random generator is malformed ({error})") from None
@@ -354,6 +244,6 @@ def _packed(state: Twister, put: Callable[[torch.Tensor], str]) -> Json:
 def _told(packed: Json, elements: Mapping[str, torch.Tensor]) -> Twister:
     key, drawn, cached = packed
     words = elements[key].numpy().tobytes()
-    if len(words) != 4 * _WORDS:
+    if len(words) != 4 * WORDS:
         raise ValueError("it has another number of words")
     return Twister(words, int(drawn), None if cached is None else float(cached))

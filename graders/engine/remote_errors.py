@@ -6,9 +6,10 @@ import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from graders.engine.decoding import Decoder
 from graders.engine.remote_object import RemoteError
 from graders.engine.student_shell import error_text, out_of_memory
-from graders.engine.values import Decoder, Encoder, Json, NotData
+from graders.engine.values import Encoder, Json, NotData
 from graders.engine.wire import WireError
 
 #: A function's StopIteration would silently end the test's own loop: it arrives as a RemoteError instead.

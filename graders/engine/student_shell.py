@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core import interactiveshell
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import ExecutionResult
 from jupyter_client.jsonutil import json_clean, json_default
@@ -174,11 +175,11 @@ def _as_sent(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _store_class() -> Any:
-    """IPython's store of what it remembers between commands; before IPython 8.24 it was a package of its own."""
+    """IPython's store of what it remembers between commands; IPython 8 has it, or what stands for it, elsewhere."""
     try:
         return importlib.import_module("IPython.external.pickleshare").PickleShareDB
     except ImportError:
-        return importlib.import_module("pickleshare").PickleShareDB
+        return vars(interactiveshell)["PickleShareDB"]
 
 
 class StudentShell:

@@ -28,6 +28,8 @@ _PAUSE = 3
 _LAST_ROUNDS = 100
 #: How a process ends when code in C gets no more memory and does not look: then that was its memory's end.
 _OF_EXHAUSTION = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+#: How our own code in the student's process ends where it gets none.
+_GAVE_UP = 1
 _NEARLY = 0.9
 
 
@@ -56,7 +58,7 @@ def watch_student(
         kc.prctl(kc.PR_SET_CHILD_SUBREAPER, 1)
     pid = os.fork()
     if pid == 0:
-        status = 1
+        status = _GAVE_UP
         try:
             watch.close()
             tell.close()
@@ -92,7 +94,7 @@ def watch_student(
         status, peak = _end(pid, handle)
         if not walled:
             _end_rest()
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OF_EXHAUSTION:
+    if os.waitstatus_to_exitcode(status) in (_GAVE_UP, *(-number for number in _OF_EXHAUSTION)):
         over_memory = over_memory or peak - born_resident > _NEARLY * allowed.memory
     report: dict[str, Any] = {"memory": True} if over_memory else {}
     if os.WIFSIGNALED(status):

@@ -145,14 +145,18 @@ def recv_frame(
         if body_length:
             raise WireError("a body without tensors")
         return Frame(header)
-    tensors = _allocate(manifest, body_length, arena)
-    for (_, _, _, *place), tensor in zip(manifest, tensors.values(), strict=True):
-        if place and arena is not None:
-            arena.take(place[0], _bytes(tensor))
-        elif tensor.numel():
-            _fill(sock, _bytes(tensor).numpy().data, deadline)
-        if tensor.dtype == _bool():
+    tensors: dict[str, torch.Tensor] = {}
+    for key, shape, dtype, size, place in _planned(manifest, body_length, arena):
+        tensor = None if place is None or arena is None else arena.lend(place, shape, dtype, size)
+        if tensor is None:
+            tensor = _empty(shape, dtype)
+            if place is not None and arena is not None:
+                arena.take(place, _bytes(tensor))
+            elif size:
+                _fill(sock, _bytes(tensor).numpy().data, deadline)
+        if dtype == _bool():
             _make_valid(tensor)
+        tensors[key] = tensor
     return Frame(header, tensors)
 
 
@@ -176,30 +180,41 @@ def _parse_header(data: bytes) -> tuple[dict[str, Any], list[Any]]:
     return parsed[0], parsed[1:]
 
 
-def _allocate(manifest: list[Any], body_length: int, arena: Arena | None) -> dict[str, torch.Tensor]:
-    """Tensors for what the manifest announces, untouched memory as yet; WireError unless they fill the body."""
-    import torch
-
-    planned: dict[str, tuple[list[int], torch.dtype]] = {}
+def _planned(
+    manifest: list[Any], body_length: int, arena: Arena | None
+) -> list[tuple[str, list[int], torch.dtype, int, int | None]]:
+    """Key, shape, dtype, bytes and place of each tensor that is announced; WireError unless they fill the body."""
+    planned: list[tuple[str, list[int], torch.dtype, int, int | None]] = []
+    seen: set[str] = set()
     left = body_length
     for entry in manifest:
-        if not isinstance(entry, list) or len(entry) < 3 or not isinstance(entry[0], str) or entry[0] in planned:
+        if not isinstance(entry, list) or len(entry) < 3 or not isinstance(entry[0], str) or entry[0] in seen:
             raise WireError("the tensors cannot be read (an entry is malformed)")
         dtype, shape = dtype_by_name(entry[1]), entry[2]
         if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 1 << 48 for size in shape):
             raise WireError("the tensors cannot be read (a shape is malformed)")
         if len(shape) > _MOST_DIMENSIONS or len(planned) >= _MOST_TENSORS:
             raise WireError("the tensors cannot be read (there are too many of them, or of their dimensions)")
-        size = math.prod(shape) * dtype.itemsize
+        size, place = math.prod(shape) * dtype.itemsize, None
         if len(entry) == 3:
             left -= size
         elif arena is None or len(entry) != 4 or not arena.holds(entry[3], size):
             raise WireError("the tensors cannot be read (an entry is malformed)")
-        planned[entry[0]] = shape, dtype
+        else:
+            place = entry[3]
+        seen.add(entry[0])
+        planned.append((entry[0], shape, dtype, size, place))
     if left:
         raise WireError("the tensors cannot be read (they are not as large as the body)")
+    return planned
+
+
+def _empty(shape: list[int], dtype: torch.dtype) -> torch.Tensor:
+    """Untouched memory for a tensor; WireError where there is none."""
+    import torch
+
     try:
-        return {key: torch.empty(shape, dtype=dtype) for key, (shape, dtype) in planned.items()}
+        return torch.empty(shape, dtype=dtype)
     except (RuntimeError, TypeError, NotImplementedError, MemoryError) as error:
         raise WireError(f"the tensors cannot be read ({error})") from None
 

@@ -76,3 +76,13 @@ def test_the_instructors_own_seed_counts_in_the_test_too(grade: Grade) -> None:
         ("test", f"assert w.tolist() == {first}\nassert torch.rand(2).tolist() == {second}"),
     )
     assert report.of(2).score == 1.0, report  # type: ignore[union-attr]
+
+
+def test_a_generator_taken_away_costs_no_more_than_itself(grade: Grade) -> None:
+    report = grade(
+        ("student", "import random\nrandom._inst = 7\ndef f(x):\n    return x + 1"),
+        ("test", "import torch\nassert torch.equal(f(torch.ones(3)), torch.full((3,), 2.0))"),
+        ("student", "del random._inst"),
+        ("test", "assert f(1) == 2"),
+    )
+    assert [report.of(i).score for i in (1, 3)] == [1.0, 1.0], report  # type: ignore[union-attr]

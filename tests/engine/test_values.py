@@ -17,7 +17,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graders.engine.values import Decoder, Encoder, NotData
+from graders.engine.decoding import Decoder
+from graders.engine.values import Encoder, NotData
 from graders.engine.wire import WireError
 
 
