@@ -38,6 +38,16 @@ def magics_above(source: str, known: Sequence[str]) -> Above:
     return Above(tuple(found), len(found))
 
 
+def below_magics(source: str, known: Sequence[str]) -> str:
+    """What stands below the magics of ``known`` in a cell.
+
+    >>> below_magics("%%tensorinfo\\n%%time\\nx", ["tensorinfo"])
+    '%%time\\nx'
+    """
+    lines = source.lstrip("\n").splitlines(keepends=True)
+    return "".join(lines[magics_above(source, known).lines :])
+
+
 def split_expressions(line: str) -> list[str]:
     """The expressions in ``line``: separated by spaces, but for spaces inside one.
 
