@@ -162,16 +162,24 @@ class _Pace:
 
     def parts(self, flat: torch.Tensor) -> Sequence[torch.Tensor]:
         """The chunk as it is to be taken."""
-        in_parts = self._count == 1 or self._late > 1
+        if self._count == 1:  # before all operations are left to all cores, two of them are tried
+            self._late = sum(_seconds_of_sum(flat) > self._alone / 2 for _ in range(2)) * 2
+        in_parts = self._count == 0 or self._late > 1
         return flat.split(ALONE) if in_parts and flat.numel() == CHUNK else (flat,)
 
     def took(self, seconds: float) -> None:
         """How long the last chunk took."""
         self._count += 1
-        if self._count == 2:
+        if self._count == 1:
             self._alone = seconds
         elif seconds > 1.2 * self._alone:
             self._late += 1
+
+
+def _seconds_of_sum(flat: torch.Tensor) -> float:
+    start = perf_counter()
+    flat.sum()
+    return perf_counter() - start
 
 
 def _single(number: float) -> float:
