@@ -11,7 +11,11 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 _OURS = ("tensorinfo: this cell", "gradtrace: no operation")
-_OUR_HTML = ('<div style="overflow-x:auto;max-width:100%;margin:0.3em 0">', '<figure style="margin:0.4em 0')
+_OUR_HTML = (
+    '<div style="overflow-x:auto;max-width:100%;margin:0.3em 0">',
+    '<figure style="margin:0.4em 0',
+    '<section role="note" aria-label="Why ',
+)
 
 
 class ThisInterpreter(AsyncKernelManager):

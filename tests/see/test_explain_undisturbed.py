@@ -160,6 +160,35 @@ def test_nothing_is_kept_alive() -> None:
     assert kept() is None
 
 
+def test_the_call_tells_what_the_users_functions_computed() -> None:
+    seen: list[Any] = []
+
+    class Keep(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            try:
+                return func(*args, **(kwargs or {}))
+            except RuntimeError:
+                seen.append((func, args, kwargs or {}))
+                raise
+
+    def encode(x: torch.Tensor) -> torch.Tensor:
+        return x.double()
+
+    def run() -> object:
+        x, w = torch.ones(2, 3), torch.ones(4, 3, dtype=torch.float64)
+        with Keep():
+            return encode(x) @ w
+
+    error = error_of(run)
+    alone, told = explain_error(error), explain_error(error, call=seen[0])
+    assert alone is not None
+    assert alone.operands[0].tensor is None
+    assert told is not None
+    assert told.operands[0].tensor is not None
+    assert (told.operands[0].name, told.operands[0].tensor.dtype) == ("encode(x)", "float64")
+    assert told.remedies[0].code == "encode(x) @ w.T"
+
+
 def test_large_operands_cost_nothing() -> None:
     x = torch.empty(1, dtype=torch.float32).expand(100_000, 100_000)
     found = explain_error(error_of(lambda: x @ torch.empty(3, 4)))

@@ -18,6 +18,7 @@ from torchmagic.records import SourceLine
 _TORCH = str(Path(torch.__file__).parent)
 _OWN = tuple(str(Path(__file__).parents[2] / part) for part in ("observe", "magics.py", "cellrun.py", "error_cards.py"))
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_BETWEEN = ("__torch_function__", "__torch_dispatch__")
 _MOST_LINES = 14
 
 
@@ -49,7 +50,7 @@ def find_site(traceback: TracebackType | None, sources: Mapping[str, str] = Mapp
     entries = list(_entries(traceback))
     if not entries:
         return None
-    chosen = max((i for i, entry in enumerate(entries) if not _foreign(_file(entry))), default=None)
+    chosen = max((i for i, entry in enumerate(entries) if not is_library(entry.tb_frame)), default=None)
     if chosen is None:
         chosen = max((i for i, entry in enumerate(entries) if not _file(entry).startswith(_TORCH)), default=0)
     entry = entries[chosen]
@@ -85,8 +86,8 @@ def node_text(node: ast.AST, source: str = "") -> str:
 
 
 def is_library(frame: FrameType) -> bool:
-    """Whether a frame runs code of torch's, of another library or of Python's own."""
-    return _foreign(frame.f_code.co_filename)
+    """Whether a frame runs code of torch's, of another library or of Python's own, or stands between for them."""
+    return frame.f_code.co_name in _BETWEEN or _foreign(frame.f_code.co_filename)
 
 
 def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
