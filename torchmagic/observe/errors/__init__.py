@@ -136,7 +136,10 @@ def _finding(failure: Failure) -> Finding | None:
     for pattern, rule in _RULES:
         match = pattern.search(failure.message)
         if match is not None:
-            found: Finding | None = rule(failure, match)
+            try:
+                found: Finding | None = rule(failure, match)
+            except Exception:  # an object of the user's that a rule did not foresee: the next may do
+                continue
             if found is not None:
                 return found
     return None

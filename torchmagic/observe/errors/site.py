@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -158,14 +159,30 @@ def _position(code: CodeType, lasti: int) -> tuple[int, int, int, int] | None:
 
 
 def _only_candidate(entry: TracebackType, tree: ast.AST) -> ast.AST | None:
-    """The one operation on the line, where there is but one (Python 3.10 says no more than the line)."""
-    kinds = (ast.BinOp, ast.Call, ast.Subscript, ast.AugAssign, ast.Compare)
+    """The one node on the line that the instruction can belong to (Python 3.10 says no more than the line)."""
+    name = dis.opname[entry.tb_frame.f_code.co_code[entry.tb_lasti]] if entry.tb_lasti >= 0 else ""
     line = entry.tb_lineno
     nodes = [
-        node for node in ast.walk(tree) if isinstance(node, kinds) and node.lineno <= line <= (node.end_lineno or 0)
+        each for each in ast.walk(tree) if getattr(each, "lineno", 0) <= line <= (getattr(each, "end_lineno", 0) or 0)
     ]
-    inner = [node for node in nodes if node.lineno == line]
+    found = [each for each in nodes if _may_do(each, name)]
+    inner = [each for each in found if getattr(each, "lineno", 0) == line] or found
     return inner[0] if len(inner) == 1 else None
+
+
+def _may_do(node: ast.AST, instruction: str) -> bool:
+    """Whether a node is compiled to such an instruction."""
+    if instruction.startswith("INPLACE_"):
+        return isinstance(node, ast.AugAssign)
+    if instruction.startswith("POP_JUMP"):
+        return isinstance(node, (ast.If, ast.While, ast.IfExp, ast.Assert))
+    if instruction in ("GET_ITER", "FOR_ITER"):
+        return isinstance(node, (ast.For, ast.comprehension))
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    kinds = {"STORE_SUBSCR": ast.Subscript, "STORE_ATTR": ast.Attribute, "UNPACK_SEQUENCE": (ast.Tuple, ast.List)}
+    if instruction in kinds:
+        return any(isinstance(target, kinds[instruction]) for target in targets)  # type: ignore[arg-type]
+    return isinstance(node, (ast.BinOp, ast.Call, ast.Subscript, ast.AugAssign, ast.Compare))
 
 
 def _widened(node: ast.AST) -> ast.AST:
