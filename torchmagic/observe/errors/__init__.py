@@ -155,7 +155,7 @@ def _of_tensors(failure: Failure) -> bool:
     """Whether torch or a tensor took part."""
     if any(frame.f_code.co_filename.startswith(str(torch.__path__[0])) for frame in failure.site.inner):
         return True
-    if failure.tensors or isinstance(failure.callee, nn.Module) or "Tensor" in failure.message:
+    if failure.tensors or issubclass(type(failure.callee), nn.Module) or "Tensor" in failure.message:
         return True
     if type(failure.error) is RuntimeError and not failure.site.inner:
         return True  # Python itself raises few of these, and none that a rule knows
@@ -179,7 +179,7 @@ def _is_operation(failure: Failure) -> bool:
     """Whether what failed is an operation on tensors, also where no rule knows why."""
     if isinstance(failure.error, (AttributeError, KeyError)):
         return False
-    if isinstance(failure.callee, nn.Module) and not failure.site.inner:
+    if issubclass(type(failure.callee), nn.Module) and not failure.site.inner:
         return False
     from_torch = str(getattr(failure.callee, "__module__", "") or "").startswith("torch")
     return (bool(failure.tensors) and (failure.callee is None or from_torch)) or from_torch or failure.layer is not None
@@ -230,10 +230,12 @@ def _operand(failure: Failure, name: str, role: str, value: object) -> Operand:
     return Operand(name, role, value=text)
 
 
-def _record(failure: Failure, value: object, name: str) -> TensorRecord:
+def _record(failure: Failure, value: Any, name: str) -> TensorRecord:
     record = observe_tensor(value, name, stats=False)
+    if record.kind == "Tensor":
+        record = replace(record, kind=failure.world.class_name(value))
     standins = failure.world.standins
-    if isinstance(value, torch.Tensor) and standins.made(value):
+    if issubclass(type(value), torch.Tensor) and standins.made(value):
         return replace(
             record,
             device=standins.device(value),
