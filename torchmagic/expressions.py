@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _OPERATORS = "+ - * / // % @ ** == != < > <= >= & | ^ << >> and or in is not if else for"
 _JOINING = frozenset(_OPERATORS.split())
 _LINE = re.compile(r"^\s*%%?(tensorinfo|gradtrace)\s")
-_MAGIC = re.compile(r"^%%(\w+)[ \t]*(.*?)[ \t]*$")
+_MAGIC = re.compile(r"^%%(\w+)(?:[ \t]+(.*?))?[ \t]*$")  # not `%%name?`, which asks for help
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,18 @@ def magics_above(source: str, known: Sequence[str]) -> Above:
         match = _MAGIC.match(line)
         if match is None or match.group(1) not in known:
             break
-        found.append((match.group(1), match.group(2)))
+        found.append((match.group(1), match.group(2) or ""))
     return Above(tuple(found), len(found))
+
+
+def below_magics(source: str, known: Sequence[str]) -> str:
+    """What stands below the magics of ``known`` in a cell.
+
+    >>> below_magics("%%tensorinfo\\n%%time\\nx", ["tensorinfo"])
+    '%%time\\nx'
+    """
+    lines = source.lstrip("\n").splitlines(keepends=True)
+    return "".join(lines[magics_above(source, known).lines :])
 
 
 def split_expressions(line: str) -> list[str]:

@@ -20,7 +20,7 @@ from IPython.display import display
 from torchmagic.cellrun import ORDERS
 from torchmagic.error_cards import ErrorCards, explained
 from torchmagic.errors import TorchmagicError
-from torchmagic.expressions import completions, magics_above, split_expressions, split_options
+from torchmagic.expressions import below_magics, completions, magics_above, split_expressions, split_options
 from torchmagic.records import Explanation
 from torchmagic.running import CellRun
 
@@ -147,7 +147,7 @@ class TorchMagics(Magics):
         if run is not None:
             run.end(error)
         if run is None or not run.explained:
-            self.cards.after_error(error, _below(result.info.raw_cell) if result.info else "")
+            self.cards.after_error(error, below_magics(result.info.raw_cell, NAMES) if result.info else "")
 
     @context_matcher()
     def complete(self, context: Any) -> Any:
@@ -214,7 +214,7 @@ class TorchMagics(Magics):
         """Why the error that ended a cell happened; None where that is not known or not wanted."""
         if error is None or not self.cards.on or "torch" not in sys.modules:
             return None
-        return explained(error, _below(cell))
+        return explained(error, below_magics(cell, NAMES))
 
     # -- on a line --------------------------------------------------------------------------------------
 
@@ -263,12 +263,6 @@ class TorchMagics(Magics):
         except Exception as error:  # the user's expression may raise anything
             return f"{type(error).__name__}: {error}"
         return ""
-
-
-def _below(cell: str) -> str:
-    """What stands below our magics in a cell."""
-    lines = cell.lstrip("\n").splitlines(keepends=True)
-    return "".join(lines[magics_above(cell, NAMES).lines :])
 
 
 def load(shell: Any) -> None:

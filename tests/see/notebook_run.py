@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 _OURS = ("tensorinfo: this cell", "gradtrace: no operation")
-_OUR_HTML = ("<style>\n.tm-seen{", '<figure style="margin:0.4em 0')
+_OUR_HTML = ('<section role="note" aria-label="Why ', "<style>\n.tm-seen{", '<figure style="margin:0.4em 0')
 
 
 class ThisInterpreter(AsyncKernelManager):
@@ -33,12 +33,16 @@ def run_cells(cells: list[str]) -> list[Any]:
 
 def without_ours(outputs: list[Any]) -> list[Any]:
     """The outputs that are the cell's own: what the magics show, always at the end, left out."""
-    kept = []
+    kept: list[Any] = []
     for output in outputs:
         plain = dict(output)
         if output.output_type == "display_data" and output.data.get("text/html", "").lstrip().startswith(_OUR_HTML):
             continue
         if output.output_type == "display_data" and output.data.get("text/plain", "").startswith(_OURS):
+            continue
+        last = kept[-1] if kept else {}
+        if plain["output_type"] == "stream" and last.get("name") == plain["name"]:
+            last["text"] += plain["text"]  # where a stream is cut in two is a matter of time
             continue
         kept.append(plain)
     return kept

@@ -36,6 +36,7 @@ CHANGES: dict[str, tuple[str, dict[str, str]]] = {
     "grad zeroed": ("v.grad.zero_()", {"v": "grad changed"}),
     "grad cleared": ("v.grad = None", {"v": "grad cleared"}),
     "in a container": ("d['k'] = x * 2", {"d['k']": "new"}),
+    "deep in containers": ("n = {'k': [1, (x * 2,)]}", {"n['k'][1][0]": "new"}),
     "in a list": ("l[0] = l[0] * 2", {"l[0]": "assigned anew"}),
     "in a module": (
         "for p in m.parameters(): p.grad = torch.ones_like(p)\ntorch.optim.SGD(m.parameters(), 1.0).step()",

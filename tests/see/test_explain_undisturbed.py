@@ -43,7 +43,7 @@ class Curious:
         raise AttributeError(name)
 
     def __getattribute__(self, name: str) -> Any:
-        if name not in ("seen", "w", "__dict__", "__class__"):
+        if name not in ("seen", "w", "__dict__"):
             object.__getattribute__(self, "seen").append(name)
         return object.__getattribute__(self, name)
 
@@ -99,6 +99,88 @@ def test_a_subclass_does_not_notice() -> None:
     assert Counted.calls == before
     assert found is not None
     assert found.kind == "matmul"
+
+
+class Overriding(torch.Tensor):
+    looked: list[str] = []  # noqa: RUF012
+
+    @property
+    def shape(self) -> Any:
+        self.looked.append("shape")
+        return torch.Size([9])
+
+    @property
+    def requires_grad(self) -> Any:
+        self.looked.append("requires_grad")
+        return True
+
+    def numel(self) -> int:
+        self.looked.append("numel")
+        return 3
+
+    def __repr__(self) -> str:
+        self.looked.append("repr")
+        return ""
+
+
+def test_no_method_of_a_subclass_runs() -> None:
+    x, w = torch.ones(3, 4).as_subclass(Overriding), torch.ones(5, 4)
+    runs: list[Callable[[], object]] = [
+        lambda: x @ w,
+        lambda: x + torch.ones(3),
+        lambda: torch.cat([x, torch.ones(2, 9)]),
+        lambda: nn.Linear(3, 1)(x),
+        lambda: x.view(5),
+        lambda: x[7],
+    ]
+    for run in runs:
+        error = error_of(run)
+        Overriding.looked.clear()
+        found = explain_error(error)
+        assert Overriding.looked == []
+        assert found is not None
+        record = next(operand.tensor for operand in found.operands if operand.name.startswith("x"))
+        assert record is not None
+        assert (record.shape, record.kind) == ((3, 4), "Overriding")
+
+
+def fake() -> torch.Tensor:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        return torch.ones(3, 4)
+
+
+EXOTIC: dict[str, Callable[[], torch.Tensor]] = {
+    "sparse": lambda: torch.eye(3).to_sparse(),
+    "csr": lambda: torch.eye(3).to_sparse_csr(),
+    "conj": lambda: torch.ones(3, 4, dtype=torch.complex64).conj(),
+    "bfloat16": lambda: torch.ones(3, 4, dtype=torch.bfloat16),
+    "float8": lambda: torch.ones(3, 4).to(torch.float8_e4m3fn),
+    "empty": lambda: torch.ones(0, 4),
+    "meta": lambda: torch.ones(3, 4, device="meta"),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)], layout=torch.jagged),
+    "fake": fake,
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse", "ignore:.*prototype")
+@pytest.mark.parametrize("make", EXOTIC.values(), ids=list(EXOTIC))
+def test_every_kind_of_tensor_is_explained_without_an_error(make: Callable[[], torch.Tensor]) -> None:
+    tensor = make()
+    runs: list[Callable[[], object]] = [
+        lambda: tensor @ torch.ones(7, 7),
+        lambda: torch.cat([tensor, torch.ones(1, 2, 3)]),
+        lambda: tensor.view(11, 13),
+        lambda: tensor.sum(dim=9),
+        lambda: nn.Linear(50, 1)(tensor),
+        lambda: tensor.backward(),
+    ]
+    for run in runs:
+        found = explain_error(error_of(run))
+        assert found is not None
+        assert str(found)
+        assert found._repr_mimebundle_()["text/html"]
 
 
 class Noting(nn.Module):
@@ -158,6 +240,35 @@ def test_nothing_is_kept_alive() -> None:
     kept = fail()
     gc.collect()
     assert kept() is None
+
+
+def test_the_call_tells_what_the_users_functions_computed() -> None:
+    seen: list[Any] = []
+
+    class Keep(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            try:
+                return func(*args, **(kwargs or {}))
+            except RuntimeError:
+                seen.append((func, args, kwargs or {}))
+                raise
+
+    def encode(x: torch.Tensor) -> torch.Tensor:
+        return x.double()
+
+    def run() -> object:
+        x, w = torch.ones(2, 3), torch.ones(4, 3, dtype=torch.float64)
+        with Keep():
+            return encode(x) @ w
+
+    error = error_of(run)
+    alone, told = explain_error(error), explain_error(error, call=seen[0])
+    assert alone is not None
+    assert alone.operands[0].tensor is None
+    assert told is not None
+    assert told.operands[0].tensor is not None
+    assert (told.operands[0].name, told.operands[0].tensor.dtype) == ("encode(x)", "float64")
+    assert told.remedies[0].code == "encode(x) @ w.T"
 
 
 def test_large_operands_cost_nothing() -> None:

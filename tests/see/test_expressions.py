@@ -42,6 +42,8 @@ def test_expressions_joined_by_spaces_are_found_again(names: list[str]) -> None:
         ("x = 1\n%%tensorinfo", (), 0),
         ("%tensorinfo x", (), 0),
         ("%%tensorinfos\n", (), 0),
+        ("%%tensorinfo?", (), 0),
+        ("%%tensorinfo??\n", (), 0),
     ],
 )
 def test_magics_above(source: str, magics: tuple[tuple[str, str], ...], lines: int) -> None:

@@ -175,6 +175,13 @@ def test_help(shell: Any) -> None:
         assert word in found
 
 
+def test_a_question_mark_asks_for_help(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(shell, "_inspect", lambda meth, name, *_, **__: asked.append(name))
+    shell.run_cell("%%tensorinfo?")
+    assert asked == ["%%tensorinfo"]
+
+
 def test_loading_twice_and_unloading_leaves_nothing(loaded: Any) -> None:
     def state() -> Any:
         return (

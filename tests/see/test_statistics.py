@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from torchmagic.observe import device_statistics, pieces, statistics, tensors
+from torchmagic.observe import device_statistics, pieces, reductions, statistics, tensors
 from torchmagic.observe.device_statistics import launch_summary
 from torchmagic.observe.pictures import launch_picture
 from torchmagic.observe.statistics import summarize
@@ -103,12 +103,13 @@ def assert_counts(histogram: Histogram | None, stats: Stats, tensor: torch.Tenso
 
 
 @settings(deadline=None, max_examples=150)
-@given(tensor=strided(), chunk=st.sampled_from([1, 5, 1 << 19]))
-def test_statistics_and_histogram_are_torch_s(tensor: torch.Tensor, chunk: int) -> None:
+@given(tensor=strided(), chunk=st.sampled_from([1, 5, 1 << 19]), alone=st.sampled_from([0, 1 << 16]))
+def test_statistics_and_histogram_are_torch_s(tensor: torch.Tensor, chunk: int, alone: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for module in (pieces, statistics):
             patch.setattr(module, "CHUNK", chunk)
-        patch.setattr(statistics, "SERIAL", 2)  # the second chunk is taken in parts
+        patch.setattr(statistics, "ALONE", 2)  # the second chunk is taken in parts
+        patch.setattr(reductions, "ALONE", alone)
         stats, histogram = summarize(tensor)
     assert_is(stats, tensor)
     if chunk > 5:

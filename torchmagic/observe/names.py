@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-_DEPTH = 3
+_DEPTH = 4
 _MOST = 5_000
 _PLAIN = frozenset(
     {int, float, str, bool, type(None), complex, bytes, FunctionType, BuiltinFunctionType, ModuleType, type}

@@ -11,6 +11,7 @@ import torch
 
 from torchmagic.observe.histograms import BINS, histogram_of
 from torchmagic.observe.pieces import CHUNK, Reader, blocks, finite_only, in_memory_order, unexpanded
+from torchmagic.observe.reductions import ALONE, cores_for
 from torchmagic.records import Histogram, Stats
 
 FULL = 1 << 31
@@ -18,9 +19,6 @@ FULL = 1 << 31
 
 SAMPLE = 1 << 17
 """About so many elements of a tensor of several chunks make its histogram."""
-
-SERIAL = 32_000
-"""Torch leaves operations on fewer than 32,768 elements to one core."""
 
 _WELL = 0.1  # a variance below this part of the mean square loses digits, and is computed about the mean
 
@@ -88,29 +86,27 @@ class Moments:
     def add(self, chunk: torch.Tensor, room: Reader) -> None:
         """Take one flat chunk of float32 or float64 in."""
         self.count += chunk.numel()
-        low, high = map(torch.Tensor.item, torch.aminmax(chunk))
-        if not (math.isfinite(low) and math.isfinite(high)):  # aminmax gives NaN where there is one
+        low, high = cores_for(chunk).extremes(chunk)
+        if not (math.isfinite(low) and math.isfinite(high)):  # NaN, where there is one
             size = chunk.numel()
             chunk, nans = finite_only(chunk)
             self.nans += nans
             self.infs += size - chunk.numel() - nans
             if not chunk.numel():
                 return
-            low, high = map(torch.Tensor.item, torch.aminmax(chunk))
+            low, high = cores_for(chunk).extremes(chunk)
         size = chunk.numel()
-        zeros = 0
-        if low <= 0 <= high:  # as numbers that are added, for counting truth values is slower
-            zeros = int(torch.eq(chunk, 0, out=room.spare(size)).sum().item())
+        zeros = cores_for(chunk).zeros(chunk, room.spare(size)) if low <= 0 <= high else 0
         mean, squares = (low, 0.0) if low == high else self._moments(chunk, room)
         self.merge(size, zeros, low, high, mean, squares)
 
     def _moments(self, chunk: torch.Tensor, room: Reader) -> tuple[float, float]:
         """Mean, and sum of squared distances from it; about a shift where the mean is large beside the spread."""
-        size = chunk.numel()
+        size, cores = chunk.numel(), cores_for(chunk)
         for _ in range(2):
-            centred = torch.sub(chunk, self._shift, out=room.spare(size)) if self._shift else chunk
-            off = centred.sum().item() / size
-            squares = _squares(centred)
+            centred = cores.less(chunk, self._shift, room.spare(size)) if self._shift else chunk
+            off = cores.total(centred) / size
+            squares = cores.squares(centred)
             around = squares - size * off * off
             mean = self._shift + off
             if around > _WELL * squares and math.isfinite(squares):
@@ -153,12 +149,6 @@ class Moments:
         )
 
 
-def _squares(chunk: torch.Tensor) -> float:
-    if chunk.numel() > SERIAL:
-        return float(torch.dot(chunk, chunk).item())
-    return float(torch.linalg.vector_norm(chunk).item()) ** 2  # dot would call threads together even for so few
-
-
 class _Pace:
     """Chooses by the clock how chunks are taken: whole, by all cores at once, or in parts that one core takes alone.
 
@@ -172,16 +162,24 @@ class _Pace:
 
     def parts(self, flat: torch.Tensor) -> Sequence[torch.Tensor]:
         """The chunk as it is to be taken."""
-        in_parts = self._count == 1 or self._late > 1
-        return flat.split(SERIAL) if in_parts and flat.numel() == CHUNK else (flat,)
+        if self._count == 1:  # before all operations are left to all cores, two of them are tried
+            self._late = sum(_seconds_of_sum(flat) > self._alone / 2 for _ in range(2)) * 2
+        in_parts = self._count == 0 or self._late > 1
+        return flat.split(ALONE) if in_parts and flat.numel() == CHUNK else (flat,)
 
     def took(self, seconds: float) -> None:
         """How long the last chunk took."""
         self._count += 1
-        if self._count == 2:
+        if self._count == 1:
             self._alone = seconds
-        elif seconds > 1.5 * self._alone:
+        elif seconds > 1.2 * self._alone:
             self._late += 1
+
+
+def _seconds_of_sum(flat: torch.Tensor) -> float:
+    start = perf_counter()
+    flat.sum()
+    return perf_counter() - start
 
 
 def _single(number: float) -> float:

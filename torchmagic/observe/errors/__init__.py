@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import FunctionType, MappingProxyType
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,7 +64,11 @@ _LONGEST_VALUE = 60
 _MOST_OPERANDS = 8
 
 
-def explain_error(error: BaseException, sources: Mapping[str, str] = MappingProxyType({})) -> Explanation | None:
+def explain_error(
+    error: BaseException,
+    sources: Mapping[str, str] = MappingProxyType({}),
+    call: tuple[Any, Sequence[Any], Mapping[str, Any]] | None = None,
+) -> Explanation | None:
     """Why an operation on tensors failed; None for errors that have nothing to do with tensors.
 
     Nothing of the user's is run, and no tensor is kept alive.
@@ -71,6 +76,8 @@ def explain_error(error: BaseException, sources: Mapping[str, str] = MappingProx
     Args:
         error: the exception, with its traceback.
         sources: code by the name of its file, for files that Python cannot find.
+        call: the function, arguments and keyword arguments of the call that raised, where something saw them; they
+            tell what operands were that the user's own functions computed.
 
     >>> x, w = torch.ones(3, 4), torch.ones(5, 4)
     >>> try:
@@ -86,7 +93,7 @@ def explain_error(error: BaseException, sources: Mapping[str, str] = MappingProx
     if site is None or (isinstance(error, AssertionError) and not site.inner):
         return None
     with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-        failure = _read(error, site)
+        failure = _read(error, site, call)
         if isinstance(site.node, (ast.Raise, ast.Assert)) or _calls_the_users(failure) or not _of_tensors(failure):
             return None
         finding = _finding(failure)
@@ -95,12 +102,14 @@ def explain_error(error: BaseException, sources: Mapping[str, str] = MappingProx
         return _explanation(failure, finding)
 
 
-def _read(error: BaseException, site: Site) -> Failure:
+def _read(error: BaseException, site: Site, call: tuple[Any, Sequence[Any], Mapping[str, Any]] | None) -> Failure:
     """The failure, with stand-ins on the meta device where those in memory leave operands unknown."""
     world = World.of_frame(site.frame)
     if site.node is not None and sys.version_info >= (3, 12):
         world = rebound(site.node, world)
     failure = read_failure(error, site, world)
+    if call is not None and _bind_call(failure, call[1]):
+        failure = read_failure(error, site, world)
     unknown = sum(arg.value is MISSING for arg in failure.args)
     if unknown:
         other = read_failure(error, site, world.twin("meta"))
@@ -109,11 +118,28 @@ def _read(error: BaseException, site: Site) -> Failure:
     return failure
 
 
+def _bind_call(failure: Failure, given: Sequence[Any]) -> bool:
+    """Tell the world the values of operands that only the call itself knew."""
+    if len(given) != len(failure.args):
+        return False
+    pairs = list(zip(failure.args, given, strict=True))
+    held = [(arg, value) for arg, value in pairs if arg.is_tensor and not failure.world.standins.made(arg.value)]
+    if any(arg.value is not value for arg, value in held):
+        return False  # it was another call than this expression
+    found = [(arg.node, value) for arg, value in pairs if arg.value is MISSING and arg.node is not None]
+    for node, value in found:
+        failure.world.bind(node, value)
+    return bool(found)
+
+
 def _finding(failure: Failure) -> Finding | None:
     for pattern, rule in _RULES:
         match = pattern.search(failure.message)
         if match is not None:
-            found: Finding | None = rule(failure, match)
+            try:
+                found: Finding | None = rule(failure, match)
+            except Exception:  # an object of the user's that a rule did not foresee: the next may do
+                continue
             if found is not None:
                 return found
     return None
@@ -129,7 +155,7 @@ def _of_tensors(failure: Failure) -> bool:
     """Whether torch or a tensor took part."""
     if any(frame.f_code.co_filename.startswith(str(torch.__path__[0])) for frame in failure.site.inner):
         return True
-    if failure.tensors or isinstance(failure.callee, nn.Module) or "Tensor" in failure.message:
+    if failure.tensors or issubclass(type(failure.callee), nn.Module) or "Tensor" in failure.message:
         return True
     if type(failure.error) is RuntimeError and not failure.site.inner:
         return True  # Python itself raises few of these, and none that a rule knows
@@ -153,7 +179,7 @@ def _is_operation(failure: Failure) -> bool:
     """Whether what failed is an operation on tensors, also where no rule knows why."""
     if isinstance(failure.error, (AttributeError, KeyError)):
         return False
-    if isinstance(failure.callee, nn.Module) and not failure.site.inner:
+    if issubclass(type(failure.callee), nn.Module) and not failure.site.inner:
         return False
     from_torch = str(getattr(failure.callee, "__module__", "") or "").startswith("torch")
     return (bool(failure.tensors) and (failure.callee is None or from_torch)) or from_torch or failure.layer is not None
@@ -204,10 +230,12 @@ def _operand(failure: Failure, name: str, role: str, value: object) -> Operand:
     return Operand(name, role, value=text)
 
 
-def _record(failure: Failure, value: object, name: str) -> TensorRecord:
+def _record(failure: Failure, value: Any, name: str) -> TensorRecord:
     record = observe_tensor(value, name, stats=False)
+    if record.kind == "Tensor":
+        record = replace(record, kind=failure.world.class_name(value))
     standins = failure.world.standins
-    if isinstance(value, torch.Tensor) and standins.made(value):
+    if issubclass(type(value), torch.Tensor) and standins.made(value):
         return replace(
             record,
             device=standins.device(value),

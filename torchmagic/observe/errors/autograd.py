@@ -244,7 +244,7 @@ def none_gradient(failure: Failure, match: re.Match[str]) -> Finding | None:
         from torchmagic.observe.errors.site import node_text
 
         tensor = value_of(each.value, failure.world)
-        if not isinstance(tensor, torch.Tensor):
+        if not issubclass(type(tensor), torch.Tensor):
             continue
         if failure.world.standins.made(tensor) or not (tensor.is_leaf or tensor.retains_grad):
             reason = "it is not a leaf, and only leaves keep their gradient (or call retain_grad() on it before)"

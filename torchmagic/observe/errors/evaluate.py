@@ -20,7 +20,7 @@ from torch import nn
 from torchmagic.observe.errors.limits import Unknown
 from torchmagic.observe.errors.operators import OPERATORS, Getter, getitem, set_requires_grad, setitem
 from torchmagic.observe.errors.safe import is_safe_function
-from torchmagic.observe.errors.standins import Standins, plain
+from torchmagic.observe.errors.standins import Standins, as_plain, plain
 
 _FACTS = frozenset({"shape", "dtype", "ndim", "requires_grad", "is_leaf", "layout"})
 _VIEWS = frozenset({"T", "mT", "H", "mH", "real", "imag", "data"})
@@ -48,6 +48,7 @@ class World(Evaluator):
         super().__init__(names)
         self.standins = Standins(where)
         self.where = where
+        self._aliases: dict[int, tuple[Any, Any]] = {}
         self._bound: dict[ast.expr, Any] = {}
 
     @classmethod
@@ -61,7 +62,7 @@ class World(Evaluator):
 
     def bind(self, node: ast.expr, value: Any) -> None:
         """Tell the value of a node that cannot be evaluated."""
-        self._cache[node] = self._bound[node] = value
+        self._cache[node] = self._bound[node] = self.plainly(value)
 
     def twin(self, where: str) -> World:
         """A world of the same values whose stand-ins are ``where``."""
@@ -119,6 +120,21 @@ class World(Evaluator):
     # -- the kinds of nodes ---------------------------------------------------------------------------------
 
     def _handle(self, node: ast.expr) -> Any:
+        return self.plainly(self._found(node))
+
+    def plainly(self, value: Any) -> Any:
+        """The value, or for a tensor of a user's class the one plain tensor that stands for it here."""
+        if issubclass(type(value), torch.Tensor) and id(value) not in self._aliases:
+            self._aliases[id(value)] = (value, as_plain(value))
+        return self._aliases[id(value)][1] if id(value) in self._aliases else value
+
+    def class_name(self, tensor: Any) -> str:
+        """The name of the user's class for what :meth:`plainly` gave."""
+        return next(
+            (type(one).__name__ for one, other in self._aliases.values() if other is tensor), type(tensor).__name__
+        )
+
+    def _found(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Attribute):
             return self._attribute(node)
         if isinstance(node, ast.Subscript):

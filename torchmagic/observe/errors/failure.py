@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pure_eval import CannotEval
@@ -47,11 +47,11 @@ class Arg:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self.value.shape) if self.is_tensor else ()
+        return tuple(torch.Tensor.size(self.value)) if self.is_tensor else ()
 
     @property
     def dtype(self) -> torch.dtype:
-        found: torch.dtype = self.value.dtype
+        found: torch.dtype = cast("Any", torch.Tensor.dtype).__get__(self.value)
         return found
 
     @property
@@ -114,7 +114,7 @@ def read_failure(error: BaseException, site: Site, world: World) -> Failure:
     layer = find_layer(site, world)
     if layer is not None and layer.module is not callee and not _is_method_of(callee, layer.module):
         name, operation = type(layer.module).__name__, f"nn.{type(layer.module).__name__}"
-        inner = _layer_args(layer, args)
+        inner = _layer_args(layer, args, world)
         args = [*inner, *(each for each in args if each.is_tensor and all(each.text != other.text for other in inner))]
         callee = layer.module
     message = str(error)
@@ -140,10 +140,11 @@ def _is_method_of(callee: Any, module: nn.Module) -> bool:
     return getattr(callee, "__self__", None) is module
 
 
-def _layer_args(layer: Layer, given: Sequence[Arg]) -> list[Arg]:
+def _layer_args(layer: Layer, given: Sequence[Arg], world: World) -> list[Arg]:
     """What the layer's forward was given: by the user's name where it is the very tensor that they passed."""
     found = []
-    for role, value in layer.inputs:
+    for role, given_value in layer.inputs:
+        value = world.plainly(given_value)
         same = next((arg for arg in given if arg.value is value), None)
         found.append(Arg(same.text if same else role, value, same.node if same else None, role))
     return found
@@ -207,12 +208,12 @@ def _call(node: ast.Call, world: World) -> _Description:
             roles = _roles(getattr(torch.Tensor, function.attr, None))
             args = [self_arg, *_call_args(node, world, roles[1:])]
             return function.attr, f"Tensor.{function.attr}", args, None
-        if base is None or (not isinstance(base, nn.Module) and _is_bound_to_data(base)):
+        if base is None or (not issubclass(type(base), nn.Module) and _is_bound_to_data(base)):
             return function.attr, f".{function.attr}()", _args([function.value], world), None
     callee = value_of(function, world)
     if callee is MISSING:
         return node_text(function), node_text(function), _call_args(node, world, []), None
-    if isinstance(callee, nn.Module):
+    if issubclass(type(callee), nn.Module):
         kind = type(callee).__name__
         roles = _roles(type(callee).forward)[1:] if is_torch_module(callee) else []
         return kind, f"nn.{kind}" if is_torch_module(callee) else kind, _call_args(node, world, roles), callee
@@ -264,7 +265,8 @@ def _items(node: ast.expr, values: Any, world: World) -> list[Arg]:
     if type(values) not in (list, tuple):
         return [Arg(node_text(node), values, node)]
     found = []
-    for position, value in enumerate(values[:_MOST_ITEMS]):
+    for position, each in enumerate(values[:_MOST_ITEMS]):
+        value = world.plainly(each)
         item = ast.Subscript(value=node, slice=ast.Constant(position), ctx=ast.Load())
         world.bind(item, value)
         found.append(Arg(f"{node_text(node)}[{position}]", value, item))

@@ -133,7 +133,7 @@ def stack_sizes(failure: Failure, match: re.Match[str]) -> Finding | None:
 def _collated(failure: Failure, match: re.Match[str]) -> Finding | None:
     names = [frame.f_code.co_name for frame in failure.site.inner]
     one, other = [*re.findall(r"\[([^\]]*)\] at entry", failure.message), "", ""][:2]
-    if not any("collate" in name for name in names):
+    if not any("collate" in name for name in (*names, failure.message)):
         return Finding(
             "stack", f"stack makes a new dimension out of tensors of one shape: one has ({one}), another ({other})."
         )

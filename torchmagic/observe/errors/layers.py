@@ -54,7 +54,7 @@ def _module_of(frame: FrameType) -> nn.Module | None:
     if not code.co_argcount or code.co_varnames[0] != "self" or code.co_name == "__init__":
         return None
     found = frame.f_locals.get("self")
-    return found if isinstance(found, nn.Module) else None
+    return found if issubclass(type(found), nn.Module) else None
 
 
 def _inputs(frame: FrameType) -> tuple[tuple[str, Any], ...]:
@@ -118,7 +118,7 @@ def _entry(value: Any, module: nn.Module) -> str:
         return next((f"[{i}]" for i, item in enumerate(value[:1000]) if item is module), "")
     if kind is dict:
         return next((f"[{key!r}]" for key, item in value.items() if item is module and type(key) in (str, int)), "")
-    if isinstance(value, nn.Module):
+    if issubclass(type(value), nn.Module):
         return _below(value, module) or ""
     state = getattr(value, "__dict__", None) if kind.__module__ == "__main__" else None
     if type(state) is dict:

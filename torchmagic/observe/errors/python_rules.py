@@ -48,7 +48,7 @@ def method_as_value(failure: Failure, match: re.Match[str]) -> Finding | None:
     for each in ast.walk(node):
         if isinstance(each, ast.Attribute):
             base = value_of(each.value, failure.world)
-            if isinstance(base, torch.Tensor) and callable(getattr(torch.Tensor, each.attr, None)):
+            if issubclass(type(base), torch.Tensor) and callable(getattr(torch.Tensor, each.attr, None)):
                 name, attribute = node_text(each.value), each.attr
                 call = f"{name}.{attribute}()"
                 why = f"{name}.{attribute} is a method: without parentheses it is not called, and gives no value."
@@ -70,18 +70,18 @@ def fact_called(failure: Failure, match: re.Match[str]) -> Finding | None:
     name = node_text(function)
     if isinstance(function, ast.Attribute):
         base = value_of(function.value, failure.world)
-        if isinstance(base, torch.Tensor):
+        if issubclass(type(base), torch.Tensor):
             why = f"{name} is not a method but a value: it is written without parentheses."
             code = name if not node.args else f"{name}[{ast.unparse(node.args[0])}]"
             return Finding("method", why, None, (Remedy(code, "", True),), ((node_text(function.value), "", base),))
     value = value_of(function, failure.world)
-    if isinstance(value, torch.Tensor) or "Tensor" in match[0]:
+    if issubclass(type(value), torch.Tensor) or "Tensor" in match[0]:
         why = (
             f"{name} is a tensor, and a tensor cannot be called: index it with square "
             f"brackets, or look for a missing * before the parenthesis."
         )
         code = f"{name}[{', '.join(map(ast.unparse, node.args))}]" if node.args else name
-        extra = ((name, "", value),) if isinstance(value, torch.Tensor) else ()
+        extra = ((name, "", value),) if issubclass(type(value), torch.Tensor) else ()
         return Finding(
             "method", why, None, offered(failure, [as_code(code.replace("{", "{{").replace("}", "}}"))]), extra
         )
@@ -176,7 +176,7 @@ def pair_compared(failure: Failure, match: re.Match[str]) -> Finding | None:
         return None
     for side in (inner.left, *inner.comparators):
         value = value_of(side, failure.world)
-        if isinstance(value, tuple) and any(isinstance(item, torch.Tensor) for item in value):
+        if isinstance(value, tuple) and any(issubclass(type(item), torch.Tensor) for item in value):
             fields = [each for each in ("values", "indices") if hasattr(type(value), each)]
             words = f"a pair ({', '.join(fields)})" if fields else f"a tuple of {len(value)}"
             why = f"{node_text(side)} gives {words}, not a tensor, so the comparison is the single value False."

@@ -22,9 +22,9 @@ def is_safe_function(function: Any) -> bool:
     >>> is_safe_function(torch.cat), is_safe_function(torch.save), is_safe_function(print)
     (True, False, False)
     """
-    if isinstance(function, nn.Module):
+    if issubclass(type(function), nn.Module):
         return is_torch_module(function)
-    if isinstance(function, type):
+    if issubclass(type(function), type):
         return function is nn.Parameter or (
             issubclass(function, nn.Module) and function.__module__.startswith("torch.nn.modules.")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from torchmagic.records import SourceLine
 _TORCH = str(Path(torch.__file__).parent)
 _OWN = tuple(str(Path(__file__).parents[2] / part) for part in ("observe", "magics.py", "cellrun.py", "error_cards.py"))
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_BETWEEN = ("__torch_function__", "__torch_dispatch__")
 _MOST_LINES = 14
 
 
@@ -49,7 +51,7 @@ def find_site(traceback: TracebackType | None, sources: Mapping[str, str] = Mapp
     entries = list(_entries(traceback))
     if not entries:
         return None
-    chosen = max((i for i, entry in enumerate(entries) if not _foreign(_file(entry))), default=None)
+    chosen = max((i for i, entry in enumerate(entries) if not is_library(entry.tb_frame)), default=None)
     if chosen is None:
         chosen = max((i for i, entry in enumerate(entries) if not _file(entry).startswith(_TORCH)), default=0)
     entry = entries[chosen]
@@ -85,8 +87,8 @@ def node_text(node: ast.AST, source: str = "") -> str:
 
 
 def is_library(frame: FrameType) -> bool:
-    """Whether a frame runs code of torch's, of another library or of Python's own."""
-    return _foreign(frame.f_code.co_filename)
+    """Whether a frame runs code of torch's, of another library or of Python's own, or stands between for them."""
+    return frame.f_code.co_name in _BETWEEN or _foreign(frame.f_code.co_filename)
 
 
 def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
@@ -157,14 +159,30 @@ def _position(code: CodeType, lasti: int) -> tuple[int, int, int, int] | None:
 
 
 def _only_candidate(entry: TracebackType, tree: ast.AST) -> ast.AST | None:
-    """The one operation on the line, where there is but one (Python 3.10 says no more than the line)."""
-    kinds = (ast.BinOp, ast.Call, ast.Subscript, ast.AugAssign, ast.Compare)
+    """The one node on the line that the instruction can belong to (Python 3.10 says no more than the line)."""
+    name = dis.opname[entry.tb_frame.f_code.co_code[entry.tb_lasti]] if entry.tb_lasti >= 0 else ""
     line = entry.tb_lineno
     nodes = [
-        node for node in ast.walk(tree) if isinstance(node, kinds) and node.lineno <= line <= (node.end_lineno or 0)
+        each for each in ast.walk(tree) if getattr(each, "lineno", 0) <= line <= (getattr(each, "end_lineno", 0) or 0)
     ]
-    inner = [node for node in nodes if node.lineno == line]
+    found = [each for each in nodes if _may_do(each, name)]
+    inner = [each for each in found if getattr(each, "lineno", 0) == line] or found
     return inner[0] if len(inner) == 1 else None
+
+
+def _may_do(node: ast.AST, instruction: str) -> bool:
+    """Whether a node is compiled to such an instruction."""
+    if instruction.startswith("INPLACE_"):
+        return isinstance(node, ast.AugAssign)
+    if instruction.startswith("POP_JUMP"):
+        return isinstance(node, (ast.If, ast.While, ast.IfExp, ast.Assert))
+    if instruction in ("GET_ITER", "FOR_ITER"):
+        return isinstance(node, (ast.For, ast.comprehension))
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    kinds = {"STORE_SUBSCR": ast.Subscript, "STORE_ATTR": ast.Attribute, "UNPACK_SEQUENCE": (ast.Tuple, ast.List)}
+    if instruction in kinds:
+        return any(isinstance(target, kinds[instruction]) for target in targets)  # type: ignore[arg-type]
+    return isinstance(node, (ast.BinOp, ast.Call, ast.Subscript, ast.AugAssign, ast.Compare))
 
 
 def _widened(node: ast.AST) -> ast.AST:

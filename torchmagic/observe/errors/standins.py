@@ -70,8 +70,8 @@ class Standins:
         named = {key: self._stand_in(value, memo) for key, value in kwargs.items()}
         if name not in _MOVES | _ANY_DEVICE:
             self._demand_one_device(given, named.values())
-        if isinstance(function, nn.Module):
-            function = self._stand_in_module(function, memo)
+        if issubclass(type(function), nn.Module):
+            function = self._stand_in_module(cast("nn.Module", function), memo)
             self._demand_one_device([*given, *function.parameters()], named.values())
         self._put_device(function, name, given, named)
         if self._where == "cpu":
@@ -121,9 +121,11 @@ class Standins:
         if id(tensor) not in memo:
             if not plain(tensor):
                 raise Unknown("a tensor of another kind")
+            original, tensor = tensor, as_plain(tensor)
             with quiet():
-                memo[id(tensor)] = copied = self._copy_of(tensor)
+                memo[id(original)] = copied = self._copy_of(tensor)
             self._devices[id(copied)] = (copied, str(tensor.device))
+            return copied  # type: ignore[no-any-return]
         return memo[id(tensor)]  # type: ignore[no-any-return]
 
     def _copy_of(self, tensor: Any) -> Any:
@@ -175,7 +177,7 @@ class Standins:
             for arg in args[1:]:
                 if isinstance(arg, (str, torch.device)):
                     return str(arg)
-                if isinstance(arg, torch.Tensor):
+                if issubclass(type(arg), torch.Tensor):
                     return self.device(arg)
         if name in ("type_as", "copy_") and len(args) > 1 and isinstance(args[1], torch.Tensor):
             return self.device(args[1 if name == "type_as" else 0])
@@ -205,14 +207,36 @@ def plain(tensor: Any) -> bool:
     handler = getattr(type(tensor).__torch_function__, "__func__", None)
     if handler is not getattr(torch.Tensor.__torch_function__, "__func__", None) and type(tensor) not in _PLAIN:
         return False
-    with torch._C.DisableTorchFunctionSubclass():
-        return (
-            tensor.layout is torch.strided
-            and not tensor.is_quantized
-            and not tensor.is_nested
-            and not wrapped(tensor)
-            and not isinstance(tensor, nn.parameter.UninitializedTensorMixin)  # type: ignore[attr-defined]
-        )
+    try:
+        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+            if type(tensor) not in _PLAIN:
+                tensor = torch.Tensor.as_subclass(tensor, torch.Tensor)
+            return (
+                tensor.layout is torch.strided
+                and not tensor.is_quantized
+                and not tensor.is_nested
+                and not wrapped(tensor)
+                and not isinstance(tensor, nn.parameter.UninitializedTensorMixin)  # type: ignore[attr-defined]
+            )
+    except Exception:  # exotic kinds refuse any of these
+        return False
+
+
+def as_plain(value: Any) -> Any:
+    """The value; a tensor of a user's subclass as a plain tensor on the same memory, since its class may hold code.
+
+    >>> class Mine(torch.Tensor):
+    ...     shape = property(lambda self: 1 / 0)
+    >>> tuple(as_plain(torch.ones(2).as_subclass(Mine)).shape)
+    (2,)
+    """
+    if type(value) in _PLAIN or not issubclass(type(value), torch.Tensor) or not plain(value):
+        return value
+    with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+        alias = torch.Tensor.detach(torch.Tensor.as_subclass(value, torch.Tensor))
+        if cast("Any", torch.Tensor.requires_grad).__get__(value):
+            alias.requires_grad_()
+    return alias
 
 
 def is_torch_module(value: object) -> bool:
@@ -243,7 +267,7 @@ def quiet() -> Iterator[None]:
 
 
 def _makes_parameters(function: Any) -> bool:
-    if not (isinstance(function, type) and issubclass(function, nn.Module)):
+    if not (issubclass(type(function), type) and issubclass(function, nn.Module)):
         return False
     code = getattr(function.__init__, "__code__", None)
     return code is not None and "device" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
