@@ -191,6 +191,7 @@ def _explanation(failure: Failure, finding: Finding | None) -> Explanation:
     if finding is not None:
         known = {each.name for each in operands}
         operands += [_operand(failure, *each) for each in finding.extra if each[0] not in known]
+    operands = [each for each in operands if not any(_is_same(each, other) for other in operands)]
     return Explanation(
         error=type(failure.error).__name__,
         message=message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…",
@@ -207,10 +208,21 @@ def _explanation(failure: Failure, finding: Finding | None) -> Explanation:
     )
 
 
+def _is_same(inner: Operand, other: Operand) -> bool:
+    """Whether one is the other by its name within the layer that failed (``input``), which says less."""
+    a, b = inner.tensor, other.tensor
+    if a is None or b is None or inner.name == other.name or inner.name != other.role:
+        return False
+    return (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device)
+
+
 def _worth_showing(failure: Failure) -> list[Arg]:
     """The arguments, each once; what is written out in the source only where the parameter has a name."""
     found: dict[str, Arg] = {}
     for arg in failure.args:
+        stored = isinstance(arg.node, (ast.Subscript, ast.Attribute)) and isinstance(arg.node.ctx, ast.Store)
+        if stored and arg.value is MISSING and arg.text not in failure.notes:
+            continue  # the place that is assigned to is not there
         plain = type(arg.value) in (int, float, bool, str)
         if isinstance(arg.node, ast.Constant) or (plain and arg.text == repr(arg.value)):
             if arg.role and plain:
