@@ -12,6 +12,7 @@ from torchmagic.observe.pieces import finite_only
 from torchmagic.records import Histogram, Stats
 
 BINS = 24
+_PIECE = 1 << 14
 
 
 def edges_for(low: float, high: float, *, integers: bool, bins: int = BINS) -> tuple[float, float, int]:
@@ -45,12 +46,20 @@ def histogram_of(
     start, end, count = edges_for(low, high, integers=integers, bins=bins)
     if not 1e-30 < end - start < 1e30 or end - start < 1e-4 * max(abs(start), abs(end)):
         flat, start, end = _centred(flat, start, end), 0.0, 1.0
-    array: Any = flat.numpy()
-    kind = array.dtype.type
-    places = ((array - kind(start)) * kind(count / (end - start))).astype(numpy.intp)
-    counts = numpy.bincount(places.clip(0, count - 1), minlength=count).tolist()  # histc would call all cores together
+    counts = _counted(flat, start, end, count)
     left, right, _ = edges_for(low, high, integers=integers, bins=bins)
     return Histogram(left, right, tuple(int(number) * times for number in counts), sampled)
+
+
+def _counted(flat: torch.Tensor, start: float, end: float, bins: int) -> list[int]:
+    """How many lie in each bin; by NumPy, for torch's histc calls all cores together even for few elements."""
+    counts: Any = numpy.zeros(bins, dtype=numpy.int64)
+    for piece in flat.split(_PIECE):
+        array: Any = piece.numpy()
+        kind = array.dtype.type
+        places = ((array - kind(start)) * kind(bins / (end - start))).astype(numpy.intp)
+        counts += numpy.bincount(places.clip(0, bins - 1), minlength=bins)
+    return [int(number) for number in counts]
 
 
 def _centred(flat: torch.Tensor, start: float, end: float) -> torch.Tensor:
