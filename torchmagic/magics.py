@@ -221,13 +221,20 @@ class TorchMagics(Magics):
     def show_expressions(self, options: Any, *, as_value: bool = False) -> str | None:
         """Records of the values of expressions; as JSON text where a line magic wants a value."""
         from torchmagic.observe.containers import observe_all
+        from torchmagic.observe.names import named_tensors
 
         values = self._evaluate("tensorinfo", options.expressions)
         if not values:
             return None
+        names = {id(tensor): name for name, tensor in reversed(named_tensors(self._shell.user_ns))}
         try:
             found = observe_all(
-                values, stats=options.stats, plot=options.plot, depth=options.depth, max_rows=options.max_rows
+                values,
+                stats=options.stats,
+                plot=options.plot,
+                depth=options.depth,
+                max_rows=options.max_rows,
+                names={name: text for name, text in names.items() if not text.startswith(tuple(values))},
             )
         except TorchmagicError as error:
             self.say(f"tensorinfo: {error}")

@@ -241,3 +241,11 @@ def test_renderers_need_neither_torch_nor_ipython() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "False False\n"
     )
+
+
+def test_a_histogram_of_a_sample_says_so() -> None:
+    for sampled in (True, False):
+        histogram = Histogram(0.0, 1.0, (3, 4), sampled)
+        record = TensorRecord("x", "Tensor", (7,), "float32", "cpu", nbytes=28, histogram=histogram)
+        assert ("of an even sample" in str(record)) is sampled
+        assert (tensor_html(record).count("of an even sample") == 2) is sampled

@@ -101,7 +101,9 @@ class _Walk:
             return branch
         self._seen[id(value)] = name
         for ending, item in inside.entries:
-            self._enter(branch, f"{name}{ending}", item, level, own or mode)
+            place = f"{name}{ending}"
+            known = self._names.get(id(item), place) if inside.numbered and is_observable(item) else place
+            self._enter(branch, known, item, level, own or mode)
         return branch if branch.sizes or branch.groups or inside.keep or branch.more else None
 
     def _enter(self, branch: _Branch, name: str, item: Any, level: int, mode: str) -> None:
@@ -109,7 +111,7 @@ class _Walk:
             branch.sizes[id(item)] = _size(item)
             if self._rows > 0:
                 self._rows -= 1
-                branch.tensors.append((self._names.get(id(item), name), item))
+                branch.tensors.append((name, item))
             else:
                 branch.more += 1
             return

@@ -34,6 +34,7 @@ class Opened:
         more: entries that were not even looked at.
         keep: whether it is worth showing although no tensor is in it.
         about: the ``id`` of the parameter that this is an optimizer's state for.
+        numbered: whether its tensors are known by number only, as an optimizer's parameters are.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Opened:
     more: int = 0
     keep: bool = False
     about: int = 0
+    numbered: bool = False
 
 
 def opened(value: Any) -> Opened | None:
@@ -171,7 +173,7 @@ def _module_kind(module: Any) -> str:
 def _optimizer(optimizer: Any) -> Opened:
     """An optimizer: its one parameter group's settings, or its groups; and what it keeps for each parameter."""
     state = _state(optimizer)
-    found = Opened(type(optimizer).__name__, keep=True)
+    found = Opened(type(optimizer).__name__, keep=True, numbered=True)
     groups = [group for group in state.get("param_groups", []) if issubclass(type(group), dict)]
     kept = state.get("state", {})
     if len(groups) == 1:
@@ -179,7 +181,10 @@ def _optimizer(optimizer: Any) -> Opened:
         found.entries = _group_entries(groups[0], kept, ".param_groups[0]")
     else:
         found.entries = [
-            (f".param_groups[{i}]", Opened("parameter group", _group_entries(group, kept, ""), _settings(group)))
+            (
+                f".param_groups[{i}]",
+                Opened("parameter group", _group_entries(group, kept, ""), _settings(group), numbered=True),
+            )
             for i, group in enumerate(groups)
         ]
     return found

@@ -67,6 +67,8 @@ def histogram_bars(histogram: Histogram) -> Bars | None:
     inside = histogram.low < 0 < histogram.high and span > 0
     zero = round(-histogram.low / span * width, 1) if inside else None
     words = f"Histogram from {number(histogram.low)} to {number(histogram.high)}, highest bin {top:,}"
+    if histogram.sampled:
+        words += ", of an even sample"
     return Bars("".join(path), width, _HEIGHT, zero, words)
 
 

@@ -117,6 +117,8 @@ def memory_parts(record: TensorRecord) -> list[str]:
         more = len(record.shares) - _MOST_SHARED
         names = ", ".join(record.shares[:_MOST_SHARED]) + (f" and {more} more" if more > 0 else "")
         parts.append(f"shares storage with {names}")
+    if record.histogram is not None and record.histogram.sampled:
+        parts.append("histogram of an even sample")
     return parts
 
 
