@@ -143,3 +143,15 @@ def test_unloaded(shell: Any) -> None:
     finally:
         run(shell, "%load_ext torchmagic")
     assert len(cards(run(shell, FAILS)[1])) == 1
+
+
+def test_an_error_whose_text_fails_has_no_explanation() -> None:
+    from torchmagic.observe.errors import explain_error
+
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    with pytest.raises(MuteError) as raised:
+        raise MuteError
+    assert explain_error(raised.value) is None

@@ -87,7 +87,7 @@ def explain_error(
     >>> found.kind, found.error
     ('matmul', 'RuntimeError')
     """
-    if not isinstance(error, Exception) or isinstance(error, _NEVER):
+    if not isinstance(error, Exception) or isinstance(error, _NEVER) or not _has_text(error):
         return None
     site = find_site(error.__traceback__, sources)
     if site is None or (isinstance(error, AssertionError) and not site.inner):
@@ -100,6 +100,15 @@ def explain_error(
         if finding is None and not _is_operation(failure):
             return None
         return _explanation(failure, finding)
+
+
+def _has_text(error: Exception) -> bool:
+    """Whether the error can say anything: the ``__str__`` of a user's own class may itself fail."""
+    try:
+        str(error)
+    except Exception:
+        return False
+    return True
 
 
 def _read(error: BaseException, site: Site, call: tuple[Any, Sequence[Any], Mapping[str, Any]] | None) -> Failure:
