@@ -56,4 +56,8 @@ def _ended(error: BaseException, filename: str) -> Ended:
         if entry.tb_frame.f_code.co_filename == filename:
             line = entry.tb_lineno
         entry = entry.tb_next
-    return Ended(type(error).__name__, str(error), line)
+    try:
+        text = str(error)
+    except Exception:  # the __str__ of a user's own class may itself fail
+        text = ""
+    return Ended(type(error).__name__, text, line)
