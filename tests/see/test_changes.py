@@ -48,6 +48,9 @@ CHANGES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "a view": ("u = x[:1]; u += 1", {"x": "in place, version 0 → 1", "u": "new"}),
     "an array": ("a = a + 1; b = a.astype('float32')", {"a": "assigned anew", "b": "new"}),
+    "an array in place": ("a[1] = 7; b = a[:1]", {"a": "in place", "b": "new"}),
+    "an array through its tensor": ("t = torch.from_numpy(a); t.mul_(2)", {"a": "in place", "t": "new"}),
+    "an array only read": ("s = a.sum() + a[0]", {}),
     "an array's dtype": ("a = a.astype('float32')", {"a": "float64 → float32"}),
     "deleted": ("del x", {}),
     "deleted and made again": ("del x\nx = torch.ones(4)", {"x": "(2,) → (4,)"}),
@@ -240,3 +243,29 @@ def test_a_namespace_of_thousands_is_seen_whole() -> None:
         ("v5999", "in place, version 0 → 1"),
         ("new", "new"),
     ]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_large_array_changed_in_place_is_seen(order: Any) -> None:
+    a = numpy.zeros((400, 300), order=order)
+    before = states({"a": a})
+    assert changes(before, {"a": a}) == []
+    a += 1
+    assert [what for _, _, what in changes(before, {"a": a})] == ["in place"]
+
+
+def test_arrays_that_cannot_be_read_are_let_be() -> None:
+    class Odd(numpy.ndarray):
+        def tobytes(self, *_: object) -> bytes:
+            raise AssertionError("the user's code ran")
+
+    values = {
+        "o": numpy.array([1, None], dtype=object),
+        "s": numpy.zeros(2).view(Odd),
+        "r": numpy.zeros(2, dtype=[("x", "f4")]),
+        "e": numpy.zeros((0, 3)),
+        "z": numpy.array(3.0),
+        "t": numpy.array(["a", "bc"]),
+        "d": numpy.array(["2026-11-23"], dtype="datetime64[D]"),
+    }
+    assert changes(states(values), values) == []

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
+from torchmagic.observe.digests import digest
 from torchmagic.observe.names import named_tensors, user_variables
 from torchmagic.observe.tensors import is_observable
 from torchmagic.observe.values import dtype_text, sizes
@@ -23,6 +24,7 @@ class State(NamedTuple):
         shape, dtype, device, requires_grad: as they were.
         grad: identity and version of ``.grad``, None without one.
         leaf: whether it was a leaf.
+        digest: of an array's elements, which have no version.
     """
 
     tensor: weakref.ref[Any]
@@ -33,6 +35,7 @@ class State(NamedTuple):
     requires_grad: bool
     grad: tuple[int, int] | None
     leaf: bool
+    digest: int | None = None
 
 
 def states(namespace: Mapping[str, object]) -> dict[str, State]:
@@ -99,6 +102,8 @@ def _change(old: State | None, value: Any) -> str:
         return ", ".join(differences) or "assigned anew"
     if now.version is not None and old.version is not None and old.version != now.version:
         differences.append(f"in place, version {old.version} → {now.version}")
+    if now.digest != old.digest and not differences:
+        differences.append("in place")
     if now.grad != old.grad:
         differences.append("grad cleared" if now.grad is None else "grad set" if old.grad is None else "grad changed")
     return ", ".join(differences)
@@ -107,7 +112,7 @@ def _change(old: State | None, value: Any) -> str:
 def _unchanged(old: State, value: Any) -> bool:
     """Whether the same object is as it was: the common case, of which a namespace may hold thousands."""
     if not issubclass(type(value), torch.Tensor):
-        return bool(old.shape == value.shape and old.dtype == value.dtype)
+        return bool(old.shape == value.shape and old.dtype == value.dtype and old.digest == digest(value))
     if old.version is None or old.requires_grad or value.requires_grad:
         return _state(value)[1:] == old[1:]
     return bool(
@@ -147,6 +152,7 @@ def _state(value: Any) -> State:
             False,
             None,
             True,
+            digest(value),
         )
     leaf = value.is_leaf
     grad = value.grad if leaf else None
