@@ -221,3 +221,8 @@ def test_what_cannot_be_looked_at_costs_one_line(shell: Any, monkeypatch: pytest
 def test_torch_is_seen_from_its_first_import(loaded: Any) -> None:
     found = text(loaded, "%%tensorinfo\nimport torch\nu, v = torch.ones(3, 1), torch.ones(4)\nu * v")
     assert "Note (line 4)" in found
+
+
+def test_an_error_whose_own_text_fails_leaves_the_table(shell: Any) -> None:
+    cell = "class E(Exception):\n    def __str__(self): raise ValueError('no text')\ny = torch.ones(2)\nraise E"
+    assert "y  Tensor (2,)" in text(shell, f"%%tensorinfo\n{cell}")
