@@ -41,6 +41,7 @@ from torchmagic.records import Explanation, Operand, TensorRecord
 __all__ = ["explain_error"]
 
 _PARTS = (
+    sequence_rules,
     products,
     einsum_rules,
     indexing,
@@ -50,7 +51,6 @@ _PARTS = (
     joining,
     numbers,
     layer_rules,
-    sequence_rules,
     module_rules,
     types_rules,
     autograd,

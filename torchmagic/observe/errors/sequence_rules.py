@@ -81,6 +81,20 @@ def hidden(failure: Failure, match: re.Match[str]) -> Finding | None:
     return Finding("rnn", why, aligned([(name, got), ("needed", wanted)], bad), offered(failure, candidates[:2]))
 
 
+def state_pair(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """One tensor as the first state of an LSTM, which has two."""
+    given = [each for each in failure.tensors if each.role == "hx"]
+    if not isinstance(failure.callee, nn.LSTM) or not given:
+        return None
+    state = next((each for each in given if each.node is not None), given[0])
+    why = (
+        f"The state of an LSTM is a pair (h_0, c_0) of tensors; {state.text} is one tensor, "
+        "and would be taken apart along its first dimension."
+    )
+    pair = with_args(failure, {state: "({}, torch.zeros_like({}))"}, text="with a cell state of zeros")
+    return Finding("rnn", why, None, offered(failure, [pair]))
+
+
 def attention(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Embeddings of another size."""
     x = layer_input(failure)
@@ -158,6 +172,7 @@ def target_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 
 RULES = [
+    (r"index \d+ is out of bounds for dimension 0 with size|hx and cx should also be", state_pair),
     (r"input\.size\(-1\) must be equal to input_size\. Expected (?P<wanted>\d+), got (?P<got>\d+)", recurrent),
     (r"input has inconsistent input_size: got (?P<got>\d+),? expected (?P<wanted>\d+)", recurrent),
     (r"(?:RNN|LSTM|GRU): Expected input to be|For (?:un)?batched .*-D input, h", recurrent_dims),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
+
+from torch import nn
 
 from torchmagic.observe.errors.failure import Failure
 from torchmagic.observe.errors.python_rules import short_name
 from torchmagic.observe.errors.remedies import (
     as_code,
+    code_of,
     offered,
+    with_args,
     with_keyword,
+    with_method,
 )
 from torchmagic.observe.errors.words import Finding, shape_text
 from torchmagic.records import Remedy
@@ -100,7 +106,55 @@ def sampling(failure: Failure, match: re.Match[str]) -> Finding | None:
     return Finding("value", why, None, offered(failure, candidates))
 
 
+def not_probabilities(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """Scores where binary cross-entropy wants probabilities."""
+    x = next((each for each in failure.tensors if each.role == match["which"]), None)
+    name = x.text if x is not None else f"the {match['which']}"
+    why = f"Binary cross-entropy compares probabilities, numbers from 0 to 1, and {name} has values outside."
+    if match["which"] == "target":
+        return Finding("value", f"{why} The target is 0 or 1 for each element: the class, not a score.")
+    remedies: list[Remedy] = []
+    node = failure.site.node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.startswith("binary_"):
+        loss = with_method(failure, "binary_cross_entropy_with_logits")
+        if loss.node is not None:
+            remedies.append(Remedy(code_of(loss.node), "takes scores, and is exact where they are large", True))
+    elif issubclass(type(failure.callee), nn.BCELoss):
+        remedies.append(Remedy("nn.BCEWithLogitsLoss()", "in its place: takes scores", True))
+    squashed = with_args(failure, {x: "torch.sigmoid({})"}) if x is not None else None
+    if squashed is not None and squashed.node is not None:
+        remedies.append(Remedy(code_of(squashed.node), "makes probabilities of scores", True))
+    return Finding("value", why, None, tuple(remedies))
+
+
+def no_dim(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """A call that must be told along which dimension."""
+    x = failure.tensors[0] if failure.tensors else None
+    name = x.text if x is not None else "the tensor"
+    of = f" of {name}, which has shape {shape_text(x.shape)}" if x is not None else f" of {name}"
+    why = f"{match['name']} works along one dimension{of}, and must be told which: dim=-1 is the last."
+    places = range(-1, -1 - min(2, len(x.shape)), -1) if x is not None else (-1,)
+    return Finding("wrong-dim", why, None, offered(failure, [with_keyword(failure, "dim", str(n)) for n in places]))
+
+
+def batch_of_lengths(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """Lengths for another dimension than the batch."""
+    x = failure.tensors[0] if failure.tensors else None
+    if x is None:
+        return None
+    why = (
+        f"There must be one length for each sequence: {match['got']} were given, and {x.text} of shape "
+        f"{shape_text(x.shape)} holds {match['wanted']}, since the batch is its "
+        "second dimension unless batch_first=True."
+    )
+    first = with_keyword(failure, "batch_first", "True", "the batch is the first dimension")
+    return Finding("shape", why, None, offered(failure, [first]))
+
+
 RULES = [
+    (r"all elements of (?P<which>input|target) should be between 0 and 1", not_probabilities),
+    (r"(?P<name>\w+)\(\) missing 1 required positional arguments?: [\"']dim[\"']", no_dim),
+    (r"len\(lengths\).* equal to batch_size, but got (?P<got>\d+) \(batch_size=(?P<wanted>\d+)\)", batch_of_lengths),
     (r"Expected parameter (?P<name>\w+) .*to satisfy the constraint", constraint),
     (r"cannot sample n_sample > prob_dist", sampling),
     (r"can't convert np\.ndarray of type", object_array),
