@@ -125,7 +125,7 @@ def _failing_node(entry: TracebackType, source: Any) -> ast.AST | None:
         node = _at_position(entry, source.tree)
     if node is None:
         node = _only_candidate(entry, source.tree)
-    return None if node is None else _widened(node)
+    return None if node is None else _operand_tested(entry, _widened(node))
 
 
 def _in_text(entry: TracebackType, source: Any) -> ast.AST | None:
@@ -170,12 +170,51 @@ def _only_candidate(entry: TracebackType, tree: ast.AST) -> ast.AST | None:
     return inner[0] if len(inner) == 1 else None
 
 
+def _operand_tested(entry: TracebackType, node: ast.AST) -> ast.AST:
+    """The operand of an ``and`` or ``or`` whose truth was asked, told by its jump where nothing tells the place."""
+    if not isinstance(node, ast.BoolOp) or hasattr(entry.tb_frame.f_code, "co_positions"):
+        return node
+    jumps = [
+        each.offset
+        for each in _on_line(entry.tb_frame.f_code, entry.tb_lineno)
+        if each.opname.startswith(("POP_JUMP_IF", "JUMP_IF"))
+    ]
+    operands = list(_operands(node))
+    if len(jumps) != len(operands) or entry.tb_lasti not in jumps:
+        return node
+    return operands[jumps.index(entry.tb_lasti)]
+
+
+def _on_line(code: CodeType, line: int) -> Iterator[dis.Instruction]:
+    at = None
+    for each in dis.get_instructions(code):
+        at = each.starts_line or at
+        if at == line:
+            yield each
+
+
+def _operands(node: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(node, ast.BoolOp):
+        for each in node.values:
+            yield from _operands(each)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield from _operands(node.operand)
+    else:
+        yield node
+
+
 def _may_do(node: ast.AST, instruction: str) -> bool:
     """Whether a node is compiled to such an instruction."""
     if instruction.startswith("INPLACE_"):
         return isinstance(node, ast.AugAssign)
     if instruction.startswith("POP_JUMP"):
         return isinstance(node, (ast.If, ast.While, ast.IfExp, ast.Assert))
+    if instruction == "FORMAT_VALUE":
+        return (
+            isinstance(node, ast.JoinedStr) and getattr(getattr(node, "parent", None), "format_spec", None) is not node
+        )
+    if instruction == "BINARY_SUBSCR":
+        return isinstance(node, ast.Subscript) and not isinstance(getattr(node, "parent", None), ast.Assign)
     if instruction in ("GET_ITER", "FOR_ITER"):
         return isinstance(node, (ast.For, ast.comprehension))
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
@@ -203,7 +242,7 @@ def _widened(node: ast.AST) -> ast.AST:
     if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and isinstance(parent, ast.stmt):
         return parent.iter if isinstance(parent, (ast.For, ast.AsyncFor)) else parent
     if isinstance(node, ast.FormattedValue):
-        return node.value
+        return parent if isinstance(parent, ast.JoinedStr) else node.value
     if isinstance(node, ast.Attribute) and isinstance(parent, ast.Call) and parent.func is node:
         return parent
     return node
