@@ -10,7 +10,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchmagic.records import Explanation, GraphRecord, GroupRecord, TensorRecord
+    from torchmagic.graph_records import GraphRecord
+    from torchmagic.records import Explanation, GroupRecord, TensorRecord
     from torchmagic.shown import Shown
 
 __version__ = "0.1.0"

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any, Literal
 
 from torchmagic.cellcode import cell_names, imports_first
-from torchmagic.records import Explanation, GraphRecord, Inspection, Note, TensorRecord
+from torchmagic.graph_records import GraphRecord
+from torchmagic.records import Explanation, Inspection, Note, TensorRecord
 
 Order = Literal["order", "name", "size", "change"]
 _MOST_OTHERS = 1_000

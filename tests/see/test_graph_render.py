@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.golden import GOLDEN, assert_golden
-from torchmagic.records import GraphEdge, GraphNode, GraphRecord
+from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
 from torchmagic.render.graph_html import graph_html, sign_words
 from torchmagic.render.graph_svg import graph_svg
 from torchmagic.render.graph_text import graph_text

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from torchmagic.errors import TorchmagicError
+from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import names as name_finder
 from torchmagic.observe.graph_build import build_record
 from torchmagic.observe.graph_facts import put_leaf_gradients, put_names, put_operands
 from torchmagic.observe.graph_walk import OpFact, leaf_fact, walk
 from torchmagic.observe.graph_watch import GraphWatch, hide_own_frames
-from torchmagic.records import GraphRecord
 
 __all__ = ["GraphWatch", "hide_own_frames", "trace"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
 from torchmagic.observe.graph_ops import plain_name
 from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact
-from torchmagic.records import GraphEdge, GraphNode, GraphRecord
 
 
 def build_record(

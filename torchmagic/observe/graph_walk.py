@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch.autograd.graph import get_gradient_edge
 
+from torchmagic.graph_records import Role
 from torchmagic.observe import graph_ops, values
-from torchmagic.records import Role
 
 Place = tuple[int, int]
 """An operation's number in its graph and which of its outputs; leaves are operations that compute nothing."""

@@ -8,12 +8,12 @@ from types import TracebackType
 import torch
 from torch import overrides
 
+from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import graph_mode, names
 from torchmagic.observe.graph_build import build_record
 from torchmagic.observe.graph_facts import data_name, put_names, put_operands
 from torchmagic.observe.graph_pass import Pass
 from torchmagic.observe.graph_walk import Skeleton, Walk, walk
-from torchmagic.records import GraphRecord
 
 _MOST_GRAPHS = 3
 _MOST_ROOTS = 4

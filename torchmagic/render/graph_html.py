@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from torchmagic.records import GraphNode, GraphRecord
+from torchmagic.graph_records import GraphNode, GraphRecord
 from torchmagic.render.graph_svg import graph_svg
 from torchmagic.render.graph_templates import template
 from torchmagic.render.graph_view import shape_text, shorten

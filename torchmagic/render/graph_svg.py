@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torchmagic.records import GraphNode, GraphRecord
+from torchmagic.graph_records import GraphNode, GraphRecord
 from torchmagic.render import graph_view
 from torchmagic.render.graph_templates import template
 from torchmagic.render.layout import Layout, Point, place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from torchmagic.records import GraphNode, GraphRecord
+from torchmagic.graph_records import GraphNode, GraphRecord
 from torchmagic.render.graph_templates import printable
 from torchmagic.render.graph_view import ROLE_WORDS, cells, gradient_text, shape_text, shorten
 
@@ -16,7 +16,7 @@ _SIGNS = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "MatMul": "@", "Pow": 
 def graph_text(record: GraphRecord) -> str:
     """The graph in lines of at most 80 columns, in the order of the computation.
 
-    >>> from torchmagic.records import GraphEdge
+    >>> from torchmagic.graph_records import GraphEdge
     >>> a = GraphNode("n1", "tensor", "a", "leaf", shape=(), dtype="float32", value_text="2")
     >>> op = GraphNode("n2", "operation", "Exp", grad_fn="ExpBackward0")
     >>> y = GraphNode("n3", "tensor", "y", "result", "ExpBackward0", (), "float32", "7.389")

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from torchmagic.records import GraphEdge, GraphNode, GraphRecord
+from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
 from torchmagic.render.graph_templates import printable
 
 ROLE_WORDS = {
