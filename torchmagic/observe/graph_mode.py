@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import callers, graph_pass, names, values
 from torchmagic.observe.graph_facts import Call
-from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
+from torchmagic.observe.graph_walk import TensorFact, Walk, leaf_fact, version_of
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
 _OWN_FILES = frozenset({__file__, str(Path(__file__).with_name("call_watch.py"))})
@@ -31,10 +31,12 @@ class WatchMode(TorchFunctionMode):
         passes: the last backward pass of each line that ran one, oldest first.
         pass_count: how many backward passes ran.
         troubles: sentences on what could not be watched.
+        look: given each graph before its backward pass frees it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[Walk], None] | None = None) -> None:
         super().__init__()
+        self.look = look
         self.calls: dict[int, Call] = {}
         self.passes: dict[tuple[str, int], graph_pass.Pass] = {}
         self.pass_count = 0
@@ -147,6 +149,8 @@ class WatchMode(TorchFunctionMode):
                 roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
                 if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
                     graph, seen = self._watch.before(roots, sys._getframe(2), _SKIP, self.calls)
+                    if self.look is not None:
+                        self.look(graph)
                     graph_pass.install(graph, handles, self._trouble)
         except Exception as error:
             self._trouble(error)

@@ -45,6 +45,8 @@ class OpFact:
         inputs: where each differentiable input comes from; None where autograd keeps none.
         data: operands that take no gradient.
         outputs: facts of its outputs, by output number.
+        saved: what it keeps for its backward pass, where that was asked for.
+        ident: the id of its node in the record, once there is one.
     """
 
     grad_fn: str
@@ -53,6 +55,8 @@ class OpFact:
     data: list[TensorFact] = field(default_factory=list)
     outputs: dict[int, TensorFact] = field(default_factory=dict)
     detail: str = ""
+    saved: list[Any] = field(default_factory=list)
+    ident: str = ""
 
 
 @dataclass(slots=True)

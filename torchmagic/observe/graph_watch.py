@@ -13,6 +13,7 @@ from torchmagic.observe import graph_mode, names
 from torchmagic.observe.graph_build import build_record
 from torchmagic.observe.graph_facts import data_name, put_names, put_operands
 from torchmagic.observe.graph_pass import Pass
+from torchmagic.observe.graph_saved import Saved
 from torchmagic.observe.graph_walk import Skeleton, Walk, walk
 
 _MOST_GRAPHS = 3
@@ -25,6 +26,9 @@ class GraphWatch:
 
     Nothing of the user's is kept alive: it holds copies of small tensors, names and weak references.
 
+    Args:
+        saved: whether to say what autograd keeps for the backward pass.
+
     >>> with GraphWatch() as watch:
     ...     a = torch.tensor(2.0, requires_grad=True)
     ...     z = a * a
@@ -34,8 +38,9 @@ class GraphWatch:
     [('a', '2', '4'), ('Mul', None, None), ('z', '4', '1')]
     """
 
-    def __init__(self) -> None:
-        self._mode = graph_mode.WatchMode()
+    def __init__(self, *, saved: bool = False) -> None:
+        self._saved = Saved() if saved else None
+        self._mode = graph_mode.WatchMode(None if self._saved is None else self._saved.put)
 
     def __enter__(self) -> GraphWatch:
         self._mode.__enter__()  # type: ignore[no-untyped-call]
@@ -83,8 +88,13 @@ class GraphWatch:
             _keep_sinks(graph)
         put_names(graph, named)
         put_operands(graph, self._mode.calls, {id(tensor): name for name, tensor in reversed(named)})
+        if self._saved is not None:
+            self._saved.put(graph)
         _name_the_rest([graph.skeleton], named)
-        return build_record([graph.skeleton], notes=notes)
+        return self._kept(build_record([graph.skeleton], notes=notes), [graph.skeleton])
+
+    def _kept(self, record: GraphRecord, skeletons: Sequence[Skeleton]) -> GraphRecord:
+        return record if self._saved is None else self._saved.on(record, skeletons)
 
     def _record_passes(self, named: Sequence[tuple[str, torch.Tensor]]) -> GraphRecord:
         passes = list(self._mode.passes.values())
@@ -95,7 +105,7 @@ class GraphWatch:
             *self._mode.troubles,
             *_pass_notes(list(self._mode.passes.values()), chosen, self._mode.pass_count),
         ]
-        return build_record(skeletons, backward_ran=True, notes=notes)
+        return self._kept(build_record(skeletons, backward_ran=True, notes=notes), skeletons)
 
 
 def hide_own_frames(error: BaseException) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torchmagic.errors import TorchmagicError
 from torchmagic.graph_records import GraphRecord
-from torchmagic.render.graph_look import Look
+from torchmagic.render.graph_look import PLAIN, Look
 
 FORMATS = {".svg": "svg", ".json": "json", ".dot": "dot", ".mermaid": "mermaid", ".mmd": "mermaid"}
 """The form that each suffix of a file asks for."""
 
 
-def export(record: GraphRecord, form: str, look: Look = Look()) -> str:
+def export(record: GraphRecord, form: str, look: Look = PLAIN) -> str:
     """The record as text in one of the forms of :data:`FORMATS`.
 
     Raises:

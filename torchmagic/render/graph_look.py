@@ -21,3 +21,7 @@ class Look:
     depth: int | None = None
     expand: tuple[str, ...] = ()
     theme: Theme = "auto"
+
+
+PLAIN = Look()
+"""As notebooks show it, where nothing else was asked."""

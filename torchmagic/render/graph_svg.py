@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torchmagic.graph_records import GraphNode, GraphRecord
 from torchmagic.render import graph_view
-from torchmagic.render.graph_look import Look
+from torchmagic.render.graph_look import PLAIN, Look
 from torchmagic.render.graph_templates import template
 from torchmagic.render.layout import Layout, Point, place
 
@@ -71,7 +71,7 @@ class _Box:
     height: float
 
 
-def graph_svg(record: GraphRecord, look: Look = Look()) -> str:
+def graph_svg(record: GraphRecord, look: Look = PLAIN) -> str:
     """The graph as an SVG element.
 
     >>> svg = graph_svg(GraphRecord((GraphNode("n1", "tensor", "<a>", shape=(), value_text="2"),), ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from torchmagic.graph_records import GraphNode, GraphRecord
-from torchmagic.render.graph_look import Look
+from torchmagic.render.graph_look import PLAIN, Look
 from torchmagic.render.graph_templates import printable
 from torchmagic.render.graph_view import ROLE_WORDS, cells, gradient_text, shape_text, shorten
 
@@ -14,7 +14,7 @@ _MOST_LINES = 60
 _SIGNS = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "MatMul": "@", "Pow": "**"}
 
 
-def graph_text(record: GraphRecord, look: Look = Look()) -> str:
+def graph_text(record: GraphRecord, look: Look = PLAIN) -> str:
     """The graph in lines of at most 80 columns, in the order of the computation.
 
     >>> from torchmagic.graph_records import GraphEdge
