@@ -170,11 +170,11 @@ class ForwardCall:
         label: the function as users know it (``"matmul"``, ``"linear"``).
         inputs: name or "" and shape of each tensor given.
         outputs: shape and dtype of each tensor that came out.
-        seconds: how long it took (on the device, where it is not the CPU, only the launch).
-        nbytes: bytes of the outputs that are memory of their own (a view has none).
+        seconds: how long it took, all equal calls together (on a device other than the CPU: only to launch it).
+        nbytes: bytes of the outputs that are memory of their own (a view has none), all equal calls together.
         module: path of the innermost module, or "".
         line: of the cell.
-        count: how many such calls in a row it stands for.
+        count: how many equal calls of the same place it stands for.
     """
 
     label: str

@@ -218,7 +218,8 @@ def _label(func: Any) -> str:
         return f".{attribute}" if name == "__get__" and attribute in _VIEWS else ""
     if type(name) is not str or isinstance(func, type):
         return ""
-    return _LABELS.get(name) or name.partition(".")[0].strip("_") or name
+    bare = name.partition(".")[0]
+    return _LABELS.get(name) or (bare.strip("_") if bare.startswith("__") else bare)
 
 
 def _tensors(items: Iterable[Any], depth: int = 3) -> Iterable[torch.Tensor]:
