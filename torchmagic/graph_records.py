@@ -5,7 +5,10 @@ Nothing here touches torch: a record is made by :mod:`torchmagic.observe` and dr
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Literal
 
 from torchmagic.shown import Shown
@@ -230,3 +233,32 @@ class GraphRecord(Shown):
     saved: tuple[SavedTensor, ...] = ()
     forward: tuple[ForwardCall, ...] = ()
     checks: tuple[GradientCheck, ...] = ()
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        depth: int | None = None,
+        expand: tuple[str, ...] = (),
+        theme: Literal["auto", "light", "dark"] = "auto",
+    ) -> Path:
+        """Write the graph to a file, in the form that its suffix names: ``.svg``, ``.json``, ``.dot`` or ``.mmd``.
+
+        Args:
+            path: the file.
+            depth: how many levels of modules to open; as many as stay readable, where not given.
+            expand: names of modules to open, too.
+            theme: "auto" takes the colours of the page that shows it.
+
+        Returns: the path.
+
+        Raises:
+            TorchmagicError: the suffix is not known, or the file cannot be written.
+
+        >>> import tempfile
+        >>> GraphRecord((), ()).save(tempfile.mkdtemp() + "/graph.json").name
+        'graph.json'
+        """
+        look = import_module("torchmagic.render.graph_look").Look(depth, tuple(expand), theme)
+        written: Path = import_module("torchmagic.graph_files").save(self, path, look)
+        return written

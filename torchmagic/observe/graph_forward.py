@@ -22,7 +22,7 @@ _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eva
 _MOST_ROWS = 500
 _MOST_FRAMES = 100
 _MOST_NAMED = 12
-_NO_OPERATION = frozenset(
+_NO_OPERATION: frozenset[Any] = frozenset(
     {torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad, torch.Tensor.requires_grad_}
     | {torch.Tensor.retain_grad, torch.Tensor.register_hook, torch.Tensor.__repr__, torch.Tensor.__iter__}
 )
@@ -250,7 +250,7 @@ def _variables(frame: FrameType | None, given: Sequence[torch.Tensor]) -> dict[i
 
 def _memory(tensor: torch.Tensor) -> int:
     try:
-        return tensor.untyped_storage()._cdata
+        return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):
         return id(tensor)
 
@@ -281,7 +281,7 @@ def _module_paths(namespace: Mapping[str, object]) -> dict[int, str]:
         if id(module) in found:
             continue
         found[id(module)] = path
-        children: Callable[[], Any] = dict(module.__dict__.get("_modules", {})).items  # type: ignore[attr-defined]
+        children: Callable[[], Any] = dict(module.__dict__.get("_modules", {})).items
         stack.extend((f"{path}.{name}", child) for name, child in children() if _is_module(child))
     return found
 

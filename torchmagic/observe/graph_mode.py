@@ -17,7 +17,9 @@ from torchmagic.observe.graph_facts import Call
 from torchmagic.observe.graph_walk import TensorFact, Walk, leaf_fact, version_of
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
-_OWN_FILES = frozenset({__file__, str(Path(__file__).with_name("call_watch.py"))})
+_OWN_FILES = frozenset(
+    str(Path(__file__).with_name(f"{name}.py")) for name in ("graph_mode", "call_watch", "graph_forward", "graph_tape")
+)
 _MOST_CALLS = 30_000
 _MOST_SITES = 4
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})

@@ -159,7 +159,8 @@ def kept(node: Any) -> Iterable[tuple[str, Any]]:
 
 @lru_cache(maxsize=512)
 def _raw_names(kind: Hashable) -> tuple[str, ...]:
-    return tuple(name.removeprefix(_RAW) for name in dir(kind) if name.startswith(_RAW))
+    names = [name.removeprefix(_RAW) for name in dir(kind) if name.startswith(_RAW)]
+    return tuple(sorted(names, key=lambda name: (name not in ("self", "input"), name)))
 
 
 def _attribute(node: Any, name: str) -> Any:

@@ -7,7 +7,6 @@ that take no gradient. What was computed in between is neither copied nor held.
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torchmagic.observe import callers, graph_tape_pass
 from torchmagic.observe.graph_forward import places
 from torchmagic.observe.graph_tape_pass import TapedPass
+from torchmagic.observe.graph_tape_slots import Slots
 from torchmagic.observe.graph_tape_values import (
     Group,
     Refused,
@@ -43,15 +43,6 @@ _MOST_CALLS = 4_000
 _MOST_BYTES = 256 * 2**20
 _MOST_PASSES = 3
 _MOST_FRAMES = 60
-
-
-@dataclass(slots=True)
-class _Known:
-    """A tensor that the tape knows, while it is the same object: its slot, or why it has none."""
-
-    ref: weakref.ref[Any]
-    slot: Slot | None
-    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -84,9 +75,7 @@ class TapeMode(TorchFunctionMode):
         self.trouble = ""
         self._callers = callers.Callers()
         self._calls: list[TapedCall] = []
-        self._known: dict[int, _Known] = {}
-        self._inputs: dict[tuple[int, int], tuple[weakref.ref[Any], Slot]] = {}
-        self._bytes = 0
+        self._slots = Slots()
         self._unsafe: set[str] = set()  # custom functions whose forward leaves torch
 
     def __torch_function__(
@@ -121,8 +110,7 @@ class TapeMode(TorchFunctionMode):
         """Take this mode off the stack, and keep only what the passes need."""
         callers.leave(self)
         self._calls.clear()
-        self._known.clear()
-        self._inputs.clear()
+        self._slots.clear()
 
     def _give_up(self, error: Exception) -> None:
         self.trouble = f"the cell could not be followed ({type(error).__name__})"
@@ -133,14 +121,14 @@ class TapeMode(TorchFunctionMode):
     def _before(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType | None
     ) -> _Pending | str | None:
-        """What to keep of a call; the reason where it cannot be kept, None where it has nothing to do with gradients."""
+        """What to keep of a call; why it cannot be kept; None where it has nothing to do with gradients."""
         given = list(flat([*args, *kwargs.values()]))
         if torch.is_grad_enabled():
             inside = ""
             if not any(tensor.requires_grad for tensor in given):
                 return None
         else:
-            if not any(tensor.requires_grad or self._slot(tensor) is not None for tensor in given):
+            if not any(tensor.requires_grad or self._slots.known(tensor) is not None for tensor in given):
                 return None
             inside = _function_around(frame)
             if not inside:
@@ -150,7 +138,7 @@ class TapeMode(TorchFunctionMode):
                 return None
         if getattr(func, "__self__", None) is torch.Tensor.data:
             for tensor in given:  # what is done to it there leaves no trace: it is copied anew
-                self._inputs.pop((id(tensor), version_of(tensor)), None)
+                self._slots.forget_copy(tensor)
             return None
         if any(wrapped(tensor) for tensor in given):
             return "it was computed inside a transform of torch.func"
@@ -159,7 +147,7 @@ class TapeMode(TorchFunctionMode):
         call = TapedCall(func, (), {}, [], inside=inside)
 
         def slot_of(tensor: torch.Tensor) -> Slot:
-            slot = self._slot_of(tensor)
+            slot = self._slots.of(tensor)
             call.slots.append(slot)
             return slot
 
@@ -174,7 +162,7 @@ class TapeMode(TorchFunctionMode):
         if isinstance(pending, str):
             for tensor in results:
                 if tensor.requires_grad and tensor.grad_fn is not None:
-                    self._known[id(tensor)] = _Known(weakref.ref(tensor), None, pending)
+                    self._slots.put(tensor, None, pending)
             return
         call = pending.call
         after = random_state({tensor.device for tensor in pending.given})
@@ -188,76 +176,29 @@ class TapeMode(TorchFunctionMode):
                 slot.group.version = version_of(tensor)
                 call.writes.add(slot.group)
                 if tensor.requires_grad and tensor.grad_fn is not None:
-                    self._known[id(tensor)] = _Known(weakref.ref(tensor), slot)
+                    self._slots.put(tensor, slot)
         for number, tensor in enumerate(results):
             if not (call.inside or (tensor.requires_grad and tensor.grad_fn is not None)):
                 continue
-            known = self._slot(tensor)
+            known = self._slots.known(tensor)
             if known is None:
                 group = memory.get(_memory(tensor)) or Group(version_of(tensor))
                 known = Slot(group)
-                self._known[id(tensor)] = _Known(weakref.ref(tensor), known)
+                self._slots.put(tensor, known)
             call.outputs[number] = known
             call.writes.add(known.group)
         if call.writes:
             self._calls.append(call)
             self._keep_bounded()
 
-    def _slot(self, tensor: torch.Tensor) -> Slot | None:
-        known = self._known.get(id(tensor))
-        return known.slot if known is not None and known.ref() is tensor else None
-
-    def _slot_of(self, tensor: torch.Tensor) -> Slot:
-        """The slot of an operand: of what the tape computed, of a leaf, or of something else from outside."""
-        slot = self._slot(tensor)
-        if slot is not None:
-            if slot.group.version == version_of(tensor):
-                return slot
-            return self._from_outside(tensor, "it was changed in place where that could not be followed")
-        if tensor.grad_fn is None or not tensor.requires_grad:
-            return self._input(tensor)
-        return self._from_outside(tensor, self._reason(tensor))
-
-    def _reason(self, tensor: torch.Tensor) -> str:
-        known = self._known.get(id(tensor))
-        if known is not None and known.ref() is tensor and known.reason:
-            return known.reason
-        kind = type(tensor.grad_fn)
-        custom = getattr(kind, "_forward_cls", None)
-        if custom is not None:
-            return f"{custom.__name__} computes outside torch, and your code is not run a second time"
-        return "a part of the computation was not seen, as before this cell or inside torch.func"
-
-    def _from_outside(self, tensor: torch.Tensor, reason: str) -> Slot:
-        slot = self._input(tensor, reason)
-        if not slot.reason:
-            slot.reason = reason
-            slot.behind = frozenset(id(node.variable) for node in graph_tape_pass.leaf_nodes([tensor]))
-        return slot
-
-    def _input(self, tensor: torch.Tensor, reason: str = "") -> Slot:
-        key = (id(tensor), version_of(tensor))
-        known = self._inputs.get(key)
-        if known is not None and known[0]() is tensor:
-            return known[1]
-        if tensor.device.type in ("meta", "mps"):
-            raise Refused(f"there is no float64 on the device {tensor.device.type}")
-        copy = tensor.detach().clone()
-        self._bytes += copy.nbytes if copy.layout is torch.strided else 0
-        slot = Slot(Group(key[1]), copy, id(tensor) if tensor.requires_grad and not reason else None)
-        self._inputs[key] = (weakref.ref(tensor), slot)
-        return slot
-
     def _keep_bounded(self) -> None:
         if len(self._calls) > _MOST_CALLS:
             del self._calls[: _MOST_CALLS // 2]
-        if len(self._known) > 4 * _MOST_CALLS:
-            self._known = {key: known for key, known in self._known.items() if known.ref() is not None}
-        if self._bytes > _MOST_BYTES:
-            self._inputs.clear()
+        if self._slots.nbytes > _MOST_BYTES:
+            self._slots.forget_copies()
             kept = [call for each in self.passes.values() for call in each.calls]
-            self._bytes = held_bytes([*self._calls, *kept])
-            if self._bytes > _MOST_BYTES // 2:
+            self._slots.nbytes = held_bytes([*self._calls, *kept])
+            if self._slots.nbytes > _MOST_BYTES // 2:
                 self.trouble = f"the cell's tensors take more than {_MOST_BYTES // 2**20} MiB"
                 self._calls.clear()
 
@@ -292,7 +233,7 @@ class TapeMode(TorchFunctionMode):
                 if asked and kwargs.get("create_graph"):
                     for grad in flat([out]):
                         reason = "it is itself a gradient, which is not computed a second time"
-                        self._known[id(grad)] = _Known(weakref.ref(grad), None, reason)
+                        self._slots.put(grad, None, reason)
         return out
 
     def _pass(
@@ -310,7 +251,7 @@ class TapeMode(TorchFunctionMode):
         found.leaves, found.more = graph_tape_pass.readers(variables, known)
         found.label = known.get(id(roots[0]), "")
         for root, seed in zip(roots, given, strict=True):
-            slot = self._slot_of(root)
+            slot = self._slots.of(root)
             copy = None if seed is None else seed.detach().clone()
             found.roots.append((slot, root.detach().clone(), copy))
         found.calls = slice_of(self._calls, [slot for slot, _, _ in found.roots])
@@ -331,7 +272,7 @@ class TapeMode(TorchFunctionMode):
         self.passes[site] = found
         if len(self.passes) > _MOST_PASSES:
             del self.passes[next(iter(self.passes))]
-        self._inputs.clear()  # `.data` changes a leaf without a trace: it is copied anew after a pass
+        self._slots.forget_copies()  # `.data` changes a leaf without a trace: it is copied anew after a pass
 
 
 def _function_around(frame: FrameType | None) -> str:
@@ -351,6 +292,6 @@ def _function_around(frame: FrameType | None) -> str:
 
 def _memory(tensor: torch.Tensor) -> int:
     try:
-        return tensor.untyped_storage()._cdata
+        return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):
         return id(tensor)

@@ -1,0 +1,65 @@
+"""``torchmagic.gradtrace()``: watch a block of a script, as ``%%gradtrace`` watches a cell."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import FrameType, TracebackType
+
+from torchmagic.errors import TorchmagicError
+from torchmagic.graph_options import Wanted
+from torchmagic.graph_records import GraphRecord
+
+
+class Traced:
+    """The block and, after it, its graph; made by :func:`torchmagic.gradtrace`."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        from torchmagic.observe.graph_session import GraphSession
+
+        self._session = GraphSession(wanted)
+        self._before: dict[str, int] = {}
+        self._record: GraphRecord | None = None
+        self._ended = False
+
+    @property
+    def record(self) -> GraphRecord:
+        """The graph that the block built, with the gradients of its backward passes.
+
+        Raises:
+            TorchmagicError: the block has not ended yet, or built no graph.
+        """
+        if self._record is None:
+            if not self._ended:
+                raise TorchmagicError(
+                    "The traced block has not ended yet.", hint="Read .record after the 'with' block."
+                )
+            raise TorchmagicError(
+                "No operation in the traced block was on a tensor that requires gradients.",
+                hint="Is the forward pass inside the block, and outside torch.no_grad()?",
+            )
+        return self._record
+
+    def __enter__(self) -> Traced:
+        self._before = {name: id(value) for name, value in _variables(sys._getframe(1)).items()}
+        self._session.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._session.__exit__(kind, error, traceback)
+        variables = dict(_variables(sys._getframe(1)))
+        touched = [name for name, value in variables.items() if self._before.get(name) != id(value)]
+        self._record = self._session.record(variables, touched)
+        self._ended = True
+
+
+def _variables(frame: FrameType) -> Mapping[str, object]:
+    """The variables of a frame: its own before its module's."""
+    return {**frame.f_globals, **frame.f_locals}
+
+
+def caller_variables(depth: int = 2) -> dict[str, object]:
+    """The variables where torchmagic was called, to name tensors by."""
+    return dict(_variables(sys._getframe(depth)))
