@@ -14,7 +14,7 @@ from typing import Any
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from torchmagic.asked import evaluated, inspected, traced
@@ -197,7 +197,7 @@ class TorchMagics(Magics):
         magic = getattr(self, name)
         words, rest = split_options(line, self._known(name))
         try:
-            options = parse_argstring(magic, " ".join(words))
+            options = magic.parser.parse_args(words)
         except UsageError as error:
             raise UsageError(f"{error}\n{magic.parser.format_usage().strip().removeprefix('usage: ')}") from None
         options.expressions = split_expressions(rest) if rest.strip() else []
