@@ -1,34 +1,11 @@
-"""An IPython shell of this process with the magics loaded, and what its cells display."""
+"""What the cells of an IPython shell of this process display."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from torchmagic.graph_records import GraphRecord
-
-
-@pytest.fixture(scope="module")
-def loaded() -> Iterator[Any]:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell: Any = InteractiveShell.instance()
-    shell.run_cell("%load_ext torchmagic")
-    yield shell
-    shell.run_cell("%unload_ext torchmagic")
-    shell.history_manager.end_session()
-    InteractiveShell.clear_instance()
-
-
-@pytest.fixture
-def shell(loaded: Any) -> Any:
-    for name in [name for name in loaded.user_ns if not name.startswith("_")]:
-        del loaded.user_ns[name]
-    loaded.run_cell("import torch\nfrom torch import nn\nfrom torch.nn import functional as F")
-    return loaded
 
 
 def shown(shell: Any, cell: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import torchmagic
-from tests.see.shell_run import graph, loaded, shell, shown, text  # noqa: F401  fixtures
+from tests.see.shell_run import graph, shown, text
 from torchmagic.errors import TorchmagicError
 from torchmagic.graph_records import GraphRecord
 
@@ -255,10 +255,16 @@ def test_a_block_of_a_script() -> None:
 
 
 def test_a_block_that_fails_or_builds_nothing() -> None:
-    with pytest.raises(ValueError, match="mine") as caught, torchmagic.gradtrace(forward=True, check=True) as failed:
-        w = torch.ones(2, requires_grad=True)
-        (w * 2).sum().backward()
-        raise ValueError("mine")
+    failed = torchmagic.gradtrace(forward=True, check=True)
+    w = torch.ones(2, requires_grad=True)
+
+    def fail() -> None:
+        with failed:
+            (w * 2).sum().backward()
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        fail()
     assert failed.record.backward_ran
     assert caught.traceback[-1].path.name == "test_gradtrace_options.py"
     with torchmagic.gradtrace() as empty:

@@ -39,26 +39,23 @@ class _Slopes:
         return (self.left + self.right) / 2
 
 
-def check(passes: Sequence[TapedPass], names: Mapping[int, str], trouble: str = "") -> tuple[GradientCheck, ...]:
+def check(passes: Sequence[TapedPass], names: Mapping[int, str]) -> tuple[GradientCheck, ...]:
     """Each leaf's gradient beside finite differences.
 
     Args:
         passes: what was taped.
         names: the user's names by ``id``, for leaves that had none where the pass ran.
-        trouble: why nothing was taped, or "".
     """
     found: list[GradientCheck] = []
     deadline = perf_counter() + _SECONDS
     for each in passes:
         suffix = f" ({each.label or f'line {each.line}'})" if len(passes) > 1 else ""
-        found += _check_pass(each, names, trouble or each.reason, suffix, deadline)
+        found += _check_pass(each, names, suffix, deadline)
     return tuple(found)
 
 
-def _check_pass(
-    each: TapedPass, names: Mapping[int, str], reason: str, suffix: str, deadline: float
-) -> list[GradientCheck]:
-    replay, base = None, 0.0
+def _check_pass(each: TapedPass, names: Mapping[int, str], suffix: str, deadline: float) -> list[GradientCheck]:
+    replay, base, reason = None, 0.0, each.reason
     with aside(each):
         if not reason:
             try:
@@ -186,6 +183,7 @@ def _tolerance(each: TapedPass, leaf: LeafReader | None = None) -> float:
         for slot in call.slots
         if slot.value is not None and (slot.value.is_floating_point() or slot.value.is_complex())
     }
+    kinds |= {kind for call in each.calls for kind in call.dtypes}
     return max((_TOLERANCE.get(kind, _SINGLE) for kind in kinds), default=_SINGLE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ _NO_OPERATION: frozenset[Any] = frozenset(
 _TO_PYTHON = frozenset({"item", "tolist", "numpy", "__array__", "__bool__", "__float__", "__int__", "__index__"})
 _VIEWS = frozenset({"T", "mT", "H", "mH", "real", "imag", "data"})
 _LABELS = {"__getitem__": "x[…]", "__setitem__": "x[…] = …"}
+_NAMESPACE = re.compile(r"^(linalg|fft|special)_")
 _MODULE_CALL = torch.nn.Module._call_impl.__code__
 
 
@@ -218,7 +220,7 @@ def _label(func: Any) -> str:
         return f".{attribute}" if name == "__get__" and attribute in _VIEWS else ""
     if type(name) is not str or isinstance(func, type):
         return ""
-    bare = name.partition(".")[0]
+    bare = _NAMESPACE.sub(r"\1.", name.partition(".")[0])
     return _LABELS.get(name) or (bare.strip("_") if bare.startswith("__") else bare)
 
 

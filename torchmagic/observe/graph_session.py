@@ -90,9 +90,10 @@ class GraphSession:
             from torchmagic.observe.graph_check import check
 
             named = {id(tensor): name for name, tensor in reversed(names.named_tensors(namespace))}
-            checks = check(list(self._tape.passes.values()), named, self._tape.trouble)
-            record = replace(record, checks=checks)
-            if not checks:
+            record = replace(record, checks=check(list(self._tape.passes.values()), named))
+            if self._tape.trouble:
+                notes.append(f"Gradients could not be compared: {self._tape.trouble}.")
+            elif not record.checks:
                 notes.append(_NO_PASS)
         record = replace(record, notes=tuple(notes))
         return record if self._wanted.lr is None else with_step(record, self._wanted.lr)

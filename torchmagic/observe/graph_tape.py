@@ -186,6 +186,8 @@ class TapeMode(TorchFunctionMode):
                 known = Slot(group)
                 self._slots.put(tensor, known)
             call.outputs[number] = known
+            if tensor.is_floating_point() or tensor.is_complex():
+                call.dtypes.add(tensor.dtype)
             call.writes.add(known.group)
         if call.writes:
             self._calls.append(call)

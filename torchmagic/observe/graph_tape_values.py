@@ -61,6 +61,7 @@ class TapedCall:
     Attributes:
         outputs: slots of its results, by their place in the flat sequence of results.
         writes: the memory that it computes or changes.
+        dtypes: of its floating results, for what its arithmetic leaves uncertain.
         random: states of the generators before it, where it drew random numbers.
         inside: the custom autograd.Function in whose forward it ran, or "".
     """
@@ -71,6 +72,7 @@ class TapedCall:
     slots: list[Slot]
     outputs: dict[int, Slot] = field(default_factory=dict)
     writes: set[Group] = field(default_factory=set)
+    dtypes: set[torch.dtype] = field(default_factory=set)
     random: tuple[Any, ...] = ()
     inside: str = ""
 
