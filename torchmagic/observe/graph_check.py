@@ -20,7 +20,8 @@ from torchmagic.observe.graph_tape_pass import LeafReader, TapedPass
 from torchmagic.observe.values import first_line, number_text
 
 _STEP = 1e-6
-_SECONDS = 8.0
+_SECONDS = 5.0
+_LATE = f"the computation is long, and {_SECONDS:.0f} seconds were up"
 _TOLERANCE = {torch.float64: 1e-5, torch.complex128: 1e-5, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 _SINGLE = 1e-3
 """Relative to the largest compared gradient of a leaf: what float32 arithmetic leaves uncertain."""
@@ -69,12 +70,15 @@ def _check_pass(each: TapedPass, names: Mapping[int, str], suffix: str, deadline
             name = leaf.name or names.get(leaf.ident, "") or "(unnamed)"
             if reason or replay is None:
                 found.append(GradientCheck(name + suffix, None, f"could not be checked: {reason}"))
+            elif (now := perf_counter()) > deadline and left:
+                more = len(each.leaves) - left + each.more
+                found.append(GradientCheck(f"{more} more{suffix}", None, f"not compared: {_LATE}"))
+                return found
             else:
-                now = perf_counter()
                 share = now + (deadline - now) / (len(each.leaves) - left)
                 found.append(_check_leaf(replay, each, leaf, name + suffix, base, share))
     if each.more:
-        found.append(GradientCheck(f"{each.more} more{suffix}", None, "not checked: there are too many leaves"))
+        found.append(GradientCheck(f"{each.more} more{suffix}", None, "not compared: there are too many leaves"))
     return found
 
 
@@ -117,7 +121,7 @@ def _check_leaf(
         return GradientCheck(name, None, f"could not be checked: {type(error).__name__}: {first_line(error)}")
     total = math.prod(leaf.shape)
     if total and not compared:
-        return GradientCheck(name, None, f"not compared: the computation is long, and {_SECONDS:.0f} seconds were up")
+        return GradientCheck(name, None, f"not compared: {_LATE}")
     if worst_text:
         return GradientCheck(name, False, f"differs: {worst_text}{_suspect(each, leaf)}", worst)
     text = f"agrees with finite differences {_extent(compared, total)}"

@@ -25,6 +25,7 @@ from torchmagic.observe.graph_tape_values import (
     Refused,
     Slot,
     TapedCall,
+    complete,
     flat,
     held_bytes,
     is_torchs,
@@ -39,7 +40,7 @@ _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eva
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
 _APPLY: Any = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
 _TO_PYTHON = frozenset({"item", "tolist", "numpy", "__array__", "__float__", "__int__", "__bool__"})
-_MOST_CALLS = 4_000
+_MOST_CALLS = 20_000
 _MOST_BYTES = 256 * 2**20
 _MOST_PASSES = 3
 _MOST_FRAMES = 60
@@ -261,6 +262,8 @@ class TapeMode(TorchFunctionMode):
         if used:
             name = sorted(used)[0]
             found.reason = f"{name} computes outside torch, and your code is not run a second time"
+        elif not complete(found.calls):
+            found.reason = f"the cell took more than {_MOST_CALLS:,} operations"
         if not asked:
             graph_tape_pass.install(nodes, found.leaves, handles)
         return found, asked

@@ -160,6 +160,16 @@ def slice_of(calls: Sequence[TapedCall], roots: Iterable[Slot]) -> list[TapedCal
     return found
 
 
+def complete(calls: Sequence[TapedCall]) -> bool:
+    """Whether all that calls are given came from outside or was computed by one of them before."""
+    made: set[Slot] = set()
+    for call in calls:
+        if any(slot.value is None and slot not in made for slot in call.slots):
+            return False
+        made.update(call.outputs.values())
+    return True
+
+
 def held_bytes(calls: Iterable[TapedCall]) -> int:
     """Bytes of the copies that calls hold."""
     slots: Mapping[int, Slot] = {id(slot): slot for call in calls for slot in call.slots}
