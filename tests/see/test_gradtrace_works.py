@@ -231,9 +231,7 @@ def test_a_whole_record(shell: Any, name: str) -> None:
 
 
 #: what must have been checked, and found right
-CHECKED = sorted(
-    set(CELLS) - {"hooks", "jagged gradients", "double backward", "torch.func"}
-)
+CHECKED = sorted(set(CELLS) - {"hooks", "jagged gradients", "double backward", "torch.func"})
 
 
 @pytest.mark.parametrize("name", CHECKED)

@@ -160,8 +160,8 @@ class ForwardMode(TorchFunctionMode):
             row = self.seen.rows[key] = _Row(label, inputs, outputs, module, place.line)
         row.count += 1
         row.seconds += seconds
-        memory = {_memory(tensor) for tensor in given}
-        row.nbytes += sum(_nbytes(tensor) for tensor in gave if _memory(tensor) not in memory)
+        memory = {memory_of(tensor) for tensor in given}
+        row.nbytes += sum(_nbytes(tensor) for tensor in gave if memory_of(tensor) not in memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,8 @@ def _variables(frame: FrameType | None, given: Sequence[torch.Tensor]) -> dict[i
     return found
 
 
-def _memory(tensor: torch.Tensor) -> int:
+def memory_of(tensor: torch.Tensor) -> int:
+    """What tells a tensor's memory from that of others that are alive."""
     try:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):

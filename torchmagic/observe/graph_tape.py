@@ -17,7 +17,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import callers, graph_tape_pass
-from torchmagic.observe.graph_forward import places
+from torchmagic.observe.graph_forward import memory_of, places
 from torchmagic.observe.graph_tape_pass import TapedPass
 from torchmagic.observe.graph_tape_slots import Slots
 from torchmagic.observe.graph_tape_values import (
@@ -171,7 +171,7 @@ class TapeMode(TorchFunctionMode):
             call.random = pending.state
         memory: dict[int, Group] = {}
         for tensor, version, slot in zip(pending.given, pending.versions, call.slots, strict=True):
-            memory.setdefault(_memory(tensor), slot.group)
+            memory.setdefault(memory_of(tensor), slot.group)
             if version_of(tensor) != version:
                 slot.changed = True
                 slot.group.version = version_of(tensor)
@@ -183,7 +183,7 @@ class TapeMode(TorchFunctionMode):
                 continue
             known = self._slots.known(tensor)
             if known is None:
-                group = memory.get(_memory(tensor)) or Group(version_of(tensor))
+                group = memory.get(memory_of(tensor)) or Group(version_of(tensor))
                 known = Slot(group)
                 self._slots.put(tensor, known)
             call.outputs[number] = known
@@ -293,10 +293,3 @@ def _function_around(frame: FrameType | None) -> str:
             return str(getattr(found, "__name__", "Function"))
         frame = frame.f_back
     return ""
-
-
-def _memory(tensor: torch.Tensor) -> int:
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (NotImplementedError, RuntimeError):
-        return id(tensor)
