@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from torchmagic.graph_records import GraphNode, GraphRecord
+from torchmagic.render.graph_look import Look
 from torchmagic.render.graph_svg import graph_svg
 from torchmagic.render.graph_templates import template
 from torchmagic.render.graph_view import shape_text, shorten
@@ -21,7 +22,7 @@ class _Row:
     cells: tuple[str, ...]
 
 
-def graph_html(record: GraphRecord) -> str:
+def graph_html(record: GraphRecord, look: Look = Look()) -> str:
     """The picture of the graph with its notes and the table of its leaves; no script, no style sheet.
 
     >>> leaf = GraphNode("n1", "tensor", "W", "leaf", shape=(), value=3.0, value_text="3", grad=-16.0,
@@ -38,7 +39,7 @@ def graph_html(record: GraphRecord) -> str:
     return template(
         "graph.html.j2"
     ).render(
-        svg=Markup(graph_svg(record)),  # escaped where it was made
+        svg=Markup(graph_svg(record, look)),  # escaped where it was made
         notes=record.notes,
         caption="Leaves: what a gradient step would move",
         heads=("leaf", "value", "gradient", "sign")[: 1 + len(rows[0].cells)] if rows else (),
