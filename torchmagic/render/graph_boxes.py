@@ -67,12 +67,13 @@ class Box:
         return tall - radius + math.sqrt(max(0.0, radius**2 - (radius - inside) ** 2))
 
 
-def make_boxes(view: View, paths: Mapping[str, str]) -> dict[str, Box]:
+def make_boxes(view: View, paths: Mapping[str, str], brief: bool = False) -> dict[str, Box]:
     """A box for each thing in the view, by id.
 
     Args:
         view: what is drawn.
         paths: of modules, by their id.
+        brief: whether hovering need not say again what the box says.
     """
     around = [frame.path for frame in view.frames]
     boxes: dict[str, Box] = {}
@@ -83,12 +84,12 @@ def make_boxes(view: View, paths: Mapping[str, str]) -> dict[str, Box]:
         elif node.kind == "tensor":
             lines = tensor_lines(node, view.tight)
             bold = bool(node.label) or node.role == "result"
-            boxes[node.id] = _plain_box(node.id, "tensor", node.role, lines, bold, node_title(node, paths))
+            boxes[node.id] = _plain_box(node.id, "tensor", node.role, lines, bold, node_title(node, paths, frame))
         elif node.kind == "cut":
             lines = [shorten(node.label or "cut", 24), *([where] if (where := line_text(node)) else [])]
-            boxes[node.id] = _plain_box(node.id, "cut", "cut", lines, True, node_title(node, paths), 40.0)
+            boxes[node.id] = _plain_box(node.id, "cut", "cut", lines, True, node_title(node, paths, frame), 40.0)
         else:
-            boxes[node.id] = _operation_box(node, view, paths)
+            boxes[node.id] = _operation_box(node, view, node_title(node, paths, frame), brief)
     return boxes
 
 
@@ -103,18 +104,20 @@ def _plain_box(
     return Box(ident, form, role, tuple(lines), bold, title, width, len(lines) * LINE + 12)
 
 
-def _operation_box(node: GraphNode, view: View, paths: Mapping[str, str]) -> Box:
+def _operation_box(node: GraphNode, view: View, title: str, brief: bool) -> Box:
     lines = [shorten(node.label or "operation", 24)]
     if node.detail:
         lines.append(shorten(node.detail, 24))
     if node.order:
         lines.append(f"order {node.order}")
     hidden = view.fused.get(node.id)
-    title = node_title(node, paths)
     bold = node.role == "result"
     if hidden is not None:
         lines.extend(tensor_lines(hidden, view.tight))
-        title += "; gives " + ", ".join(_tensor_facts(hidden))
+        facts = _tensor_facts(hidden)
+        if brief:
+            facts = [hidden.dtype or "", bytes_text(hidden.nbytes) if hidden.nbytes is not None else ""]
+        title += f", gives {', '.join(filter(None, facts))}"
         return Box(node.id, "hexagon", "intermediate", tuple(lines), bold, title, _wide(lines) + 34, len(lines) * LINE + 12)  # fmt: skip
     height = 30.0 + _TIGHT_LINE * len(lines)
     # A diamond is narrower above and below its middle: widen it until the text's corners lie inside.
@@ -153,14 +156,14 @@ def fold_name(fold: Fold, frame: str = "", most: int = _LONGEST) -> str:
     return shorten(name, most)
 
 
-def node_title(node: GraphNode, paths: Mapping[str, str]) -> str:
-    """What hovering over a node, or a screen reader, says.
+def node_title(node: GraphNode, paths: Mapping[str, str], frame: str = "") -> str:
+    """What hovering over a node, or a screen reader, says; not its module where ``frame`` is that one's path.
 
     >>> node_title(GraphNode("n1", "operation", "Mul", grad_fn="MulBackward0", line=3), {})
     'Mul (MulBackward0), line 3'
     """
     module = paths.get(node.module, "")
-    where = [f"in {module}" if module else "", line_text(node), f"order {node.order}" if node.order else ""]
+    where = [f"in {module}" if module and module != frame else "", line_text(node), f"order {node.order}" if node.order else ""]
     if node.kind == "operation":
         name = f"{node.label} ({node.grad_fn})" if node.grad_fn else node.label
         return ", ".join(filter(None, [name, node.detail, *where]))
@@ -175,8 +178,7 @@ def node_title(node: GraphNode, paths: Mapping[str, str]) -> str:
 
 def _tensor_facts(node: GraphNode) -> list[str]:
     facts = [
-        f"shape {shape_text(node.shape)}" if node.shape is not None else "",
-        node.dtype or "",
+        " ".join(filter(None, [f"shape {shape_text(node.shape)}" if node.shape is not None else "", node.dtype])),
         f"value {node.value_text}" if node.value_text is not None else "",
         f"gradient {node.grad_text}" if node.grad_text else "",
         bytes_text(node.nbytes) if node.nbytes is not None else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import escape
@@ -34,6 +35,8 @@ class Style:
 class Canvas:
     """A picture that grows. ``left`` and ``top`` are added to every coordinate.
 
+    ``decimals`` is how exactly coordinates are written: a large picture need not be exact to a tenth of a pixel.
+
     >>> canvas = Canvas(10, 10)
     >>> canvas.text(5, 5, "a < b")
     >>> "a &lt; b" in canvas.markup()
@@ -42,6 +45,7 @@ class Canvas:
 
     left: float = 0.0
     top: float = 0.0
+    decimals: int = 1
     shapes: dict[tuple[int, Style], list[str]] = field(default_factory=dict)
     words: dict[tuple[float, bool, str], list[str]] = field(default_factory=dict)
 
@@ -50,16 +54,32 @@ class Canvas:
         x, y, width, height = box
         round_ = f' rx="{number(radius)}"' if radius else ""
         shape = (
-            f'rect x="{number(x + self.left)}" y="{number(y + self.top)}" '
-            f'width="{number(width)}" height="{number(height)}"{round_}'
+            f'rect x="{self._n(x + self.left)}" y="{self._n(y + self.top)}" '
+            f'width="{self._n(width)}" height="{self._n(height)}"{round_}'
         )
         self._add(layer, style, "rect", shape, title)
 
-    def path(self, layer: int, style: Style, parts: list[tuple[float, float]], closed: bool = False, title: str = "") -> None:  # fmt: skip
+    def path(self, layer: int, style: Style, points: Sequence[tuple[float, float]], closed: bool = False, title: str = "") -> None:  # fmt: skip
         """A line through points, or an area."""
-        at = " ".join(f"{number(x + self.left)} {number(y + self.top)}" for x, y in parts)
-        data = f"M{at}{'z' if closed else ''}"
+        left, top, decimals = self.left, self.top, self.decimals
+        x, y = round(points[0][0] + left, decimals), round(points[0][1] + top, decimals)
+        data = f"M{number(x)} {number(y)}"
+        for next_x, next_y in points[1:]:
+            new_x, new_y = round(next_x + left, decimals), round(next_y + top, decimals)
+            across, down = number(new_x - x), number(new_y - y)
+            if new_x == x:
+                data += f"v{down}"
+            elif new_y == y:
+                data += f"h{across}"
+            else:
+                data += f"l{across} {down}"
+            x, y = new_x, new_y
+        if closed:
+            data += "z"
         self._add(layer, style, "path", data if not title else f'path d="{data}"', title)
+
+    def _n(self, value: float) -> str:
+        return number(value) if self.decimals else f"{value:.0f}"
 
     def curve(self, layer: int, style: Style, data: str) -> None:
         """A path as it is written."""
@@ -77,7 +97,7 @@ class Canvas:
     def text(self, x: float, y: float, text: str, size: float = 1.0, bold: bool = False, anchor: str = "") -> None:
         """Words at a place; ``size`` is a share of the usual."""
         found = self.words.setdefault((size, bold, anchor), [])
-        found.append(f'<text x="{number(x + self.left)}" y="{number(y + self.top)}">{escaped(text)}</text>')
+        found.append(f'<text x="{self._n(x + self.left)}" y="{self._n(y + self.top)}">{escaped(text)}</text>')
 
     def markup(self) -> str:
         """All of it, lowest layer first and words on top."""
@@ -111,4 +131,5 @@ def number(value: float) -> str:
     >>> number(3.0), number(2.25)
     ('3', '2.2')
     """
-    return f"{value:.1f}".removesuffix(".0")
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text

@@ -183,7 +183,8 @@ def _open_to_limit(tree: Tree, opened: set[int], limit: int) -> None:
         for number in inner:
             if number not in opened:
                 group = tree.group(number)
-                kinds.setdefault((group.kind, group.module and group.module.kind, group.likeness), []).append(number)
+                kind = group.likeness if group.module is None else group.module.kind
+                kinds.setdefault((group.kind, kind), []).append(number)
         full = False
         for numbers in sorted(kinds.values(), key=lambda each: (_cost(tree, each[0]) * len(each), each[0])):
             cost = sum(_cost(tree, number) for number in numbers)

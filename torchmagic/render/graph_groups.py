@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from torchmagic.graph_records import GraphModule, GraphNode
@@ -11,6 +12,8 @@ from torchmagic.render.graph_repeats import slices, stretches
 
 _MOST_ITEMS = 60
 """Above this many parts, a group that has no modules in it is told in pieces."""
+_LEAST_SOURCES = 3
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(slots=True)
@@ -177,7 +180,7 @@ def _source_home(
     users: Sequence[Sequence[int]],
     givers: Sequence[Sequence[int]],
     numbers: dict[str, int],
-    common: object,
+    common: Callable[[int, int], int],
 ) -> int:
     """Where a tensor that no operation computed belongs: a module's own lies in it, what it is given outside."""
     if node.role == "parameter" or not inside:
@@ -191,7 +194,7 @@ def _source_home(
             around = groups[around].parent
         return 0
     if numbers.get(node.module, 0):
-        return common(numbers[node.module], inside)  # type: ignore[operator, no-any-return]
+        return common(numbers[node.module], inside)
     computed = all(any(givers[other] for other in givers[user]) for user in users[number])
     return inside if computed else 0
 
@@ -232,14 +235,14 @@ def _fold(
         (start, Group("run", period=period, count=count, items=group.items[start : start + period * count]))
         for start, period, count in stretches([-1 - i if fixed[i] else mark for i, mark in enumerate(marks)])
     ]
-    _insert(tree, number, runs, users, kinds)
+    _insert(tree, plain, number, runs, users, kinds)
     if len(group.items) > _MOST_ITEMS:
         plain_operation = [
             item < tree.first and plain.nodes[item].kind == "operation" and item not in stay for item in group.items
         ]
         free = [item not in stay for item in group.items]
         pieces = slices(plain_operation, free, _MOST_ITEMS)
-        _insert(tree, number, [(a, Group("piece", items=group.items[a:b])) for a, b in pieces], users, kinds)
+        _insert(tree, plain, number, [(a, Group("piece", items=group.items[a:b])) for a, b in pieces], users, kinds)
     group.size = len(group.sources) + sum(1 if item < tree.first else tree.group(item).size for item in group.items)
 
 
@@ -252,6 +255,7 @@ def _mark(tree: Tree, plain: Plain, item: int, kinds: dict[object, int]) -> int:
 
 def _insert(
     tree: Tree,
+    plain: Plain,
     number: int,
     found: Sequence[tuple[int, Group]],
     users: Sequence[Sequence[int]],
@@ -277,26 +281,29 @@ def _insert(
             else:
                 tree.group(item).parent = ident
     group.items = [*items, *group.items[at:]]
-    _move_sources(tree, number, holder, users)
+    _move_sources(tree, plain, number, holder, users)
     for _, new in found:
         inside = sum(1 if item < tree.first else tree.group(item).size for item in new.items)
         new.size = inside + len(new.sources)
         new.likeness = kinds.setdefault((new.kind, tuple(new.items)), len(kinds))
 
 
-def _move_sources(tree: Tree, number: int, holder: dict[int, int], users: Sequence[Sequence[int]]) -> None:
-    """Move sources into a run that alone uses them, where there is at least one for each repeat."""
+def _move_sources(
+    tree: Tree, plain: Plain, number: int, holder: dict[int, int], users: Sequence[Sequence[int]]
+) -> None:
+    """Move sources into a run or piece that alone uses them, where there are many alike: about one a repeat."""
     group = tree.group(number)
-    wanted: dict[int, list[int]] = {}
+    wanted: dict[tuple[int, str, str], list[int]] = {}
     for source in group.sources:
         by = {holder.get(_below(tree, user, number, holder), -1) for user in users[source]}
         if len(by) == 1 and -1 not in by:
-            wanted.setdefault(by.pop(), []).append(source)
+            node = plain.nodes[source]
+            wanted.setdefault((by.pop(), node.role, _DIGITS.sub("#", node.label)), []).append(source)
     moved: set[int] = set()
-    for ident, sources in wanted.items():
+    for (ident, _, _), sources in wanted.items():
         run = tree.group(ident)
-        if len(sources) >= (run.count if run.kind == "run" else 4):
-            run.sources = sources
+        if len(sources) >= max(_LEAST_SOURCES, run.count // 2):
+            run.sources = run.sources + sources
             moved.update(sources)
             for source in sources:
                 tree.above[source] = ident

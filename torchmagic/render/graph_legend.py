@@ -8,13 +8,13 @@ from torchmagic.render.graph_folds import Fold
 from torchmagic.render.graph_strokes import draw_outline, scissors
 from torchmagic.render.graph_view import ROLE_WORDS, View
 
-_COLUMN = 178.0
+_COLUMN = 180.0
 _ROW = 20.0
 _WORDS = {
-    "fold": "folded module or repeats",
+    "fold": "folded group",
     "cut": "cut: no gradient here",
     "gradient": "gradient flowing back",
-    "order": "order 1: backward's graph",
+    "order": "order 1: of backward",
 }
 
 

@@ -10,7 +10,7 @@ from torchmagic.graph_records import GraphEdge
 from torchmagic.render.graph_boxes import CELL, RADIUS, SMALL, Box
 from torchmagic.render.graph_canvas import Canvas, Style, number
 from torchmagic.render.graph_collapse import Frame
-from torchmagic.render.graph_view import shorten
+from torchmagic.render.graph_view import cells, shorten
 
 Point = tuple[float, float]
 
@@ -160,14 +160,44 @@ def _parted(line: list[Point], height: float) -> list[list[Point]]:
     return [part for part in (above, below) if len(part) > 1]
 
 
-def draw_frame(canvas: Canvas, frame: Frame, rectangle: tuple[float, float, float, float]) -> None:
-    """A frame with its label in the upper left corner."""
+def draw_frame(
+    canvas: Canvas, frame: Frame, rectangle: tuple[float, float, float, float], lines: Sequence[Sequence[Point]]
+) -> None:
+    """A frame with its label in an upper corner, the one that fewer lines pass through."""
     x, y, width, height = rectangle
     left, top = x - width / 2, y - height / 2
     canvas.rectangle(_FRAMES, _FRAME, (left, top, width, height), 8, frame.title)
     room = int((width - 12) / (CELL * SMALL))
-    if room > 3:
-        canvas.text(left + 7, top + 13, shorten(frame.label, room), SMALL, True, "start")
+    if room <= 3:
+        return
+    text = shorten(frame.label, room)
+    wide = cells(text) * CELL * SMALL
+    starts = (left + 7, left + width - 5 - wide)
+    crossed = [sum(passes(line, (start, top + 3, start + wide, top + 16)) for line in lines) for start in starts]
+    canvas.text(starts[0] if crossed[0] <= crossed[1] else starts[1], top + 13, text, SMALL, True, "start")
+
+
+def meet(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    """Whether two rectangles (left, top, right, bottom) overlap."""
+    return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
+
+
+def passes(line: Sequence[Point], box: tuple[float, ...]) -> bool:
+    """Whether a line that goes down passes through a rectangle.
+
+    >>> passes([(0, 0), (10, 10)], (4, 4, 6, 6)), passes([(0, 0), (0, 10)], (4, 4, 6, 6))
+    (True, False)
+    """
+    if line[-1][1] < box[1] or line[0][1] > box[3]:
+        return False
+    for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
+        top, bottom = max(min(y0, y1), box[1]), min(max(y0, y1), box[3])
+        if top > bottom:
+            continue
+        ends = (x0, x1) if y0 == y1 else tuple(x0 + (x1 - x0) * (level - y0) / (y1 - y0) for level in (top, bottom))
+        if min(ends) < box[2] and max(ends) > box[0]:
+            return True
+    return False
 
 
 def draw_stub(canvas: Canvas, centre: Point, box: Box) -> None:

@@ -6,23 +6,24 @@ light and in dark; all style is in attributes, since notebooks strip style sheet
 
 from __future__ import annotations
 
-from torchmagic.graph_records import GraphNode, GraphRecord
+from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
 from torchmagic.render import graph_legend
 from torchmagic.render.graph_boxes import CELL, Box, make_boxes
 from torchmagic.render.graph_canvas import Canvas, escaped, number
 from torchmagic.render.graph_folds import Fold
 from torchmagic.render.graph_look import Look
-from torchmagic.render.graph_strokes import Label, draw_box, draw_edge, draw_frame, draw_stub
+from torchmagic.render.graph_strokes import Label, draw_box, draw_edge, draw_frame, draw_stub, meet, passes
 from torchmagic.render.graph_view import View, cells, make_views, shape_text
 from torchmagic.render.layout import Framed, Layout, place
 
 _MARGIN = 10.0
 _PAGE = 720.0
-_BEARABLE = 900.0
+_TALL = 2600.0
+_LARGE = 200
 _LEAST = 0.7  # a picture shrinks to this much of its size and no further: below, the words could not be read
 _SMALL_CELL = 6.2
 _WIDEST_LABEL = 260.0
-_COLOURS = {"auto": "currentColor", "light": "#1f2328", "dark": "#e6edf3"}
+COLOURS = {"auto": "currentColor", "light": "#1f2328", "dark": "#e6edf3"}
 BACKGROUNDS = {"light": "#ffffff", "dark": "#111418"}
 
 
@@ -39,19 +40,20 @@ def graph_svg(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (f
 def draw_svg(record: GraphRecord, look: Look, style: str = "") -> str:
     """The graph as an SVG element, with a style sheet of ours inside it where one is given."""
     view, boxes, layout = _fitting(record, look)
-    canvas = Canvas(_MARGIN, _MARGIN + (18 if view.cut else 0))
+    large = len(view.nodes) > _LARGE
+    canvas = Canvas(_MARGIN, _MARGIN + (18 if view.cut else 0), 0 if large else 1)
     legend = graph_legend.entries(view)
     foot = [view.note] if view.note else []
     wide = max([layout.width, graph_legend.least_width(legend), *(cells(text) * 6.6 for text in foot)])
     canvas.left += (wide - layout.width) / 2
     for frame, rectangle in zip(view.frames, layout.frames, strict=True):
-        draw_frame(canvas, frame, rectangle)
+        draw_frame(canvas, frame, rectangle, layout.polylines)
     nodes = {node.id: node for node in view.nodes}
     labels = _free_labels(view, boxes, layout)
     for number_, (edge, line) in enumerate(zip(view.edges, layout.polylines, strict=True)):
         ends = boxes[edge.source], boxes[edge.target]
         centres = layout.centres[edge.source], layout.centres[edge.target]
-        draw_edge(canvas, edge, line, ends, centres, labels.get(number_), _edge_title(edge, nodes))
+        draw_edge(canvas, edge, line, ends, centres, labels.get(number_), _edge_title(edge, nodes, large))
     for ident, box in boxes.items():
         if ident in view.cut:
             draw_stub(canvas, layout.centres[ident], box)
@@ -72,7 +74,7 @@ def _element(record: GraphRecord, canvas: Canvas, width: float, height: float, l
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" '
         f'style="max-width:100%;min-width:{number(width * _LEAST)}px;height:auto" '
         "font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"12\" "
-        f'text-anchor="middle" color="{_COLOURS[look.theme]}" fill="none">\n'
+        f'text-anchor="middle" color="{COLOURS[look.theme]}" fill="none">\n'
         f"<title>{escaped('Autograd graph' + _of_roots(record))}</title>\n"
         f"<desc>{escaped(_description(record))}</desc>\n"
         + style
@@ -85,20 +87,19 @@ def _element(record: GraphRecord, canvas: Canvas, width: float, height: float, l
 def _fitting(record: GraphRecord, look: Look) -> tuple[View, dict[str, Box], Layout]:
     """The most spacious drawing that fits the page's width, or else the narrowest."""
     paths = {module.id: module.path for module in record.modules}
-    best: tuple[View, dict[str, Box], Layout] | None = None
-    last: View | None = None
+    best: tuple[float, View, dict[str, Box], Layout] | None = None
     for view in make_views(record, look):
-        if last is not None and (view == last or (best is not None and view.folded and best[2].width <= _BEARABLE)):
+        if best is not None and view.nodes == best[1].nodes and view.tight == best[1].tight:
             continue
-        last = view
-        boxes = make_boxes(view, paths)
+        boxes = make_boxes(view, paths, len(view.nodes) > _LARGE)
         layout = _placed(view, boxes)
-        if best is None or layout.width < best[2].width:
-            best = view, boxes, layout
-        if layout.width <= _PAGE:
+        excess = max(1.0, layout.width / _PAGE) ** 2 * max(1.0, layout.height / _TALL)
+        if best is None or excess < best[0]:
+            best = excess, view, boxes, layout
+        if excess == 1:
             break
     assert best is not None  # make_views always gives at least one
-    return best
+    return best[1:]
 
 
 def _placed(view: View, boxes: dict[str, Box]) -> Layout:
@@ -117,7 +118,13 @@ def _free_labels(view: View, boxes: dict[str, Box], layout: Layout) -> dict[int,
         for ident, box in boxes.items()
         for x, y in (layout.centres[ident],)
     ]
-    taken += [(x - w / 2, y - h / 2, x + w / 2, y - h / 2 + 16) for x, y, w, h in layout.frames]
+    for x, y, w, h in layout.frames:  # neither on a frame's label nor on its border
+        taken += [
+            (x - w / 2, y - h / 2, x + w / 2, y - h / 2 + 16),
+            (x - w / 2, y + h / 2, x + w / 2, y + h / 2),
+            (x - w / 2, y - h / 2, x - w / 2, y + h / 2),
+            (x + w / 2, y - h / 2, x + w / 2, y + h / 2),
+        ]
     found: dict[int, Label] = {}
     for index, (label, place_) in enumerate(zip(view.labels, layout.labels, strict=True)):
         if not label or place_ is None:
@@ -128,35 +135,20 @@ def _free_labels(view: View, boxes: dict[str, Box], layout: Layout) -> dict[int,
             own = (x + shift - half, y - 6, x + shift + half, y + 6)
             others = (line for other, line in enumerate(layout.polylines) if shift or other != index)
             inside = own[0] >= 0 and own[2] <= layout.width
-            if inside and not any(_meet(own, each) for each in taken) and not any(_passes(line, own) for line in others):
+            if inside and not any(meet(own, each) for each in taken) and not any(passes(line, own) for line in others):
                 taken.append(own)
                 found[index] = Label(label, x + shift, y, gap=not shift)
                 break
     return found
 
 
-def _meet(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
-    return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
-
-
-def _passes(line: tuple[tuple[float, float], ...], box: tuple[float, ...]) -> bool:
-    """Whether a line that goes down passes through a rectangle."""
-    for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
-        top, bottom = max(min(y0, y1), box[1]), min(max(y0, y1), box[3])
-        if top > bottom:
-            continue
-        ends = (x0, x1) if y0 == y1 else tuple(x0 + (x1 - x0) * (level - y0) / (y1 - y0) for level in (top, bottom))
-        if min(ends) < box[2] and max(ends) > box[0]:
-            return True
-    return False
-
-
-def _edge_title(edge: object, nodes: dict[str, GraphNode | Fold]) -> str:
-    gradient = getattr(edge, "grad_text", None)
-    if not gradient:
-        return ""
-    names = [_name(nodes[ident]) for ident in (edge.source, edge.target)]  # type: ignore[attr-defined]
-    return f"{names[0]} → {names[1]}: gradient {gradient} flowed back"
+def _edge_title(edge: GraphEdge, nodes: dict[str, GraphNode | Fold], brief: bool) -> str:
+    if not edge.grad_text:
+        return edge.label
+    if brief:
+        return f"{edge.label} grad {edge.grad_text}".strip()
+    names = [_name(nodes[ident]) for ident in (edge.source, edge.target)]
+    return f"{edge.label} {names[0]} → {names[1]}: gradient {edge.grad_text} flowed back".strip()
 
 
 def _name(node: GraphNode | Fold) -> str:
