@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torchmagic.graph_records import GraphNode
@@ -118,7 +118,8 @@ def _operation_box(node: GraphNode, view: View, title: str, brief: bool) -> Box:
         if brief:
             facts = [hidden.dtype or "", bytes_text(hidden.nbytes) if hidden.nbytes is not None else ""]
         title += f", gives {', '.join(filter(None, facts))}"
-        return Box(node.id, "hexagon", "intermediate", tuple(lines), bold, title, _wide(lines) + 34, len(lines) * LINE + 12)  # fmt: skip
+        width, height = _wide(lines) + 34, len(lines) * LINE + 12
+        return Box(node.id, "hexagon", "intermediate", tuple(lines), bold, title, width, height)
     height = 30.0 + _TIGHT_LINE * len(lines)
     # A diamond is narrower above and below its middle: widen it until the text's corners lie inside.
     room = 1 - (len(lines) * _TIGHT_LINE + 2) / height
@@ -133,9 +134,8 @@ def _fold_box(fold: Fold, frame: str) -> Box:
         lines.append(shorten(fold.grad, 40))
     if fold.order:
         lines.append(f"order {fold.order}")
-    stacked = " × " in fold.what
     box = _plain_box(fold.id, "fold", "fold", lines, True, fold.title, 22.0)
-    return box if not stacked else Box(box.id, "fold", "fold", box.lines, True, box.title, box.width + 6, box.height + 6, True)  # fmt: skip
+    return replace(box, width=box.width + 6, height=box.height + 6, stacked=True) if " × " in fold.what else box
 
 
 def fold_name(fold: Fold, frame: str = "", most: int = _LONGEST) -> str:
@@ -152,6 +152,7 @@ def fold_name(fold: Fold, frame: str = "", most: int = _LONGEST) -> str:
             if one != two:
                 break
             same += 1
+        same -= same > 0 and paths[1].split(".")[same][:1].isdigit()
         name = f"{paths[0]} … {'.'.join(paths[1].split('.')[same:])}"
     return shorten(name, most)
 
@@ -163,7 +164,11 @@ def node_title(node: GraphNode, paths: Mapping[str, str], frame: str = "") -> st
     'Mul (MulBackward0), line 3'
     """
     module = paths.get(node.module, "")
-    where = [f"in {module}" if module and module != frame else "", line_text(node), f"order {node.order}" if node.order else ""]
+    where = [
+        f"in {module}" if module and module != frame else "",
+        line_text(node),
+        f"order {node.order}" if node.order else "",
+    ]
     if node.kind == "operation":
         name = f"{node.label} ({node.grad_fn})" if node.grad_fn else node.label
         return ", ".join(filter(None, [name, node.detail, *where]))

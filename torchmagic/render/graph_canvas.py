@@ -49,7 +49,9 @@ class Canvas:
     shapes: dict[tuple[int, Style], list[str]] = field(default_factory=dict)
     words: dict[tuple[float, bool, str], list[str]] = field(default_factory=dict)
 
-    def rectangle(self, layer: int, style: Style, box: tuple[float, float, float, float], radius: float, title: str = "") -> None:  # fmt: skip
+    def rectangle(
+        self, layer: int, style: Style, box: tuple[float, float, float, float], radius: float, title: str = ""
+    ) -> None:
         """A rectangle with its left top corner, width and height."""
         x, y, width, height = box
         round_ = f' rx="{number(radius)}"' if radius else ""
@@ -59,7 +61,9 @@ class Canvas:
         )
         self._add(layer, style, "rect", shape, title)
 
-    def path(self, layer: int, style: Style, points: Sequence[tuple[float, float]], closed: bool = False, title: str = "") -> None:  # fmt: skip
+    def path(
+        self, layer: int, style: Style, points: Sequence[tuple[float, float]], closed: bool = False, title: str = ""
+    ) -> None:
         """A line through points, or an area."""
         left, top, decimals = self.left, self.top, self.decimals
         x, y = round(points[0][0] + left, decimals), round(points[0][1] + top, decimals)

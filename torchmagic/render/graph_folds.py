@@ -74,7 +74,8 @@ def fold_of(plain: Plain, tree: Tree, number: int, ident: str, leaving: Sequence
     title = ", ".join(part for part in (name, what, *facts, grad, holds) if part)
     if order:
         title += f", order {order}"
-    return Fold(ident, paths, what, tuple(facts), grad, title, len(operations), len(members) - len(operations), order, cuts)  # fmt: skip
+    tensors = len(members) - len(operations)
+    return Fold(ident, paths, what, tuple(facts), grad, title, len(operations), tensors, order, cuts)
 
 
 def _words(plain: Plain, tree: Tree, group: Group) -> tuple[tuple[str, ...], str, int]:
@@ -101,8 +102,8 @@ def _words(plain: Plain, tree: Tree, group: Group) -> tuple[tuple[str, ...], str
         return _span(modules[0], modules[-1]), _counted(kinds), sum(module.numel for module in modules)
     operations = [plain.nodes[node] for item in group.items for node in tree.members(item)]
     count = sum(node.kind == "operation" for node in operations)
-    kinds = _kinds([node for node in operations if node.kind == "operation"], 3)
-    return (), f"{count:,} operations: {kinds}", 0
+    most = _kinds([node for node in operations if node.kind == "operation"], 3)
+    return (), f"{count:,} operations: {most}", 0
 
 
 def _span(first: GraphModule | None, last: GraphModule | None) -> tuple[str, ...]:

@@ -8,20 +8,20 @@ from torchmagic.render.graph_folds import Fold
 from torchmagic.render.graph_strokes import draw_outline, scissors
 from torchmagic.render.graph_view import ROLE_WORDS, View
 
-_COLUMN = 180.0
+_COLUMN = 196.0
 _ROW = 20.0
 _WORDS = {
     "fold": "folded group",
     "cut": "cut: no gradient here",
     "gradient": "gradient flowing back",
-    "order": "order 1: of backward",
+    "order": "order 1: backward's graph",
 }
 
 
 def entries(view: View) -> list[str]:
     """What to explain: roles, where there is more than one kind of outline, and marks that are not boxes."""
     found = {node.role for node in view.nodes if not isinstance(node, Fold) and node.kind == "tensor"}
-    roles = [role for role in RADIUS if role in found]
+    roles: list[str] = [role for role in RADIUS if role in found]
     roles += ["fold"] * any(isinstance(node, Fold) for node in view.nodes)
     roles += ["cut"] * any(not isinstance(node, Fold) and node.kind == "cut" for node in view.nodes)
     if len(roles) < 2 and roles != ["cut"]:

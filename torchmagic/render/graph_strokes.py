@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from torchmagic.graph_records import GraphEdge
 from torchmagic.render.graph_boxes import CELL, RADIUS, SMALL, Box
 from torchmagic.render.graph_canvas import Canvas, Style, number
 from torchmagic.render.graph_collapse import Frame
+from torchmagic.render.graph_labels import Label, passes
 from torchmagic.render.graph_view import cells, shorten
 
 Point = tuple[float, float]
@@ -26,16 +27,6 @@ _FRAME = Style("currentColor", 0.03, "currentColor", 1.0, "1 3", 0.55)
 _STUB = Style(width=2, dash="1 4", faint=0.6)
 _GAP = 8.0
 _FRAMES, _EDGES, _HEADS, _BOXES, _MARKS = range(5)
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What is written on an edge, around a point; ``gap`` where the line makes room for it."""
-
-    text: str
-    x: float
-    y: float
-    gap: bool = False
 
 
 def style_of(role: str) -> Style:
@@ -106,7 +97,7 @@ def scissors(canvas: Canvas, x: float, y: float) -> None:
     left, top = x + canvas.left, y + canvas.top
     data = ""
     for side in (-1, 1):
-        ring = f"m-2.6 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0"
+        ring = "m-2.6 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0"
         data += f"M{number(left - 5)} {number(top + side * 4)}{ring}"
         data += f"M{number(left - 2.8)} {number(top + side * 2.6)}L{number(left + 8)} {number(top - side * 4)}"
     canvas.curve(_MARKS, Style("none", 1.0, WARNING, 1.5), data)
@@ -147,7 +138,7 @@ def _parted(line: list[Point], height: float) -> list[list[Point]]:
     """The line with a gap around a height, for the words that stand there."""
     above: list[Point] = []
     below: list[Point] = []
-    for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(line):
         if y1 <= y0:
             (above if y0 < height else below).extend([(x0, y0), (x1, y1)])
             continue
@@ -175,29 +166,6 @@ def draw_frame(
     starts = (left + 7, left + width - 5 - wide)
     crossed = [sum(passes(line, (start, top + 3, start + wide, top + 16)) for line in lines) for start in starts]
     canvas.text(starts[0] if crossed[0] <= crossed[1] else starts[1], top + 13, text, SMALL, True, "start")
-
-
-def meet(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
-    """Whether two rectangles (left, top, right, bottom) overlap."""
-    return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
-
-
-def passes(line: Sequence[Point], box: tuple[float, ...]) -> bool:
-    """Whether a line that goes down passes through a rectangle.
-
-    >>> passes([(0, 0), (10, 10)], (4, 4, 6, 6)), passes([(0, 0), (0, 10)], (4, 4, 6, 6))
-    (True, False)
-    """
-    if line[-1][1] < box[1] or line[0][1] > box[3]:
-        return False
-    for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
-        top, bottom = max(min(y0, y1), box[1]), min(max(y0, y1), box[3])
-        if top > bottom:
-            continue
-        ends = (x0, x1) if y0 == y1 else tuple(x0 + (x1 - x0) * (level - y0) / (y1 - y0) for level in (top, bottom))
-        if min(ends) < box[2] and max(ends) > box[0]:
-            return True
-    return False
 
 
 def draw_stub(canvas: Canvas, centre: Point, box: Box) -> None:

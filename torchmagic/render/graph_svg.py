@@ -11,8 +11,9 @@ from torchmagic.render import graph_legend
 from torchmagic.render.graph_boxes import CELL, Box, make_boxes
 from torchmagic.render.graph_canvas import Canvas, escaped, number
 from torchmagic.render.graph_folds import Fold
+from torchmagic.render.graph_labels import SMALL_CELL, free_labels
 from torchmagic.render.graph_look import Look
-from torchmagic.render.graph_strokes import Label, draw_box, draw_edge, draw_frame, draw_stub, meet, passes
+from torchmagic.render.graph_strokes import draw_box, draw_edge, draw_frame, draw_stub
 from torchmagic.render.graph_view import View, cells, make_views, shape_text
 from torchmagic.render.layout import Framed, Layout, place
 
@@ -21,7 +22,6 @@ _PAGE = 720.0
 _TALL = 2600.0
 _LARGE = 200
 _LEAST = 0.7  # a picture shrinks to this much of its size and no further: below, the words could not be read
-_SMALL_CELL = 6.2
 _WIDEST_LABEL = 260.0
 COLOURS = {"auto": "currentColor", "light": "#1f2328", "dark": "#e6edf3"}
 BACKGROUNDS = {"light": "#ffffff", "dark": "#111418"}
@@ -49,7 +49,7 @@ def draw_svg(record: GraphRecord, look: Look, style: str = "") -> str:
     for frame, rectangle in zip(view.frames, layout.frames, strict=True):
         draw_frame(canvas, frame, rectangle, layout.polylines)
     nodes = {node.id: node for node in view.nodes}
-    labels = _free_labels(view, boxes, layout)
+    labels = free_labels(view, boxes, layout)
     for number_, (edge, line) in enumerate(zip(view.edges, layout.polylines, strict=True)):
         ends = boxes[edge.source], boxes[edge.target]
         centres = layout.centres[edge.source], layout.centres[edge.target]
@@ -73,7 +73,7 @@ def _element(record: GraphRecord, canvas: Canvas, width: float, height: float, l
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" '
         f'style="max-width:100%;min-width:{number(width * _LEAST)}px;height:auto" '
-        "font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"12\" "
+        'font-family="ui-monospace, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="12" '
         f'text-anchor="middle" color="{COLOURS[look.theme]}" fill="none">\n'
         f"<title>{escaped('Autograd graph' + _of_roots(record))}</title>\n"
         f"<desc>{escaped(_description(record))}</desc>\n"
@@ -104,42 +104,9 @@ def _fitting(record: GraphRecord, look: Look) -> tuple[View, dict[str, Box], Lay
 
 def _placed(view: View, boxes: dict[str, Box]) -> Layout:
     sizes = {ident: (box.width, box.height) for ident, box in boxes.items()}
-    labels = [(cells(label) * _SMALL_CELL + 8, 16.0) if label else None for label in view.labels]
-    frames = [
-        (min(_WIDEST_LABEL, cells(frame.label) * CELL * 0.9 + 18), frame.parent) for frame in view.frames
-    ]
+    labels = [(cells(label) * SMALL_CELL + 8, 16.0) if label else None for label in view.labels]
+    frames = [(min(_WIDEST_LABEL, cells(frame.label) * CELL * 0.9 + 18), frame.parent) for frame in view.frames]
     return place(sizes, [(edge.source, edge.target) for edge in view.edges], labels, Framed(frames, view.within))
-
-
-def _free_labels(view: View, boxes: dict[str, Box], layout: Layout) -> dict[int, Label]:
-    """The edges' labels for which there is room: beside the line, or else in a gap of it; by the number of the edge."""
-    taken = [
-        (x - box.width / 2, y - box.height / 2, x + box.width / 2, y + box.height / 2)
-        for ident, box in boxes.items()
-        for x, y in (layout.centres[ident],)
-    ]
-    for x, y, w, h in layout.frames:  # neither on a frame's label nor on its border
-        taken += [
-            (x - w / 2, y - h / 2, x + w / 2, y - h / 2 + 16),
-            (x - w / 2, y + h / 2, x + w / 2, y + h / 2),
-            (x - w / 2, y - h / 2, x - w / 2, y + h / 2),
-            (x + w / 2, y - h / 2, x + w / 2, y + h / 2),
-        ]
-    found: dict[int, Label] = {}
-    for index, (label, place_) in enumerate(zip(view.labels, layout.labels, strict=True)):
-        if not label or place_ is None:
-            continue
-        x, y = place_
-        half = cells(label) * _SMALL_CELL / 2 + 1
-        for shift in (half + 4, -half - 4, 0.0):
-            own = (x + shift - half, y - 6, x + shift + half, y + 6)
-            others = (line for other, line in enumerate(layout.polylines) if shift or other != index)
-            inside = own[0] >= 0 and own[2] <= layout.width
-            if inside and not any(meet(own, each) for each in taken) and not any(passes(line, own) for line in others):
-                taken.append(own)
-                found[index] = Label(label, x + shift, y, gap=not shift)
-                break
-    return found
 
 
 def _edge_title(edge: GraphEdge, nodes: dict[str, GraphNode | Fold], brief: bool) -> str:

@@ -79,6 +79,29 @@ def make_views(record: GraphRecord, look: Look = _PLAIN_LOOK) -> Iterator[View]:
         yield _limited(view, record.roots, most)
 
 
+def text_view(record: GraphRecord, look: Look = _PLAIN_LOOK) -> View:
+    """What is told of a graph in words: all of a small one, else as it is drawn."""
+    plain = plain_graph(record)
+    if look == Look(theme=look.theme) and len(plain.nodes) <= 2 * _FUSE_ABOVE:
+        return _view(collapse(record, plain, Look(depth=_ALL), 0))
+    return next(make_views(record, look))
+
+
+def drawn_view(record: GraphRecord, look: Look = _PLAIN_LOOK, most_edges: int = 10**9) -> View:
+    """What a drawing of another program is to show: as ours, with no more edges than it can take."""
+    view: View | None = None
+    for view in make_views(record, look):
+        if len(view.edges) <= most_edges:
+            return view
+    plain = fuse(plain_graph(record), record.roots)
+    for limit in _LIMITS:
+        view = _limited(_view(collapse(record, plain, Look(), limit), tight=True), record.roots, _MOST_DRAWN)
+        if len(view.edges) <= most_edges:
+            return view
+    assert view is not None  # make_views always gives at least one
+    return replace(view, edges=view.edges[:most_edges], labels=view.labels[:most_edges])
+
+
 def _view(drawn: Collapsed, tight: bool = False) -> View:
     return View(
         drawn.nodes,

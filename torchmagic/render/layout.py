@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +123,7 @@ def place(
 def _halfway(line: Sequence[Point], wanted: float | None, top: float) -> Point:
     """The point of a line at the wanted height, or else in the middle of its height."""
     height = (line[0][1] + line[-1][1]) / 2 if wanted is None else wanted - top
-    for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(line):
         if y0 <= height <= y1 and y1 > y0:
             return x0 + (x1 - x0) * (height - y0) / (y1 - y0), height
     return line[len(line) // 2]
