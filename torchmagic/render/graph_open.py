@@ -14,16 +14,23 @@ _SHORT_RUN = 8
 def asked_for(tree: Tree, patterns: Sequence[str]) -> set[int]:
     """The whole graph's group, and those that the patterns name, with all around them."""
     opened = {tree.first}
+    shown: set[int] = set()
     for pattern in patterns:
         exact = [number for number in _modules(tree) if _matches(tree.group(number), pattern)]
         below = [] if exact else [number for number in _modules(tree) if _lies_below(tree.group(number), pattern)]
-        for number in exact:
-            _open_around(tree, opened, number)
-            opened.add(number)
-        chosen = set(below)
-        for number in below:
-            if not chosen & set(_around(tree, number)):
-                _open_around(tree, opened, number)
+        opened.update(exact)
+        inside = set(below)
+        shown.update(exact, (number for number in below if not inside & set(_around(tree, number))))
+    wanted: dict[int, set[int]] = {}
+    for number in shown:
+        inner = number
+        for around in _around(tree, number):
+            wanted.setdefault(around, set()).add(inner)
+            inner = around
+    for around, items in wanted.items():
+        opened.add(around)
+        if tree.group(around).kind == "run":
+            _split(tree, around, items)
     return opened
 
 
@@ -58,40 +65,35 @@ def _around(tree: Tree, number: int) -> list[int]:
     return found
 
 
-def _open_around(tree: Tree, opened: set[int], number: int) -> None:
-    """Open all around a group; of a run only the repeat that the group is in, the others stay folded."""
-    inner = number
-    for around in _around(tree, number):
-        if tree.group(around).kind == "run" and around not in opened:
-            _split(tree, around, inner)
-        opened.add(around)
-        inner = around
-
-
-def _split(tree: Tree, run: int, item: int) -> None:
-    """Make of a run a run before, the repeat of ``item`` and a run behind."""
+def _split(tree: Tree, run: int, shown: set[int]) -> None:
+    """Make of a run its repeats that hold one of ``shown``, and runs of those between."""
     group = tree.group(run)
-    if item not in group.items:
-        return
-    at = group.items.index(item) // group.period
     parts: list[int] = []
-    for start, end in ((0, at), (at + 1, group.count)):
-        items = group.items[start * group.period : end * group.period]
-        if end - start > 1 and not group.sources:
-            number = tree.first + len(tree.groups)
-            size = sum(1 if each < tree.first else tree.group(each).size for each in items)
-            tree.groups.append(Group("run", None, run, items, [], group.period, end - start, number, size))
-            for each in items:
-                if each < tree.first:
-                    tree.above[each] = number
-                else:
-                    tree.group(each).parent = number
-            items = [number]
-        parts += items
-        if end == at:
-            parts += group.items[at * group.period : (at + 1) * group.period]
+    between: list[int] = []
+    for start in [*range(0, len(group.items), group.period), None]:
+        repeat = [] if start is None else group.items[start : start + group.period]
+        if repeat and not shown.intersection(repeat):
+            between += repeat
+            continue
+        parts += [_part(tree, run, between)] if len(between) > group.period else between
+        parts += repeat
+        between = []
     group.items = parts
     group.kind = "piece"
+
+
+def _part(tree: Tree, run: int, items: list[int]) -> int:
+    """A new run of some of the repeats of one."""
+    number = tree.first + len(tree.groups)
+    size = sum(1 if each < tree.first else tree.group(each).size for each in items)
+    period = tree.group(run).period
+    tree.groups.append(Group("run", None, run, items, [], period, len(items) // period, number, size))
+    for each in items:
+        if each < tree.first:
+            tree.above[each] = number
+        else:
+            tree.group(each).parent = number
+    return number
 
 
 def open_to_depth(tree: Tree, opened: set[int], depth: int) -> None:
@@ -120,8 +122,7 @@ def open_to_limit(tree: Tree, opened: set[int], limit: int) -> None:
         for number in inner:
             if number not in opened:
                 group = tree.group(number)
-                kind = group.likeness if group.module is None else group.module.kind
-                kinds.setdefault((group.kind, kind), []).append(number)
+                kinds.setdefault((group.kind, _class(tree, number)), []).append(number)
         full = False
         for numbers in sorted(kinds.values(), key=lambda each: (_cost(tree, each[0]) * len(each), each[0])):
             cost = sum(_cost(tree, number) for number in numbers)
@@ -135,6 +136,16 @@ def open_to_limit(tree: Tree, opened: set[int], limit: int) -> None:
             else:
                 full = full or tree.group(numbers[0]).kind == "module"
         level = [number for number in inner if not full or number in asked or _cost(tree, number) == 0]
+
+
+def _class(tree: Tree, number: int) -> object:
+    """What groups of one class, which are opened together, have in common."""
+    group = tree.group(number)
+    if group.module is not None:
+        return group.module.kind
+    modules = [tree.group(item).module for item in group.items[: group.period] if item >= tree.first]
+    kinds = tuple(module.kind for module in modules if module is not None)
+    return kinds or group.likeness
 
 
 def _cost(tree: Tree, number: int) -> int:

@@ -39,7 +39,7 @@ def graph_svg(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (f
 
 def draw_svg(record: GraphRecord, look: Look, style: str = "") -> str:
     """The graph as an SVG element, with a style sheet of ours inside it where one is given."""
-    view, boxes, layout = _fitting(record, look)
+    view, boxes, layout = fitted(record, look)
     large = len(view.nodes) > _LARGE
     canvas = Canvas(_MARGIN, _MARGIN + (18 if view.cut else 0), 0 if large else 1)
     legend = graph_legend.entries(view)
@@ -84,7 +84,7 @@ def _element(record: GraphRecord, canvas: Canvas, width: float, height: float, l
     )
 
 
-def _fitting(record: GraphRecord, look: Look) -> tuple[View, dict[str, Box], Layout]:
+def fitted(record: GraphRecord, look: Look) -> tuple[View, dict[str, Box], Layout]:
     """The most spacious drawing that fits the page's width, or else the narrowest."""
     paths = {module.id: module.path for module in record.modules}
     best: tuple[float, View, dict[str, Box], Layout] | None = None

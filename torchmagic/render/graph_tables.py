@@ -82,7 +82,7 @@ def _leaves(record: GraphRecord) -> Table | None:
         ("gradient", [Cell(leaf.grad_text or "none") for leaf in leaves], True),
         ("sign", [Cell(sign_words(leaf)) for leaf in leaves], False),
         ("strength", [_strength(leaf) for leaf in leaves], False),
-        ("status", [Cell(*_STATUS.get(leaf.status, (leaf.status, ""))) for leaf in leaves], told),
+        ("status", [_status(leaf) if told else Cell("") for leaf in leaves], told),
         ("step", [Cell(step_text(leaf, record.lr)) for leaf in leaves], False),
     ]
     shown = [(head, cells) for head, cells, always in columns if always or any(cell.text for cell in cells)]
@@ -95,6 +95,10 @@ def _leaves(record: GraphRecord) -> Table | None:
     if any(head == "strength" for head, _ in shown):
         foot = f"{foot} Strength: norm of the gradient over norm of the leaf.".strip()
     return Table("Leaves: what a gradient step would move", ("leaf", *(head for head, _ in shown)), rows, foot)
+
+
+def _status(leaf: LeafGradient) -> Cell:
+    return Cell(*_STATUS.get(leaf.status, (leaf.status, "")))
 
 
 def _from_node(node: GraphNode) -> LeafGradient:
