@@ -112,5 +112,12 @@ def test_long_tables_are_folded_and_escaped() -> None:
 
 def test_text_holds_the_same_tables() -> None:
     text = graph_text(MODELS["everything"])
-    for words in ("3 − 0.1 × (−16) = 4.6", "✗ NaN", "Why it is vanishing.", "only for backward", "✗ differs", "time 42 µs"):
+    for words in (
+        "3 − 0.1 × (−16) = 4.6",
+        "✗ NaN",
+        "Why it is vanishing.",
+        "only for backward",
+        "✗ differs",
+        "time 42 µs",
+    ):
         assert words in text
