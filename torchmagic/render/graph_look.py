@@ -1,4 +1,4 @@
-"""How a reader wants a graph drawn: how deep into modules, what opened, in which colours."""
+"""How a graph is to be drawn: what reader and caller choose, apart from the record."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Theme = Literal["auto", "light", "dark"]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What of a graph to draw, and how.
+    """What to open and in which colours.
 
     Attributes:
-        depth: how many levels of modules to open; None collapses them to a limit of nodes.
-        expand: names of modules to open whatever the depth.
-        theme: "auto" takes the page's own colours.
+        depth: how many levels of modules (and of folded repeats) are opened; None opens as many as can be read.
+        expand: modules to open besides, by path (``"model.layers.3"``), the end of one (``"layers.3"``), a pattern
+            (``"layers.*.linear1"``) or class name.
+        theme: "auto" takes the colours of the page; "light" and "dark" bring their own, for files.
+
+    >>> Look(depth=2).theme
+    'auto'
     """
 
     depth: int | None = None
     expand: tuple[str, ...] = ()
     theme: Theme = "auto"
-
-
-PLAIN = Look()
-"""As notebooks show it, where nothing else was asked."""
