@@ -49,6 +49,7 @@ class _Builder:
         if label == "Addmm" and any(place and place[0] in self.folded for place in op.inputs):
             label = "Linear"
         ident = self._add(GraphNode(self._next_id(), "operation", label, grad_fn=op.grad_fn, detail=op.detail))
+        op.node = ident
         waiting = [self.data_ids[id(fact)] for fact in op.data]
         sources: list[str] = []
         for place in op.inputs:  # data operands fill the inputs that take no gradient, in order
@@ -66,9 +67,10 @@ class _Builder:
             self.edges.append(GraphEdge(ident, self.ids[number, output]))
 
     def _tensor(self, fact: TensorFact, grad_fn: str | None, is_root: bool) -> str:
+        fact.node = self._next_id()
         return self._add(
             GraphNode(
-                self._next_id(),
+                fact.node,
                 "tensor",
                 fact.name,
                 role="result" if is_root and fact.role == "intermediate" else fact.role,

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import callers, graph_pass, names, values
 from torchmagic.observe.graph_facts import Call
+from torchmagic.observe.graph_story import Story
 from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
@@ -41,6 +42,7 @@ class WatchMode(TorchFunctionMode):
         self.troubles: list[str] = []
         self._last: weakref.ref[torch.Tensor] | None = None
         self._data: dict[int, TensorFact] = {}
+        self.story = Story(self.calls)
         self._callers = callers.Callers()
         self._watch = graph_pass.PassWatch()
         self._highest = torch._C._autograd._get_sequence_nr() - 1
@@ -52,13 +54,20 @@ class WatchMode(TorchFunctionMode):
         if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
         is_python = type(func) is FunctionType
-        call = self._callers.at(callers.caller(sys._getframe(1), is_python))
+        frame = callers.caller(sys._getframe(1), is_python)
+        call = self._callers.at(frame)
         if is_python and func in _BACKWARD:
             return self._backward(call, func, args, kwargs)
-        out = call(func, args, kwargs)
+        try:
+            out = call(func, args, kwargs)
+        except Exception as error:
+            with torch._C.DisableTorchFunction():
+                self.story.call_failed(error, func, args, kwargs)
+            raise
         try:
             with torch._C.DisableTorchFunction():
                 self._saw(out, args, kwargs)
+                self.story.saw(func, args, kwargs, out, frame)
         except Exception as error:  # ours, not the user's: the cell goes on and the picture says so
             self._trouble(error)
         return out
@@ -148,6 +157,7 @@ class WatchMode(TorchFunctionMode):
                 if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
                     graph, seen = self._watch.before(roots, sys._getframe(2), _SKIP, self.calls)
                     graph_pass.install(graph, handles, self._trouble)
+                self.story.pass_begins(graph, given, func, kwargs, sys._getframe(2))
         except Exception as error:
             self._trouble(error)
         try:
@@ -156,12 +166,16 @@ class WatchMode(TorchFunctionMode):
             if seen is not None:
                 text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
                 seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
+            with torch._C.DisableTorchFunction():
+                done = [(each.skeleton, each.site) for each in self.passes.values()]
+                self.story.pass_failed(error, graph, done, sys._getframe(2))
             raise
         finally:
             for handle in handles:
                 handle.remove()
             if seen is not None:
                 self._after(seen, kwargs)
+                self.story.pass_ended(graph)
         if graph is not None and func is torch.autograd.grad:
             try:
                 with torch._C.DisableTorchFunction():

@@ -20,7 +20,11 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class TensorFact:
-    """What is known of one tensor of the graph; holds copies and a weak reference, never the tensor."""
+    """What is known of one tensor of the graph; holds copies and a weak reference, never the tensor.
+
+    ``node`` is the id of its node in the record, once that is built; ``passes`` how many backward passes a leaf's
+    ``.grad`` is the sum of.
+    """
 
     role: Role
     name: str = ""
@@ -30,6 +34,8 @@ class TensorFact:
     grad: values.Reading | None = None
     ref: weakref.ref[torch.Tensor] | None = None
     version: int = 0
+    node: str = ""
+    passes: int = 0
 
     def alive(self) -> torch.Tensor | None:
         """The tensor itself, while the user still holds it."""
@@ -45,6 +51,7 @@ class OpFact:
         inputs: where each differentiable input comes from; None where autograd keeps none.
         data: operands that take no gradient.
         outputs: facts of its outputs, by output number.
+        node: the id of its node in the record, once that is built.
     """
 
     grad_fn: str
@@ -53,14 +60,24 @@ class OpFact:
     data: list[TensorFact] = field(default_factory=list)
     outputs: dict[int, TensorFact] = field(default_factory=dict)
     detail: str = ""
+    node: str = ""
 
 
 @dataclass(slots=True)
 class Skeleton:
-    """The facts of one graph: operations in order of computation, leaves first, and where its roots are."""
+    """The facts of one graph: operations in order of computation, leaves first, and where its roots are.
+
+    ``not_finite`` is the number of the first operation whose result was NaN or infinite, where that was looked for.
+    ``how`` is how its backward pass was run ("backward", "grad", "inputs"), ``error`` how that ended where it raised,
+    ``freed`` whether it let go of what the operations had saved.
+    """
 
     ops: list[OpFact]
     roots: list[Place]
+    not_finite: int = -1
+    how: str = "backward"
+    error: str = ""
+    freed: bool = False
 
     def leaves(self) -> list[TensorFact]:
         """The facts of the leaves, in order of first use."""

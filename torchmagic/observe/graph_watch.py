@@ -10,6 +10,7 @@ from torch import overrides
 
 from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import graph_mode, names
+from torchmagic.observe.errors.recorded import Recorded
 from torchmagic.observe.graph_build import build_record
 from torchmagic.observe.graph_facts import data_name, put_names, put_operands
 from torchmagic.observe.graph_pass import Pass
@@ -65,14 +66,14 @@ class GraphWatch:
     def _record(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord | None:
         named = names.named_tensors(namespace, touched)
         if self._mode.passes:
-            return self._record_passes(named)
+            return self._record_passes(named, namespace, touched)
         reached = names.named_tensors({name: namespace[name] for name in touched}, touched)
         results = [tensor for _, tensor in reached if tensor.grad_fn is not None]
         last = self._mode.last()
         if not results and last is not None:
             results = [last]
         if not results:
-            return None
+            return self._mode.story.without_graph(namespace, touched)
         notes = list(self._mode.troubles)
         graph = walk(results)
         _keep_sinks(graph)
@@ -84,9 +85,16 @@ class GraphWatch:
         put_names(graph, named)
         put_operands(graph, self._mode.calls, {id(tensor): name for name, tensor in reversed(named)})
         _name_the_rest([graph.skeleton], named)
-        return build_record([graph.skeleton], notes=notes)
+        record = build_record([graph.skeleton], notes=notes)
+        return self._mode.story.tell(record, [graph.skeleton], namespace, touched)
 
-    def _record_passes(self, named: Sequence[tuple[str, torch.Tensor]]) -> GraphRecord:
+    def recorded(self, error: BaseException | None = None) -> Recorded:
+        """What was recorded that helps to explain the error that ended the cell."""
+        return self._mode.story.recorded(error)
+
+    def _record_passes(
+        self, named: Sequence[tuple[str, torch.Tensor]], namespace: Mapping[str, object], touched: Sequence[str]
+    ) -> GraphRecord:
         passes = list(self._mode.passes.values())
         chosen = _chosen(passes)
         skeletons = [each.skeleton for each in chosen]
@@ -95,7 +103,8 @@ class GraphWatch:
             *self._mode.troubles,
             *_pass_notes(list(self._mode.passes.values()), chosen, self._mode.pass_count),
         ]
-        return build_record(skeletons, backward_ran=True, notes=notes)
+        record = build_record(skeletons, backward_ran=True, notes=notes)
+        return self._mode.story.tell(record, skeletons, namespace, touched)
 
 
 def hide_own_frames(error: BaseException) -> None:
