@@ -1,4 +1,4 @@
-"""Of how many backward passes each leaf's ``.grad`` is the sum: whether it was zeroed, cleared or replaced between them."""
+"""Of how many backward passes each leaf's ``.grad`` is the sum: whether it was zeroed or replaced between them."""
 
 from __future__ import annotations
 

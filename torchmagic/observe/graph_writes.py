@@ -1,4 +1,4 @@
-"""Which calls changed tensors in place, and where: to tell who changed what autograd had saved, and who zeroed a gradient.
+"""Which calls changed tensors in place, and where: who changed what autograd had saved, who zeroed a gradient.
 
 It keeps places in the code, versions and weak references, bounded in number.
 """
