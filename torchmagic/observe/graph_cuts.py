@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from torchmagic.observe import cut_words, names, values
-from torchmagic.observe.graph_facts import Call, put_names, put_operands
+from torchmagic.observe.graph_facts import Call, put_calls, put_names, put_operands
 from torchmagic.observe.graph_walk import Skeleton, TensorFact, leaf_fact, walk
 
 SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<frozen", "<eval_with_key>")
@@ -282,13 +282,14 @@ class Cuts:
         if len(seen) > _MOST_DRAWN:
             return
         graph = walk([tensor])
+        put_calls(graph, self._calls)
         data: dict[int, str] = {}
         for scope in variables:
             reached = names.named_tensors(scope)
             put_names(graph, reached)
             for name, each in reached:
                 data.setdefault(id(each), name)
-        put_operands(graph, self._calls, data)
+        put_operands(graph, data)
         for op in graph.skeleton.ops:
             for fact in op.data:
                 alive = fact.alive()

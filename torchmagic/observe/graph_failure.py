@@ -124,6 +124,8 @@ def first_not_finite(graph: Walk) -> int:
             place = graph.place(tensor) if tensor.requires_grad else None
             if place is not None and not _finite(tensor):
                 bad.add(place)
+        if _outside(op, node):
+            bad.update((number, output) for output in (op.outputs or (0,)))
         result = saved_result(node)
         known = [fact.value for fact in op.outputs.values() if fact.value is not None]
         if (result is not None and not _finite(result)) or any(
@@ -134,6 +136,32 @@ def first_not_finite(graph: Walk) -> int:
     if places and not any(place in bad for place in graph.skeleton.ops[places[0][0]].inputs):
         first = places[0][0]
     return first
+
+
+def _outside(op: OpFact, node: Any) -> bool:
+    """Whether an operation was given what makes its result NaN or infinite."""
+    if op.grad_fn[:3] == "Log" and op.grad_fn in ("LogBackward0", "Log2Backward0", "Log10Backward0"):
+        limit, attribute = 0.0, "self"
+    elif op.grad_fn == "Log1PBackward0":
+        limit, attribute = -1.0, "self"
+    elif op.grad_fn == "DivBackward0":
+        limit, attribute = 0.0, "other"
+    else:
+        return False
+    raw = getattr(node, f"_raw_saved_{attribute}", None)
+    if raw is None or not hook_free(raw):
+        return False
+    try:
+        given = getattr(node, f"_saved_{attribute}")
+    except RuntimeError:
+        return False
+    if not isinstance(given, torch.Tensor) or given.device.type != "cpu" or not values.readable(given):
+        return False
+    with torch.no_grad():
+        plain = given.detach()
+        if plain.dtype.is_complex:
+            return False
+        return bool((plain == 0).any() if attribute == "other" else (plain <= limit).any())
 
 
 def _finite(tensor: torch.Tensor) -> bool:

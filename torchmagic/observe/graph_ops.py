@@ -69,7 +69,8 @@ _INPUTS = (
 
 def class_name(node: Any) -> str:
     """The autograd node's class name, as ``print(tensor.grad_fn)`` shows it."""
-    return type(node).__name__ if type(node).__name__ != "Function" else str(node.name())
+    name = type(node).__name__
+    return name if name != "Function" else str(node.name())
 
 
 def plain_name(grad_fn: str) -> str:

@@ -42,6 +42,11 @@ class Story:
         self._facts = Recorded()
         self._error: int = 0
 
+    @property
+    def began_nowhere(self) -> bool:
+        """Whether the last thing that a backward pass was asked of has no graph."""
+        return self._rootless is not None
+
     # -- while the cell runs --------------------------------------------------------------------------------
 
     def saw(
@@ -61,6 +66,8 @@ class Story:
     ) -> None:
         """A backward pass is about to begin; ``graph`` is None where its root has none."""
         self._passes += 1
+        self._rootless = None
+        self._root_cuts = ()
         if graph is None:
             roots = [each for each in (given if isinstance(given, (tuple, list)) else (given,)) if _is_plain(each)]
             if roots and not roots[-1].requires_grad:
@@ -156,6 +163,7 @@ class Story:
         notes = record.notes
         if any(skeleton.how == "grad" for skeleton in skeletons):
             notes = (*notes, "torch.autograd.grad returns gradients and leaves .grad as it was.")
+        notes = (*notes, *(_not_finite_note(skeleton) for skeleton in skeletons if skeleton.not_finite >= 0))
         return put_cuts(replace(record, notes=notes), skeletons, self.cuts)
 
     def without_graph(self, namespace: Mapping[str, object], touched: Iterable[str] = ()) -> GraphRecord | None:
@@ -194,6 +202,14 @@ class Story:
                 for key, (filename, line) in graph_failure.lines(self._calls)
             },
         )
+
+
+def _not_finite_note(skeleton: Skeleton) -> str:
+    number, output = skeleton.roots[0]
+    root = skeleton.ops[number].outputs[output]
+    word = "NaN" if root.value is not None and math.isnan(root.value.norm()) else "infinite"
+    spot = graph_failure.spot_of(skeleton.ops[skeleton.not_finite])
+    return f"{root.name or 'The result'} is {word}: {spot} was the first to give what is not finite."
 
 
 def _loud(cuts: Sequence[Cut]) -> tuple[Cut, ...]:
