@@ -10,15 +10,13 @@ from typing import Any
 import torch
 
 from torchmagic.observe import names, values
-from torchmagic.observe.errors.recorded import Earlier, FailedCall, OperandFact, SavedChanged, Spot
 from torchmagic.observe.graph_cuts import Cut
 from torchmagic.observe.graph_ops import hook_free, plain_name, saved_inputs, saved_result
 from torchmagic.observe.graph_walk import OpFact, Skeleton, Walk
 from torchmagic.observe.graph_writes import Write, Writes
+from torchmagic.observe.recorded import Earlier, SavedChanged, Spot
 
 _CHANGED = "modified by an inplace operation"
-_MOST_ITEMS = 16
-_PLAIN = (int, float, bool, str, type(None))
 
 
 def saved_changed(
@@ -177,34 +175,9 @@ def cut_spot(cut: Cut) -> Spot:
     return Spot(cut.what, cut.line, shown(cut.filename), name)
 
 
-def failed_call(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:
-    """The facts of the arguments of a call that raised."""
-    positional = [_operand(item) for arg in args for item in _opened(arg)]
-    return FailedCall(
-        getattr(func, "__name__", ""),
-        tuple(positional),
-        {name: _operand(value) for name, value in kwargs.items()},
-    )
-
-
 def shown(filename: str) -> str:
     """A file's name; "" for a cell's own code."""
     return "" if filename.startswith("<") or "ipykernel_" in filename else filename
-
-
-def _opened(arg: Any) -> Sequence[Any]:
-    if type(arg) in (list, tuple) and any(issubclass(type(item), torch.Tensor) for item in arg):
-        return list(arg[:_MOST_ITEMS])
-    return [arg]
-
-
-def _operand(value: Any) -> OperandFact:
-    if type(value) in (torch.Tensor, torch.nn.Parameter):
-        if value.layout is torch.strided and not torch._C._functorch.is_functorch_wrapped_tensor(value):
-            return OperandFact(id(value), tuple(map(int, value.shape)), value.dtype, str(value.device))
-    elif type(value) in _PLAIN:
-        return OperandFact(id(value), value=value, plain=True)
-    return OperandFact(id(value))
 
 
 def _changed_attribute(node: Any, text: str) -> str | None:

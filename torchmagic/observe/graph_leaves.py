@@ -15,6 +15,7 @@ from torchmagic.observe.graph_cuts import Cut, Cuts
 from torchmagic.observe.graph_status import Judge
 from torchmagic.observe.graph_walk import Skeleton, TensorFact
 
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 _MOST = 400
 _MOST_RELATIVES = 60
 
@@ -116,8 +117,8 @@ def relatives(
                 for i, group in enumerate(groups)
                 for j, each in enumerate(group.get("params", ()))
             ]
-        elif name in chosen and issubclass(type(value), torch.Tensor):
-            if type(value) in (torch.Tensor, torch.nn.Parameter) and value.requires_grad and value.is_leaf:
+        elif isinstance(value, torch.Tensor):
+            if name in chosen and type(value) in _PLAIN and value.requires_grad and value.is_leaf:
                 found.setdefault(id(value), (name, value))
             continue
         else:

@@ -203,7 +203,8 @@ class WatchMode(TorchFunctionMode):
                 if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
                     watching = self._watch.before(roots, sys._getframe(2), self.calls, self._trouble)
                     watching.install(accumulates=func is not torch.autograd.grad)
-                self.story.pass_begins(watching and watching.graph, given, func, kwargs, sys._getframe(2))
+                live = None if watching is None else watching.graph
+                self.story.pass_begins(live, given, func, kwargs, sys._getframe(2))
         except Exception as error:
             self._trouble(error)
         if watching is None:

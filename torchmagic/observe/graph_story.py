@@ -13,12 +13,13 @@ import torch
 
 from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import graph_failure, graph_leaves, names, values
-from torchmagic.observe.errors.recorded import Recorded, Spot
+from torchmagic.observe.failed_calls import failed_call
 from torchmagic.observe.graph_counts import PassCounts
 from torchmagic.observe.graph_cut_nodes import cut_record, name_sources, no_graph_note, put_cuts
 from torchmagic.observe.graph_cuts import SKIP, Cut, Cuts
 from torchmagic.observe.graph_walk import Skeleton, TensorFact, Walk, leaf_fact
 from torchmagic.observe.graph_writes import Writes
+from torchmagic.observe.recorded import Recorded, Spot
 
 _MOST_RELATIVES = 200
 
@@ -59,7 +60,7 @@ class Story:
     def call_failed(self, error: BaseException, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """A call has raised."""
         self._error = id(error)
-        self._facts = Recorded(call=graph_failure.failed_call(func, args, kwargs))
+        self._facts = Recorded(call=failed_call(func, args, kwargs))
 
     def pass_begins(
         self, graph: Walk | None, given: Any, func: Any, kwargs: Mapping[str, Any], frame: FrameType | None

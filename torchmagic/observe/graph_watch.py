@@ -10,12 +10,12 @@ from torch import overrides
 
 from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import graph_mode, names
-from torchmagic.observe.errors.recorded import Recorded
 from torchmagic.observe.graph_build import build_record
 from torchmagic.observe.graph_facts import data_name, put_calls, put_names, put_operands
 from torchmagic.observe.graph_groups import name_modules
 from torchmagic.observe.graph_pass import Pass
 from torchmagic.observe.graph_walk import Skeleton, TensorFact, Walk, walk
+from torchmagic.observe.recorded import Recorded
 
 _MOST_GRAPHS = 3
 _MOST_ROOTS = 4

@@ -111,3 +111,7 @@ class Recorded:
     earlier: Earlier | None = None
     stopped_at: Spot | None = None
     call: FailedCall | None = None
+
+
+NOTHING = Recorded()
+"""Nothing is known."""
