@@ -122,6 +122,9 @@ def words(name: str, out: Any) -> CutWords:
     if name in ("tensor", "new_tensor", "as_tensor", "asarray"):
         what = f"{'' if name == 'new_tensor' else 'torch.'}{name}()"
         return CutWords(what, f"{what} copies the values into a new tensor, outside the graph.")
+    if name == "autograd.grad":
+        why = "Without create_graph=True, torch.autograd.grad gives gradients that have no graph of their own."
+        return CutWords("torch.autograd.grad", why)
     if name == "sample":
         return CutWords("sample()", "sample() draws without gradients; rsample() keeps them.")
     if isinstance(out, torch.Tensor) and not (out.is_floating_point() or out.is_complex()):

@@ -161,6 +161,16 @@ class Cuts:
         elif isinstance(out, torch.Tensor) or cut_words.is_numbers(name):
             self._cut(name, [*args, *kwargs.values()], out, frame)
 
+    def gave_gradients(self, inputs: Any, results: Any, frame: FrameType | None) -> None:
+        """``torch.autograd.grad`` returned gradients without a graph of their own."""
+        asked = [each for each in _flat([inputs]) if isinstance(each, torch.Tensor) and each.requires_grad]
+        cut = self._site("autograd.grad", None, frame)
+        cut.count += 1
+        self._note(cut, asked, frame)
+        for each in _flat([results]):
+            if isinstance(each, torch.Tensor) and not each.requires_grad:
+                self._follow(each, (cut,))
+
     # -- one call -------------------------------------------------------------------------------------------
 
     def _cut(self, name: str, given: Iterable[Any], out: Any, frame: FrameType | None) -> None:
@@ -184,6 +194,11 @@ class Cuts:
             cut = self._site(name, out, frame)
             cut.count += 1
             self._note(cut, sources, frame)
+            cuts.append(cut)
+        elif cuts and cut_words.is_numbers(name):
+            cut = self._site(name, out, frame)
+            cut.count += 1
+            cut.leaves.update(item for each in cuts for item in list(each.leaves.items())[:_MOST_SOURCES])
             cuts.append(cut)
         if cuts:
             self._follow(out, tuple(dict.fromkeys(cuts))[-_MOST_TOGETHER:])

@@ -16,6 +16,7 @@ from torchmagic.observe.graph_walk import OpFact, Skeleton, Walk
 from torchmagic.observe.graph_writes import Write, Writes
 from torchmagic.observe.recorded import Earlier, SavedChanged, Spot
 
+_MOST_STEPS = 4
 _CHANGED = "modified by an inplace operation"
 
 
@@ -59,12 +60,30 @@ def earlier_pass(skeleton: Skeleton, passes: Iterable[tuple[Skeleton, tuple[str,
         if not shared:
             continue
         roots = [other.ops[number] for number, _ in other.roots]
-        ours = {skeleton.ops[number].key for number, _ in skeleton.roots}
+        ours = {skeleton.ops[number].key for number, _ in skeleton.roots if skeleton.ops[number].grad_fn}
         name = next((fact.name for op in roots for fact in op.outputs.values() if fact.name), "")
-        last = keys[max(op.key for op in shared)]
         spot = Spot(f"{name}.backward()" if name else "a backward pass", site[1], shown(site[0]), name)
-        return Earlier(spot, any(op.key in ours for op in roots), spot_of(last))
+        whole = any(op.key in ours for op in roots)
+        return Earlier(spot, whole, None if whole else _shared(skeleton, shared))
     return None
+
+
+def _shared(skeleton: Skeleton, old: Sequence[OpFact]) -> Spot:
+    """The last operation of an old graph that a new one contains, with the name of what the new one takes from it."""
+    last = max(old, key=lambda op: op.key)
+    before = {op.key: op for op in old}
+    found = spot_of(last)
+    numbers = [number for number, op in enumerate(skeleton.ops) if op.key == last.key and op.grad_fn]
+    for _ in range(_MOST_STEPS):  # the variable may hold a view of it
+        if found.name or not numbers:
+            break
+        ops = [skeleton.ops[number] for number in numbers]
+        known = [fact.name for op in ops for each in (before.get(op.key), op) if each for fact in each.outputs.values()]
+        name = next(filter(None, known), "")
+        found = Spot(found.what, found.line, found.filename, name)
+        users = [n for n, op in enumerate(skeleton.ops) if any(p and p[0] in numbers for p in op.inputs)]
+        numbers = [n for n in users if all(n != root for root, _ in skeleton.roots)]
+    return found
 
 
 def stopped_at(skeleton: Skeleton, message: str) -> Spot | None:
@@ -85,7 +104,8 @@ def spot_of(op: OpFact) -> Spot:
     """The operation, by its plain name and line, with the name of its result."""
     filename, line = place_of(op)
     name = next((fact.name for fact in op.outputs.values() if fact.name), "")
-    return Spot(plain_name(op.grad_fn), line, shown(filename), name)
+    label = plain_name(op.grad_fn)
+    return Spot("Linear" if label == "Addmm" else label, line, shown(filename), name)
 
 
 def place_of(op: OpFact) -> tuple[str, int]:
@@ -171,7 +191,9 @@ def _finite(tensor: torch.Tensor) -> bool:
 
 def cut_spot(cut: Cut) -> Spot:
     """A cut, with the name of what was cut off."""
-    name = next((source.fact.name for source in reversed(cut.sources) if source.fact.name), "")
+    computed = [source.fact.name for source in reversed(cut.sources) if source.key >= 0 and source.fact.name]
+    leaves = list(dict.fromkeys(source.fact.name for source in cut.sources if source.key < 0))
+    name = computed[0] if computed else leaves[0] if len(leaves) == 1 else ""
     return Spot(cut.what, cut.line, shown(cut.filename), name)
 
 

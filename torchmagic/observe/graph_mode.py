@@ -232,7 +232,9 @@ class WatchMode(TorchFunctionMode):
         if func is torch.autograd.grad:
             try:
                 with _without_modes():
-                    watching.put_results(args[1] if len(args) > 1 else kwargs.get("inputs"), out)
+                    asked = args[1] if len(args) > 1 else kwargs.get("inputs")
+                    watching.put_results(asked, out)
+                    self.story.gave(asked, out, kwargs, sys._getframe(2))
             except Exception as error:
                 self._trouble(error)
         return out

@@ -17,6 +17,7 @@ from torchmagic.observe.failed_calls import failed_call
 from torchmagic.observe.graph_counts import PassCounts
 from torchmagic.observe.graph_cut_nodes import cut_record, name_sources, no_graph_note, put_cuts
 from torchmagic.observe.graph_cuts import SKIP, Cut, Cuts
+from torchmagic.observe.graph_failure import place_of as _place
 from torchmagic.observe.graph_walk import Skeleton, TensorFact, Walk, leaf_fact
 from torchmagic.observe.graph_writes import Writes
 from torchmagic.observe.recorded import Recorded, Spot
@@ -42,6 +43,8 @@ class Story:
         self._relatives: dict[int, tuple[str, weakref.ref[torch.Tensor]]] = {}
         self._facts = Recorded()
         self._error: int = 0
+        self._stopped: tuple[Skeleton, str] | None = None
+        self._last: Skeleton | None = None
 
     @property
     def began_nowhere(self) -> bool:
@@ -106,14 +109,22 @@ class Story:
             elif "second time" in message or "already been freed" in message:
                 facts = replace(facts, earlier=graph_failure.earlier_pass(graph.skeleton, earlier))
             elif "returned nan values" in message:
-                facts = replace(facts, stopped_at=graph_failure.stopped_at(graph.skeleton, message))
+                self._stopped = (graph.skeleton, message)  # its gradients are read when the pass has ended
         self._error = id(error)
         self._facts = facts
 
     def pass_ended(self, graph: Walk | None) -> None:
         """It has ended, in whatever way."""
-        if graph is not None and graph.skeleton.how == "backward":
+        if graph is None:
+            return
+        self._last = graph.skeleton
+        if graph.skeleton.how == "backward":
             self.counts.after(graph.skeleton.leaves())
+
+    def gave(self, inputs: Any, results: Any, kwargs: Mapping[str, Any], frame: FrameType | None) -> None:
+        """``torch.autograd.grad`` returned gradients."""
+        if not kwargs.get("create_graph"):
+            self.cuts.gave_gradients(inputs, results, frame)
 
     def _begins_nowhere(self, root: torch.Tensor, frame: FrameType | None) -> None:
         fact = leaf_fact(root, "data")
@@ -193,15 +204,16 @@ class Story:
     def recorded(self, error: BaseException | None = None) -> Recorded:
         """What is known of the error that ended the cell, as plain data."""
         facts = self._facts if error is not None and id(error) == self._error else Recorded()
+        made = graph_failure.lines(self._calls)
+        made += [(op.key, place) for op in (self._last.ops if self._last else ()) if (place := _place(op))[1]]
+        stopped = None if self._stopped is None else graph_failure.stopped_at(*self._stopped)
         return replace(
             facts,
+            stopped_at=stopped,
             left=tuple(map(graph_failure.cut_spot, self.cuts.left_torch())),
             cut_off={ident: tuple(map(graph_failure.cut_spot, cuts)) for ident, cuts in self.cuts.alive()},
             numbers=tuple((number, graph_failure.cut_spot(cuts[-1])) for number, cuts in self.cuts.numbers()),
-            made={
-                key: (Spot("", line, graph_failure.shown(filename)))
-                for key, (filename, line) in graph_failure.lines(self._calls)
-            },
+            made={key: Spot("", line, graph_failure.shown(filename)) for key, (filename, line) in made},
         )
 
 

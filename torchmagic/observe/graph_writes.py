@@ -109,6 +109,7 @@ class Writes:
             targets = (kwargs["out"],)
         elif kwargs and kwargs.get("inplace") is True:
             targets = args[:1]
+            name = f"{name}(inplace=True)"
         else:
             return
         for target in targets:

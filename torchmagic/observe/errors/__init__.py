@@ -239,6 +239,8 @@ def _worth_showing(failure: Failure) -> list[Arg]:
 
 def _operand(failure: Failure, name: str, role: str, value: object) -> Operand:
     if value is MISSING:
+        if name.endswith(".grad") and "NoneType" in failure.message:
+            return Operand(name, role, value="None")
         known = failure.notes.get(name)
         return Operand(name, role, value=f"shape {known.shape}" if known is not None else "(not known)")
     if is_observable(value):

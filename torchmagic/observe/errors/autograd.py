@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import re
 
 from torchmagic.observe.errors.failure import MISSING, Failure, first
@@ -94,15 +95,18 @@ def no_graph(failure: Failure, match: re.Match[str]) -> Finding | None:
             f"{name} does not require grad and has no grad_fn: no tensor with requires_grad=True "
             f"led to it, or detach(), no_grad or .item() cut it off on the way."
         )
-    return Finding("backward", why, None, tuple(_without(each) for each in cuts[:1] if _without(each) is not None))  # type: ignore[misc]
+    return Finding("backward", why, None, tuple(filter(None, (_without(failure, each) for each in cuts[:1]))))
 
 
 def _cut(spot: Spot) -> str:
     return f"{spot} (of {spot.name})" if spot.name else str(spot)
 
 
-def _without(cut: Spot) -> Remedy | None:
+def _without(failure: Failure, cut: Spot) -> Remedy | None:
     """What to write in the place of a cut."""
+    step = _as_step(failure, cut) if cut.what == "no_grad" else None
+    if step is not None:
+        return step
     name = cut.name or "the tensor"
     texts = {
         "no_grad": "compute it outside torch.no_grad()",
@@ -112,6 +116,23 @@ def _without(cut: Spot) -> Remedy | None:
         "argmax()": "use softmax() in a loss: a number of a class has no gradient",
     }
     return Remedy("", texts[cut.what]) if cut.what in texts else None
+
+
+def _as_step(failure: Failure, cut: Spot) -> Remedy | None:
+    """``w = w - lr * w.grad`` as the change in place that keeps ``w`` the leaf that it is."""
+    filename = cut.filename or failure.site.frame.f_code.co_filename
+    try:
+        statement = ast.parse(linecache.getline(filename, cut.line).strip()).body[0]
+    except (SyntaxError, ValueError, IndexError):
+        return None
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not isinstance(statement, ast.Assign) or not isinstance(value, ast.BinOp):
+        return None
+    target = statement.targets[0]
+    if not isinstance(target, ast.Name) or not isinstance(value.left, ast.Name) or target.id != value.left.id:
+        return None
+    code = ast.unparse(ast.AugAssign(ast.Name(target.id, ast.Store()), value.op, value.right))
+    return Remedy(code, f"changes {target.id} in place, so that it stays a leaf", True)
 
 
 def of_number(failure: Failure, match: re.Match[str]) -> Finding | None:

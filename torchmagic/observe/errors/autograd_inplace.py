@@ -12,6 +12,8 @@ from torchmagic.observe.errors.words import Finding, named
 from torchmagic.observe.recorded import SavedChanged, Spot
 from torchmagic.records import Remedy
 
+_LONGEST = 60
+
 
 def in_place_leaf(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A leaf changed in place."""
@@ -79,8 +81,8 @@ def saved_changed(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def _who_changed(failure: Failure, known: SavedChanged) -> Finding:
     writes = known.writes
-    name = known.name or "A tensor"
-    by = " and ".join(str(write) for write in writes[-2:])
+    name = known.name or (f"The result of {known.saved_by.what}" if known.which == "its result" else "A tensor")
+    by = " and ".join(_quoted(failure, write) for write in writes[-2:])
     why = (
         f"{name} was changed in place by {by}, after {known.saved_by} had saved it ({known.which}) "
         f"for the backward pass. That needs the values as they were."
@@ -89,13 +91,26 @@ def _who_changed(failure: Failure, known: SavedChanged) -> Finding:
     return Finding("in-place", why, None, remedies)
 
 
+def _quoted(failure: Failure, write: Spot) -> str:
+    """A change in place, as its line of the source says it."""
+    code = _source(failure, write)
+    if write.what.endswith(")") or not code or len(code) > _LONGEST:
+        return str(write)
+    return f"`{code}` on line {write.line}"
+
+
+def _source(failure: Failure, write: Spot) -> str:
+    return linecache.getline(write.filename or failure.site.frame.f_code.co_filename, write.line).strip()
+
+
 def _instead(failure: Failure, write: Spot) -> Remedy | None:
     """What to write in the place of a change in place, from its line of the source."""
     if write.what.endswith(".step()"):
         return Remedy("", f"call backward() before {write.what}, or compute the loss anew after it")
-    name = write.filename or failure.site.frame.f_code.co_filename
+    if write.what.endswith("(inplace=True)"):
+        return Remedy("", "leave out inplace=True")
     try:
-        statement = ast.parse(linecache.getline(name, write.line).strip()).body[0]
+        statement = ast.parse(_source(failure, write)).body[0]
     except (SyntaxError, ValueError, IndexError):
         return None
     if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):

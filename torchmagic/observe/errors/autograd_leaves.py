@@ -62,13 +62,6 @@ def leaf_flag(failure: Failure, match: re.Match[str]) -> Finding | None:
     return _not_a_leaf(failure, text, "{}.detach()", "the same values, outside the graph")
 
 
-def optimized(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """An optimizer of a computed tensor."""
-    return _not_a_leaf(
-        failure, "and an optimizer changes leaves", "{}.detach().requires_grad_()", "a leaf with these values"
-    )
-
-
 def _not_a_leaf(failure: Failure, text: str, template: str, gives: str) -> Finding:
     x = first(failure)
     why = f"{named(x)} is not a leaf: it was computed, {text}."
@@ -76,14 +69,6 @@ def _not_a_leaf(failure: Failure, text: str, template: str, gives: str) -> Findi
     if x is not None and x.node is not None:
         remedies = (Remedy(changed_code(template, x), gives, True),)
     return Finding("leaf", why, None, remedies)
-
-
-def one_parameter(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """An optimizer was given a tensor in the place of a list."""
-    x = first(failure)
-    found = with_args(failure, {x: "[{}]"}) if x is not None else Candidate(None)
-    remedies = (Remedy(code_of(found.node), "", True),) if found.node is not None else ()
-    return Finding("optimizer", f"An optimizer takes a list of parameters; {named(x)} is one tensor.", None, remedies)
 
 
 def hook(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -156,8 +141,6 @@ RULES = [
     (r"[Ii]nference tensor", inference),
     (r"support the deepcopy protocol", deep_copy),
     (r"change requires_grad flags of leaf", leaf_flag),
-    (r"can't optimize a non-leaf Tensor", optimized),
-    (r"params argument given to the optimizer should be an iterable", one_parameter),
     (r"cannot register a hook on a tensor that doesn't require", hook),
     (r"assign a gradient of size '(?P<got>[^']*)' to a tensor of size '(?P<wanted>[^']*)'", assigned_shape),
     (r"assign a gradient with dtype '(?P<got>[^']*)' to a tensor with grad_dtype '(?P<wanted>[^']*)'", assigned_shape),
