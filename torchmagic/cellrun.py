@@ -191,6 +191,14 @@ class CellWatch:
         found: GraphRecord | None = self._watch.extended(record, self._namespace) if self._watch is not None else None
         return found or record
 
+    def recorded(self, error: BaseException | None) -> Any:
+        """What was recorded that helps to explain the error that ended the cell, as plain data; or None."""
+        if error is None:
+            return None
+        if self._watch is not None:
+            return self._watch.recorded(error)
+        return None if self._calls is None else self._calls.recorded(error)
+
     def release(self) -> None:
         """Let go of everything: no tensor of the user's lives on because it was looked at."""
         self._found.clear()

@@ -121,6 +121,7 @@ class LeafGradient:
         passes: how many backward passes its ``.grad`` is the sum of; 0 where not known.
         new_text, new: what a step ``old - lr * grad`` would make of it, for small ones and where a rate was given.
         step_norm: the 2-norm of that step.
+        values, grads: the elements of a small real leaf and of its gradient, row by row; empty for others.
     """
 
     name: str
@@ -142,6 +143,8 @@ class LeafGradient:
     new_text: str | None = None
     new: float | None = None
     step_norm: float | None = None
+    values: tuple[float, ...] = ()
+    grads: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,8 @@ class TorchMagics(Magics):
         if run is not None:
             run.end(error)
         if run is None or not run.explained:
-            self.cards.after_error(error, below_magics(result.info.raw_cell, NAMES) if result.info else "")
+            cell = below_magics(result.info.raw_cell, NAMES) if result.info else ""
+            self.cards.after_error(error, cell, None if run is None else run.recorded)
 
     @context_matcher()
     def complete(self, context: Any) -> Any:
@@ -215,11 +216,11 @@ class TorchMagics(Magics):
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
         display({"text/plain": text}, raw=True)
 
-    def explained(self, error: BaseException | None, cell: str) -> Explanation | None:
+    def explained(self, error: BaseException | None, cell: str, recorded: Any = None) -> Explanation | None:
         """Why the error that ended a cell happened; None where that is not known or not wanted."""
         if error is None or not self.cards.on or "torch" not in sys.modules:
             return None
-        return explained(error, below_magics(cell, NAMES))
+        return explained(error, below_magics(cell, NAMES), recorded)
 
     # -- on a line --------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class Front(Protocol):
     def graph_of(self, options: Any) -> GraphRecord | None:
         """The graph behind the expressions in an argument line."""
 
-    def explained(self, error: BaseException | None, cell: str) -> Explanation | None:
+    def explained(self, error: BaseException | None, cell: str, recorded: Any = None) -> Explanation | None:
         """Why a cell failed."""
 
 
@@ -60,6 +60,7 @@ class CellRun:
         self.raw = raw
         self.says_nothing = says_nothing  # those that do, where there is nothing to show
         self.explained = False  # whether what is shown says why the cell failed
+        self.recorded: Any = None  # what helps to say why
         self.watch: CellWatch | None = None
         self._handlers: tuple[Any, Any] | None = None
 
@@ -88,6 +89,7 @@ class CellRun:
         try:
             self.watch.end()
             self._restore_handlers()
+            self.recorded = self.watch.recorded(error)
             for name, line in self.magics:
                 self._show(name, self.front.options(name, line), error)
         except Exception as failure:  # ours again: what the cell gave is not to suffer for it
@@ -130,7 +132,7 @@ class CellRun:
 
     def _show_touched(self, options: Any, error: BaseException | None) -> None:
         assert self.watch is not None
-        explanation = self.front.explained(error, self.raw)
+        explanation = self.front.explained(error, self.raw, self.recorded)
         self.explained = explanation is not None
         if options.quiet:
             found = Inspection(explanation=explanation) if explanation is not None else None

@@ -63,7 +63,7 @@ def _trace(tensors: Sequence[object], names: Mapping[str, object], saved: Saved 
             subject = data_names.get(id(root)) or "The tensor"
             notes.append(f"{subject} is a leaf: no operation computed it.")
     put_names(graph, named)
-    unknown = put_operands(graph, {}, data_names)
+    unknown = put_operands(graph, data_names)
     if put_leaf_gradients(graph):
         notes.append(
             "Gradients are what .grad holds now, which only leaves keep. "

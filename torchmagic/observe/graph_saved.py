@@ -122,7 +122,7 @@ def _saved_of(skeletons: Sequence[Skeleton]) -> tuple[SavedTensor, ...]:
     """The records of what was put on operations, once these have their places in a record."""
     return tuple(
         SavedTensor(
-            op.ident,
+            op.node,
             each.what,
             each.fact.name if each.fact is not None else "",
             each.shape,
@@ -133,7 +133,7 @@ def _saved_of(skeletons: Sequence[Skeleton]) -> tuple[SavedTensor, ...]:
         for skeleton in skeletons
         for op in skeleton.ops
         for each in op.saved
-        if op.ident
+        if op.node
     )
 
 

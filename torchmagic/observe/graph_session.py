@@ -13,6 +13,7 @@ from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import names
 from torchmagic.observe.graph_leaves import with_step
 from torchmagic.observe.graph_watch import GraphWatch
+from torchmagic.observe.recorded import Recorded
 
 _NO_PASS = "No backward pass was seen: check compares the gradients of one that runs in the same cell."
 
@@ -61,10 +62,9 @@ class GraphSession:
             for mode in reversed(self._entered):
                 mode.leave()
 
-    @property
-    def watch(self) -> GraphWatch:
-        """What was seen of the graph."""
-        return self._watch
+    def recorded(self, error: BaseException | None = None) -> Recorded:
+        """What was recorded that helps to explain the error that ended the cell."""
+        return self._watch.recorded(error)
 
     def record(self, namespace: Mapping[str, object], touched_names: Iterable[str]) -> GraphRecord | None:
         """The graph with all that was asked for; None where there is nothing to show.

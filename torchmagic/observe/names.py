@@ -65,7 +65,7 @@ def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) ->
                 found.append((name, value))  # type: ignore[arg-type]
             elif type(value) not in _PLAIN and id(value) not in seen and len(deeper) <= _MOST:
                 seen.add(id(value))
-                deeper.extend(_entries(name, value))
+                deeper.extend(entries(name, value))
             if depth and len(found) + len(deeper) > _MOST:
                 break  # never among the variables themselves: each of them counts
         if depth == 1:
@@ -82,7 +82,12 @@ def _is_parameter(value: object) -> bool:
     return issubclass(type(value), torch.nn.Parameter)
 
 
-def _entries(name: str, value: Any) -> Iterable[tuple[str, object]]:
+def entries(name: str, value: Any) -> Iterable[tuple[str, object]]:
+    """What a container, a module or an object holds, each with the expression that reaches it.
+
+    >>> list(entries("pair", (1, 2)))
+    [('pair[0]', 1), ('pair[1]', 2)]
+    """
     kind = type(value)
     if issubclass(kind, torch.nn.Module):
         return _module_tensors(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,6 +18,11 @@ SHOWN = 16
 
 _LONGEST = 34
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
+_SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+_vector_norm = torch.linalg.vector_norm
+_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_strided = torch.strided
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +107,11 @@ def readable(tensor: torch.Tensor) -> bool:
     """Whether the elements can be copied out: a plain dense tensor with real memory, outside transforms."""
     return (
         type(tensor) in _PLAIN_TYPES
-        and tensor.layout is torch.strided
-        and tensor.device.type != "meta"
+        and tensor.layout is _strided
+        and not tensor.is_meta
         and not tensor.is_quantized
-        and not wrapped(tensor)
-        and not torch._C._len_torch_dispatch_stack()  # a mode of the user's would see the reading
+        and not _is_wrapped(tensor)
+        and not _dispatch_modes()  # a mode of the user's would see the reading
     )
 
 
@@ -124,18 +130,69 @@ def read_small(tensor: torch.Tensor) -> Reading | None:
 def read_gradient(grad: torch.Tensor) -> Reading | None:
     """A small gradient's elements or a large one's 2-norm; None where neither can be read."""
     if not readable(grad):
-        if type(grad) is not torch.Tensor or grad.layout is not torch.sparse_coo:
-            return None
-        if torch._C._len_torch_dispatch_stack():
+        stored = _stored(grad)
+        if stored is None:
             return None
         with torch.no_grad():
-            return Reading(torch.linalg.vector_norm(grad.detach().coalesce().values()), is_norm=True)
+            return _norm(stored)
     if grad.numel() <= SMALL:
         return Reading(_copy(grad))
     if not torch.is_grad_enabled():  # as in every backward pass without create_graph
-        return Reading(torch.linalg.vector_norm(grad), is_norm=True)
+        return _norm(grad)
     with torch.no_grad():
-        return Reading(torch.linalg.vector_norm(grad), is_norm=True)
+        return _norm(grad)
+
+
+def _stored(grad: torch.Tensor) -> torch.Tensor | None:
+    """The elements that a sparse or a jagged gradient keeps, as a plain tensor."""
+    if _dispatch_modes() or _is_wrapped(grad):
+        return None
+    if type(grad) is torch.Tensor and grad.layout in _SPARSE:
+        with torch.no_grad():
+            found = grad.detach()
+            return found.coalesce().values() if grad.layout is torch.sparse_coo else found.values()
+    if type(grad).__module__.startswith("torch.nested.") and grad.layout is torch.jagged:
+        elements = getattr(grad, "_values", None)
+        if isinstance(elements, torch.Tensor) and getattr(grad, "_lengths", 0) is None and readable(elements):
+            return elements.detach()
+    return None
+
+
+def _norm(tensor: torch.Tensor) -> Reading:
+    """The 2-norm, in at least the tensor's precision; of numbers whose squares are no numbers of it, too."""
+    dtype = tensor.dtype
+    if dtype.itemsize <= (4 if dtype.is_complex else 2):
+        dtype = torch.complex64 if dtype.is_complex else torch.float32
+    norm: Any = _vector_norm(tensor) if dtype is tensor.dtype else _vector_norm(tensor, dtype=dtype)
+    if tensor.device.type != "cpu":
+        return Reading(norm, is_norm=True)
+    number = norm.item()
+    if number == 0 or number == math.inf:  # perhaps only the squares are too small or too large
+        number = _scaled_norm(tensor)
+    return Reading(number, is_norm=True)
+
+
+def _scaled_norm(tensor: torch.Tensor) -> float:
+    largest = _vector_norm(tensor, math.inf)
+    scale = largest.item()
+    if scale == 0 or not math.isfinite(scale):
+        return float(scale)
+    wide = torch.complex128 if tensor.is_complex() else torch.float64
+    return float(_vector_norm(tensor.to(wide) / scale).item()) * float(scale)
+
+
+def bytes_of(shape: Sequence[int], dtype: torch.dtype) -> int | None:
+    """The bytes of so many elements; None where a size is not known.
+
+    >>> bytes_of((2, 3), torch.float32)
+    24
+    """
+    number = dtype.itemsize
+    for size in shape:
+        if size < 0:
+            return None
+        number *= size
+    return number
 
 
 def _copy(tensor: torch.Tensor) -> Any:
@@ -158,9 +215,18 @@ def first_line(error: Exception) -> str:
 
 def dtype_text(dtype: torch.dtype) -> str:
     """A dtype as torch prints it, without the ``torch.`` prefix."""
+    return _dtype_text(dtype)
+
+
+@lru_cache(maxsize=64)
+def _dtype_text(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
 def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
     """A shape as plain integers; a symbolic or ragged size becomes -1."""
-    return tuple(size if type(size) is int else -1 for size in shape)
+    known = tuple(shape)
+    for size in known:
+        if type(size) is not int:
+            return tuple(size if type(size) is int else -1 for size in known)
+    return known
