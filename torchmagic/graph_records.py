@@ -156,7 +156,8 @@ class SavedTensor:
         what: which of the operation's tensors it is (``"self"``, ``"result"``).
         name: the user's name for it, or "".
         shape, dtype, nbytes: of the tensor.
-        held: what else holds the same memory, so that it costs nothing more (``"parameter W"``), or "".
+        held: what else holds the same memory, so that it costs nothing more (``"parameter W"``, or ``"Relu (result)"``
+            for what another operation keeps), or "".
     """
 
     operation: str

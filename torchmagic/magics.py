@@ -177,8 +177,7 @@ class TorchMagics(Magics):
         elif options.on:
             self._always[name] = " ".join(word for word in line.split() if word != "--on")
 
-    def _run_below(self, name: str, line: str, cell: str) -> None:
-        """For those who call the cell magic as a function: the same, one level down."""
+    def _run_below(self, name: str, line: str, cell: str) -> None:  # for those who call the cell magic as a function
         self._shell.run_cell(f"%%{name} {line}\n{cell}", store_history=False)
 
     def _all_valid(self, magics: tuple[tuple[str, str], ...]) -> bool:

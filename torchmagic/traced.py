@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from inspect import CO_OPTIMIZED
 from types import FrameType, TracebackType
+from typing import Any
 
 from torchmagic.errors import TorchmagicError
 from torchmagic.graph_options import Wanted
@@ -15,9 +16,8 @@ class Traced:
     """The block and, after it, its graph; made by :func:`torchmagic.gradtrace`."""
 
     def __init__(self, wanted: Wanted) -> None:
-        from torchmagic.observe.graph_session import GraphSession
-
-        self._session = GraphSession(wanted)
+        self._wanted = wanted
+        self._session: Any = None
         self._before: dict[str, int] = {}
         self._record: GraphRecord | None = None
         self._ended = False
@@ -41,25 +41,36 @@ class Traced:
         return self._record
 
     def __enter__(self) -> Traced:
+        from torchmagic.observe.graph_session import GraphSession
+
+        if self._session is not None:
+            raise TorchmagicError("This block is being traced already.", hint="Call torchmagic.gradtrace() for each.")
+        self._record, self._ended = None, False
         self._before = {name: id(value) for name, value in _variables(sys._getframe(1)).items()}
+        self._session = GraphSession(self._wanted)
         self._session.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._session.__exit__(kind, error, traceback)
-        variables = dict(_variables(sys._getframe(1)))
-        touched = [name for name, value in variables.items() if self._before.get(name) != id(value)]
-        self._record = self._session.record(variables, touched)
+        session, self._session = self._session, None
+        session.__exit__(kind, error, traceback)
         self._ended = True
+        variables = _variables(sys._getframe(1))
+        touched = [name for name, value in variables.items() if self._before.get(name) != id(value)]
+        self._record = session.record(variables, touched)
 
 
-def _variables(frame: FrameType) -> Mapping[str, object]:
+def _variables(frame: FrameType) -> dict[str, object]:
     """The variables of a frame: its own before its module's."""
-    return {**frame.f_globals, **frame.f_locals}
+    own = frame.f_locals
+    found = {**frame.f_globals, **own}
+    if own is not frame.f_globals and frame.f_code.co_flags & CO_OPTIMIZED and type(own) is dict:
+        own.clear()  # before Python 3.13 the frame would keep this snapshot, and so what it holds
+    return found
 
 
 def caller_variables(depth: int = 2) -> dict[str, object]:
     """The variables where torchmagic was called, to name tensors by."""
-    return dict(_variables(sys._getframe(depth)))
+    return _variables(sys._getframe(depth))

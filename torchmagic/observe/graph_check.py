@@ -69,16 +69,16 @@ def _check_pass(each: TapedPass, names: Mapping[int, str], suffix: str, deadline
         for left, leaf in enumerate(_in_order(each)):
             name = leaf.name or names.get(leaf.ident, "") or "(unnamed)"
             if reason or replay is None:
-                found.append(GradientCheck(name + suffix, None, f"could not be checked: {reason}"))
+                found.append(GradientCheck(name + suffix, None, reason))
             elif (now := perf_counter()) > deadline and left:
                 more = len(each.leaves) - left + each.more
-                found.append(GradientCheck(f"{more} more{suffix}", None, f"not compared: {_LATE}"))
+                found.append(GradientCheck(f"{more} more{suffix}", None, _LATE))
                 return found
             else:
                 share = now + (deadline - now) / (len(each.leaves) - left)
                 found.append(_check_leaf(replay, each, leaf, name + suffix, base, share))
     if each.more:
-        found.append(GradientCheck(f"{each.more} more{suffix}", None, "not compared: there are too many leaves"))
+        found.append(GradientCheck(f"{each.more} more{suffix}", None, "there are too many leaves"))
     return found
 
 
@@ -88,11 +88,11 @@ def _check_leaf(
     hidden = next((slot.reason for call in each.calls for slot in call.slots if leaf.ident in slot.behind), "")
     hidden = hidden or next((slot.reason for slot, _, _ in each.roots if leaf.ident in slot.behind), "")
     if hidden or leaf.problem:
-        return GradientCheck(name, None, f"could not be checked: {hidden or leaf.problem}")
+        return GradientCheck(name, None, hidden or leaf.problem)
     if leaf.grads is None:
-        return GradientCheck(name, None, "got no gradient, so there is nothing to compare")
+        return GradientCheck(name, None, "it got no gradient: there is nothing to compare")
     if not replay.knows(leaf.ident):
-        return GradientCheck(name, None, "could not be checked: its use was not seen")
+        return GradientCheck(name, None, "its use was not seen")
     grads = [complex(item) for item in leaf.grads.to("cpu", torch.complex128).tolist()]
     parts = (1.0, 1j) if leaf.dtype.is_complex else (1.0,)
     scale = max((abs(grad) for grad in grads if math.isfinite(abs(grad))), default=0.0)
@@ -118,13 +118,13 @@ def _check_leaf(
                 worst = max(worst, difference) if not math.isnan(difference) else math.nan
             compared += 1
     except Exception as error:
-        return GradientCheck(name, None, f"could not be checked: {type(error).__name__}: {first_line(error)}")
+        return GradientCheck(name, None, f"it could not be repeated ({type(error).__name__}: {first_line(error)})")
     total = math.prod(leaf.shape)
     if total and not compared:
-        return GradientCheck(name, None, f"not compared: {_LATE}")
+        return GradientCheck(name, None, _LATE)
     if worst_text:
-        return GradientCheck(name, False, f"differs: {worst_text}{_suspect(each, leaf)}", worst)
-    text = f"agrees with finite differences {_extent(compared, total)}"
+        return GradientCheck(name, False, f"{worst_text}{_suspect(each, leaf)}", worst)
+    text = f"agrees {_extent(compared, total)}"
     if kinks:
         text += f"; {kinks} of them at a kink (as of ReLU at 0), where any slope between those of its sides is right"
     return GradientCheck(name, True, text, worst)

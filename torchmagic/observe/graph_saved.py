@@ -15,6 +15,7 @@ from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact, Walk
 
 _MOST = 20_000
 _RAW = "_raw_saved_"
+_NUMBERS = (torch.int64, torch.float64, torch.complex128, torch.bool)
 _RESULTS = ("result", "result0", "output")
 
 
@@ -89,12 +90,14 @@ class Saved:
             tensor = self._read(raw)
             if tensor is None:
                 continue
+            fact = self._fact(graph, number, what, tensor)
+            if fact is None and _is_number(tensor):
+                continue
             self._count += 1
             key = _memory(tensor)
             held = None if key is None else self._seen.get(key)
             if key is not None and held is None:
                 self._seen[key] = _said_of(op, what)
-            fact = self._fact(graph, number, what, tensor)
             shape = values.sizes(tensor.shape) if tensor.layout is not torch.jagged else ()
             yield SavedFact(what, shape, values.dtype_text(tensor.dtype), _bytes(tensor), held, fact)
 
@@ -171,7 +174,12 @@ def _attribute(node: Any, name: str) -> Any:
 
 
 def _said_of(op: OpFact, what: str) -> Callable[[], str]:
-    return lambda: f"kept already ({what} of {graph_ops.plain_name(op.grad_fn)})"
+    return lambda: f"{graph_ops.plain_name(op.grad_fn)} ({what})"
+
+
+def _is_number(tensor: torch.Tensor) -> bool:
+    """Whether it is what torch made of a number in the user's expression, such as the 3 of ``x * 3``."""
+    return tensor.dim() == 0 and not tensor.requires_grad and tensor.dtype in _NUMBERS and tensor.device.type == "cpu"
 
 
 def _memory(tensor: torch.Tensor) -> int | None:
