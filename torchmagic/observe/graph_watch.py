@@ -65,12 +65,12 @@ class GraphWatch:
             return self._record(namespace, touched)
 
     def _record(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord | None:
-        if self._mode.passes:
-            return self._record_passes(namespace, touched)
-        if self._mode.story.began_nowhere:
+        if self._mode.story.began_nowhere:  # the last pass failed for want of a graph
             without = self._mode.story.without_graph(namespace, touched)
             if without is not None:
                 return without
+        if self._mode.passes:
+            return self._record_passes(namespace, touched)
         named = names.named_tensors(namespace, touched)
         reached = names.named_tensors({name: namespace[name] for name in touched}, touched)
         results = [tensor for _, tensor in reached if tensor.grad_fn is not None]
