@@ -162,7 +162,8 @@ def _distinct(sources: Sequence[Source]) -> list[Source]:
     computed = [each for each in sources if each.key >= 0]
     if computed:
         return computed[-1:]
-    return list({id(each.ref): each for each in sources}.values())[:_MOST_SOURCES]
+    leaves = list({id(each.ref): each for each in sources}.values())
+    return ([each for each in leaves if each.fact.name] or leaves)[:_MOST_SOURCES]
 
 
 def _source_node(ident: str, source: Source) -> GraphNode:

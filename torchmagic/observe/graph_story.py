@@ -96,11 +96,13 @@ class Story:
         error: BaseException,
         graph: Walk | None,
         earlier: Iterable[tuple[Skeleton, tuple[str, int]]],
+        call: tuple[Any, tuple[Any, ...], Mapping[str, Any]],
         frame: FrameType | None,
     ) -> None:
         """It raised, and the graph is still there."""
         message = str(error) if isinstance(error, RuntimeError) else ""
-        facts = Recorded(root_cuts=tuple(map(graph_failure.cut_spot, self._root_cuts)))
+        cuts = tuple(map(graph_failure.cut_spot, self._root_cuts))
+        facts = Recorded(root_cuts=cuts, call=failed_call(*call))
         if graph is not None:
             graph.skeleton.error = type(error).__name__
             graph.skeleton.freed = False
