@@ -15,6 +15,7 @@ from torchmagic.observe.graph_walk import Skeleton
 
 _MOST = 20_000
 _DEPTH = 4
+_NOTHING: dict[str, Any] = {}
 
 
 def name_modules(skeleton: Skeleton, scopes: Sequence[Mapping[str, object]]) -> None:
@@ -91,8 +92,9 @@ def _inside(path: str, module: torch.nn.Module, seen: set[int]) -> Iterable[tupl
             continue
         seen.add(id(module))
         yield path, module
-        children = module.__dict__.get("_modules", {})  # a script module keeps its own elsewhere
-        stack.extend((f"{path}.{key}", each) for key, each in reversed(children.items()) if each is not None)
+        children = module.__dict__.get("_modules")  # a script module keeps its own elsewhere
+        if children:
+            stack += [(f"{path}.{key}", each) for key, each in reversed(children.items()) if each is not None]
 
 
 def _count(seen: SeenModule) -> None:
@@ -101,8 +103,9 @@ def _count(seen: SeenModule) -> None:
         return
     numel = trainable = 0
     known: set[int] = set()
-    for _, each in _inside("", module, set()):
-        for parameter in each.__dict__.get("_parameters", {}).values():
+    inside = _inside("", module, set()) if module.__dict__.get("_modules") else (("", module),)
+    for _, each in inside:
+        for parameter in each.__dict__.get("_parameters", _NOTHING).values():
             if parameter is None or id(parameter) in known or is_lazy(parameter):
                 continue
             known.add(id(parameter))
