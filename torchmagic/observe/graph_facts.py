@@ -12,6 +12,7 @@ from torchmagic.observe import graph_ops, values
 from torchmagic.observe.graph_modules import Where
 from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact, Walk, leaf_fact, version_of
 from torchmagic.observe.values import Reading
+
 _SMALL_BYTES = values.SMALL * 16
 
 

@@ -43,7 +43,8 @@ def calls_of(skeleton: Skeleton) -> list[ModuleCall]:
     for op in skeleton.ops:
         if op.call is None or op.call.place[2] is last:
             continue
-        last = call = op.call.place[2]
+        last = op.call.place[2]
+        call: ModuleCall | None = last
         outer: list[ModuleCall] = []
         while call is not None and id(call) not in found:
             outer.append(call)
@@ -60,6 +61,9 @@ def group_records(skeleton: Skeleton, taken: int) -> tuple[list[GraphModule], di
     counts: dict[int, int] = {}
     for call in calls_of(skeleton):
         seen = call.module
+        if seen.kind == "GraphModule" and not seen.path:  # a compiler's own
+            ids[id(call)] = "" if call.parent is None else ids[id(call.parent)]
+            continue
         count = counts[id(seen)] = counts.get(id(seen), 0) + 1
         ident = ids[id(call)] = f"m{taken + len(records) + 1}"
         parent = "" if call.parent is None else ids[id(call.parent)]

@@ -183,7 +183,7 @@ class LivePass:
                 while handles:
                     handles[-1].remove()
                     handles.pop()
-            except BaseException as error:
+            except BaseException as error:  # noqa: PERF203
                 interrupt = error
         try:
             with torch.no_grad():

@@ -52,7 +52,7 @@ class OpFact:
         inputs: where each differentiable input comes from; None where autograd keeps none.
         data: operands that take no gradient.
         outputs: facts of its outputs, by output number.
-        edge_grads: gradients that flowed back out of its inputs, by their number, where the tensor got another one, too.
+        edge_grads: gradients that flowed back out of its inputs, by their number, where the tensor got others, too.
         call: what was seen of the call that made it.
     """
 
@@ -171,9 +171,9 @@ def walk(roots: Sequence[torch.Tensor]) -> Walk:
             if given is None:
                 inputs.append(None)
                 continue
-            place = (numbers[given], output)
-            inputs.append(place)
-            outputs = ops[place[0]].outputs
+            at = numbers[given]
+            inputs.append((at, output))
+            outputs = ops[at].outputs
             if output not in outputs:
                 outputs[output] = _computed_fact(given, output)
         ops.append(OpFact(graph_ops.class_name(node), node._sequence_nr(), inputs))

@@ -127,9 +127,9 @@ def _module_tensors(name: str, module: torch.nn.Module) -> list[tuple[str, objec
         for key, child in state.get("_modules", _NOTHING).items():  # a script module keeps its own elsewhere
             if child is not None:
                 stack.append((f"{prefix}.{key}", child))
-        for key in state.keys() - _OF_MODULES:
-            if _is_tensor(state[key]):
-                pairs.append((f"{prefix}.{key}", state[key]))
+        own = state.keys() - _OF_MODULES
+        if own:
+            pairs.extend((f"{prefix}.{key}", item) for key, item in state.items() if key in own and _is_tensor(item))
     return pairs
 
 

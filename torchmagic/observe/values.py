@@ -209,7 +209,7 @@ def read_gradients(grads: Sequence[torch.Tensor]) -> list[Reading | None]:
 
 
 def _norms(tensors: list[torch.Tensor]) -> list[float]:
-    norms: list[float] = torch.stack(torch._foreach_norm(tensors)).tolist()  # type: ignore[attr-defined]
+    norms: list[float] = torch.stack(torch._foreach_norm(tensors)).tolist()
     extreme: dict[torch.Size, list[int]] = {}
     for number, norm in enumerate(norms):
         if norm == 0 or norm == math.inf:  # perhaps only the squares are too small or too large
