@@ -92,6 +92,7 @@ class GraphWatch:
         put_operands(graph, {id(tensor): name for name, tensor in reversed(named)})
         _name_the_rest([graph.skeleton], named)
         name_modules(graph.skeleton, [namespace])
+        notes += _compiled_notes([graph.skeleton])
         record = build_record([graph.skeleton], notes=notes)
         return self._mode.story.tell(record, [graph.skeleton], namespace, touched)
 
@@ -111,6 +112,7 @@ class GraphWatch:
             *self._mode.troubles,
             *_pass_notes(list(self._mode.passes.values()), chosen, self._mode.pass_count),
         ]
+        notes += _compiled_notes(skeletons)
         record = build_record(skeletons, backward_ran=True, notes=notes)
         return self._mode.story.tell(record, skeletons, namespace, touched)
 
@@ -216,6 +218,11 @@ def _pass_notes(passes: Sequence[Pass], chosen: Sequence[Pass], count: int) -> l
                 "The picture shows what that pass added."
             )
     return notes
+
+
+def _compiled_notes(skeletons: Sequence[Skeleton]) -> list[str]:
+    compiled = any(op.grad_fn == "CompiledFunctionBackward" for skeleton in skeletons for op in skeleton.ops)
+    return ["What torch.compile made is one operation here: autograd does not see inside it."] if compiled else []
 
 
 def _from(each: Pass) -> str:
