@@ -37,6 +37,9 @@ SHAPE_ONLY = frozenset(
 LEAVE = frozenset({"item()", "float()", "int()", "complex()", "tolist()", "numpy()", "np.asarray()"})
 """Cuts whose result is no tensor."""
 
+MEANT = frozenset({"detach()", "detach_()", ".data", "no_grad", "inference_mode", "torch.autograd.grad"})
+"""Cuts that are there to cut."""
+
 _NUMBERS = {
     "item": "item()",
     "__float__": "float()",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from torchmagic.graph_records import GraphEdge, GraphModule, GraphNode, GraphRecord
 from torchmagic.observe.graph_groups import group_records
 from torchmagic.observe.graph_ops import plain_name
 from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact
 from torchmagic.observe.quick_records import maker
-from torchmagic.observe.values import Reading
+from torchmagic.observe.values import Reading, number_text
 
 _node = maker(GraphNode)
 _edge = maker(GraphEdge)
@@ -33,16 +32,10 @@ def build_record(
     return GraphRecord(tuple(nodes), tuple(edges), tuple(roots), backward_ran, distinct, tuple(modules))
 
 
-@dataclass(frozen=True, slots=True)
-class _Grad:
-    """A gradient as records say it."""
+_Grad = tuple[str | None, float | None, float | None]
+"""A gradient as records say it: its text, the number of a single element, its norm."""
 
-    text: str | None = None
-    number: float | None = None
-    norm: float | None = None
-
-
-_NO_GRAD = _Grad()
+_NO_GRAD: _Grad = (None, None, None)
 
 
 class _Builder:
@@ -105,7 +98,7 @@ class _Builder:
             place = (number, output)
             self._tensor(place, op.outputs[output], op.grad_fn, module, order)
             grad = self.grads[place]
-            self.edges.append(_edge(ident, self.ids[place], "", grad.text, grad.norm))
+            self.edges.append(_edge(ident, self.ids[place], "", grad[0], grad[2]))
 
     def _edges_into(self, ident: str, op: OpFact, *, is_linear: bool) -> None:
         waiting = [self.data_ids[id(fact)] for fact in op.data]
@@ -130,7 +123,7 @@ class _Builder:
         else:
             reading = known[index]
             grad = _NO_GRAD if reading is None else _grad(reading)
-        return _edge(self.ids[place], ident, "", grad.text, grad.norm)
+        return _edge(self.ids[place], ident, "", grad[0], grad[2])
 
     def _tensor(self, place: Place, fact: TensorFact, grad_fn: str | None, module: str, order: int) -> None:
         role = "result" if fact.role == "intermediate" and place in self.skeleton.roots else fact.role
@@ -152,12 +145,12 @@ class _Builder:
                 fact.shape,
                 fact.dtype,
                 None if value is None else value.text(),
-                grad.text,
+                grad[0],
                 "",
                 None if value is None else value.number(),
-                grad.number,
-                grad.norm,
-                self.grad_of if grad.text is not None else "",
+                grad[1],
+                grad[2],
+                self.grad_of if grad[0] is not None else "",
                 module,
                 "",
                 None,
@@ -169,7 +162,10 @@ class _Builder:
 
 
 def _grad(reading: Reading) -> _Grad:
-    return _Grad(reading.brief(), reading.number(), reading.norm())
+    if reading.is_norm:
+        norm = reading.norm()
+        return f"norm {number_text(norm)}", None, norm
+    return reading.brief(), reading.number(), reading.norm()
 
 
 def _gradient_of(skeleton: Skeleton) -> str:

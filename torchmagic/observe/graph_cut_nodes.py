@@ -45,12 +45,19 @@ def reaching(skeletons: Sequence[Skeleton], cuts: Cuts) -> list[Reach]:
                     if fact.node not in reach.targets:
                         reach.targets.append(fact.node)
     for cut in cuts.all():
-        ids = [op.node for skeleton in skeletons for op in skeleton.ops if op.key in cut.reached and op.node]
-        if ids:
-            reach = found.setdefault(id(cut), Reach(cut))
-            reach.leaf_only = False
-            reach.targets += ids
+        if cut.reached and id(cut) not in found:  # what came out is a number, or only a view of it is in the graph
+            ids = [_given(skeleton, op) for skeleton in skeletons for op in skeleton.ops if op.key in cut.reached]
+            ids = [each for each in dict.fromkeys(ids) if each]
+            if ids:
+                found[id(cut)] = Reach(cut, ids, leaf_only=False)
     return list(found.values())
+
+
+def _given(skeleton: Skeleton, op: OpFact) -> str:
+    """The node of what an operation was given without gradient, where that is one tensor; else its own."""
+    group = [each for each in skeleton.ops if each is op or (op.call is not None and each.call is op.call)]
+    data = [fact.node for each in group for fact in each.data if fact.node]
+    return data[0] if len(data) == 1 else op.node
 
 
 def put_cuts(record: GraphRecord, skeletons: Sequence[Skeleton], cuts: Cuts) -> GraphRecord:
@@ -124,8 +131,12 @@ def no_graph_note(name: str, cuts: Sequence[Cut], left: Sequence[Cut]) -> str:
 
 
 def name_sources(cuts: Sequence[Cut], named: Mapping[int, str]) -> None:
-    """Name what was cut off after the variables that still hold it."""
+    """Name what was cut off, and the leaves behind it, after the variables that still hold them."""
     for cut in cuts:
+        for ident, ref in cut.leaves.items():
+            leaf = ref()
+            if leaf is not None and id(leaf) in named:
+                cut.names[ident] = named[id(leaf)]
         for source in cut.sources:
             tensor = source.ref()
             if tensor is not None and not source.fact.name:
@@ -151,7 +162,8 @@ def _distinct(sources: Sequence[Source]) -> list[Source]:
     computed = [each for each in sources if each.key >= 0]
     if computed:
         return computed[-1:]
-    return list({id(each.ref): each for each in sources}.values())[:_MOST_SOURCES]
+    leaves = list({id(each.ref): each for each in sources}.values())
+    return ([each for each in leaves if each.fact.name] or leaves)[:_MOST_SOURCES]
 
 
 def _source_node(ident: str, source: Source) -> GraphNode:

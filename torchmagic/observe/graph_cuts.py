@@ -53,11 +53,13 @@ class Cut:
         why: a sentence on it.
         filename, line: of the user's code.
         quiet: whether it is ordinary unless it explains why something has no gradient.
+        meant: whether it is there to cut, as ``detach()`` is.
         count: how often it ran.
         sources: what it cut off, the last ones.
         leaves: the leaves that the sources were computed from, as far as was looked, by ``id`` of the weak reference.
+        names: the names of ``leaves``.
         skeleton: the graph of a source, where that is small.
-        reached: sequence numbers of operations of a graph that were given what came out (as a number).
+        reached: sequence numbers of operations of a graph that were given what came out.
     """
 
     what: str
@@ -65,9 +67,11 @@ class Cut:
     filename: str
     line: int
     quiet: bool = False
+    meant: bool = False
     count: int = 0
     sources: list[Source] = field(default_factory=list)
     leaves: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
     skeleton: Skeleton | None = None
     reached: set[int] = field(default_factory=set)
 
@@ -212,14 +216,16 @@ class Cuts:
         return found[1] if found is not None and found[0]() is value else ()
 
     def _entered(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: torch.Tensor) -> None:
-        """A number that was cut off takes part in a graph; tensors are found there by their references."""
+        """What was cut off takes part in a graph: which operation was given it."""
         node = out.grad_fn
-        if node is None or not self._numbers:
+        if node is None:
             return
-        for each in (*args, *kwargs.values()):
-            if type(each) in (float, complex):
+        for each in _flat((*args, *kwargs.values())):
+            kind = type(each)
+            if kind in (float, complex) or (issubclass(kind, torch.Tensor) and not each.requires_grad):
                 for cut in self._known(each):
-                    cut.reached.add(node._sequence_nr())
+                    if kind in (float, complex) or not cut.quiet:
+                        cut.reached.add(node._sequence_nr())
 
     def _follow(self, out: Any, cuts: tuple[Cut, ...]) -> None:
         if isinstance(out, (float, complex)) or (type(out) is int and not -5 <= out <= 256):  # those are shared
@@ -252,7 +258,7 @@ class Cuts:
         cut = self._cuts.get(key)
         if cut is None:
             filename, line = ("", 0) if user is None else (user.f_code.co_filename, user.f_lineno)
-            cut = Cut(words.what, words.why, filename, line, words.quiet)
+            cut = Cut(words.what, words.why, filename, line, words.quiet, words.what in cut_words.MEANT)
             if len(self._cuts) < _MOST_CUTS:
                 self._cuts[key] = cut
         return cut

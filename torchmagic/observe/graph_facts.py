@@ -13,6 +13,8 @@ from torchmagic.observe.graph_modules import Where
 from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact, Walk, leaf_fact, version_of
 from torchmagic.observe.values import Reading
 
+_SMALL_BYTES = values.SMALL * 16
+
 
 @dataclass(slots=True, eq=False)
 class Call:
@@ -120,19 +122,30 @@ def put_operands(walk: Walk, names: Mapping[int, str]) -> int:
             _put_values(op, call)
         group = members[id(call)]
         if len(group) > 1:
-            _from_saved(walk, number, data, names)
+            if None in op.inputs or _takes_small(ops, op):
+                _from_saved(walk, number, data, names)
             if group[-1] is op:
                 _share_out(call, group, data)
             continue
         if call.data:
             op.data = _distinct(call.data, data)
             if "BatchNorm" in op.grad_fn:  # running statistics are kept beside the computation
-                del op.data[op.inputs.count(None) :]
+                op.data = op.data[: op.inputs.count(None)]
         if not op.detail and len(call.constants) == 1 and len(op.inputs) - op.inputs.count(None) == 1:
             constant = values.constant_text(call.constants[0])
             op.detail = graph_ops.constant_text(op.grad_fn, constant, None in op.inputs[:1])
     _put_past_names(walk.skeleton)
     return unknown
+
+
+def _takes_small(ops: Sequence[OpFact], op: OpFact) -> bool:
+    """Whether an operation inside a call may have kept elements that would be shown."""
+    for place in op.inputs:
+        if place is not None:
+            fact = ops[place[0]].outputs[place[1]]
+            if fact.value is None and (fact.nbytes or 0) <= _SMALL_BYTES:
+                return True
+    return False
 
 
 def _put_past_names(skeleton: Skeleton) -> None:
@@ -160,16 +173,16 @@ def _share_out(call: Call, group: Sequence[OpFact], data: dict[tuple[int, int], 
     for fact in _distinct(call.data, data):
         lacking = [op for op in group if op.inputs.count(None) > len(op.data)]
         if id(fact) not in placed and lacking:
-            lacking[0].data.append(fact)
+            lacking[0].data = (*lacking[0].data, fact)
 
 
-def _distinct(facts: Sequence[TensorFact], data: dict[tuple[int, int], TensorFact]) -> list[TensorFact]:
+def _distinct(facts: Sequence[TensorFact], data: dict[tuple[int, int], TensorFact]) -> tuple[TensorFact, ...]:
     """The facts, each replaced by the one that already stands for the same tensor in this graph."""
     found: list[TensorFact] = []
     for fact in facts:
         tensor = fact.alive()
         found.append(fact if tensor is None else data.setdefault((id(tensor), fact.version), fact))
-    return list({id(fact): fact for fact in found}.values())
+    return tuple({id(fact): fact for fact in found}.values())
 
 
 def _from_saved(walk: Walk, number: int, data: dict[tuple[int, int], TensorFact], names: Mapping[int, str]) -> None:
@@ -186,7 +199,7 @@ def _from_saved(walk: Walk, number: int, data: dict[tuple[int, int], TensorFact]
                 fact = data[key] = leaf_fact(tensor, "data")
                 fact.name = data_name(tensor, names)
             if all(fact is not known for known in op.data):
-                op.data.append(fact)
+                op.data = (*op.data, fact)
     result = graph_ops.saved_result(node)
     if result is not None and result.requires_grad:
         _value_of(walk, result)

@@ -192,7 +192,7 @@ def _finite(tensor: torch.Tensor) -> bool:
 def cut_spot(cut: Cut) -> Spot:
     """A cut, with the name of what was cut off."""
     computed = [source.fact.name for source in reversed(cut.sources) if source.key >= 0 and source.fact.name]
-    leaves = list(dict.fromkeys(source.fact.name for source in cut.sources if source.key < 0))
+    leaves = list(dict.fromkeys(source.fact.name for source in cut.sources if source.key < 0 and source.fact.name))
     name = computed[0] if computed else leaves[0] if len(leaves) == 1 else ""
     return Spot(cut.what, cut.line, shown(cut.filename), name)
 

@@ -15,6 +15,7 @@ from torchmagic.observe.graph_walk import Skeleton
 
 _MOST = 20_000
 _DEPTH = 4
+_NOTHING: dict[str, Any] = {}
 
 
 def name_modules(skeleton: Skeleton, scopes: Sequence[Mapping[str, object]]) -> None:
@@ -42,7 +43,8 @@ def calls_of(skeleton: Skeleton) -> list[ModuleCall]:
     for op in skeleton.ops:
         if op.call is None or op.call.place[2] is last:
             continue
-        last = call = op.call.place[2]
+        last = op.call.place[2]
+        call: ModuleCall | None = last
         outer: list[ModuleCall] = []
         while call is not None and id(call) not in found:
             outer.append(call)
@@ -59,6 +61,9 @@ def group_records(skeleton: Skeleton, taken: int) -> tuple[list[GraphModule], di
     counts: dict[int, int] = {}
     for call in calls_of(skeleton):
         seen = call.module
+        if seen.kind == "GraphModule" and not seen.path:  # a compiler's own
+            ids[id(call)] = "" if call.parent is None else ids[id(call.parent)]
+            continue
         count = counts[id(seen)] = counts.get(id(seen), 0) + 1
         ident = ids[id(call)] = f"m{taken + len(records) + 1}"
         parent = "" if call.parent is None else ids[id(call.parent)]
@@ -91,8 +96,9 @@ def _inside(path: str, module: torch.nn.Module, seen: set[int]) -> Iterable[tupl
             continue
         seen.add(id(module))
         yield path, module
-        children = module.__dict__.get("_modules", {})  # a script module keeps its own elsewhere
-        stack.extend((f"{path}.{key}", each) for key, each in reversed(children.items()) if each is not None)
+        children = module.__dict__.get("_modules")  # a script module keeps its own elsewhere
+        if children:
+            stack += [(f"{path}.{key}", each) for key, each in reversed(children.items()) if each is not None]
 
 
 def _count(seen: SeenModule) -> None:
@@ -101,8 +107,9 @@ def _count(seen: SeenModule) -> None:
         return
     numel = trainable = 0
     known: set[int] = set()
-    for _, each in _inside("", module, set()):
-        for parameter in each.__dict__.get("_parameters", {}).values():
+    inside = _inside("", module, set()) if module.__dict__.get("_modules") else (("", module),)
+    for _, each in inside:
+        for parameter in each.__dict__.get("_parameters", _NOTHING).values():
             if parameter is None or id(parameter) in known or is_lazy(parameter):
                 continue
             known.add(id(parameter))

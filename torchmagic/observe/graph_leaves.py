@@ -63,7 +63,9 @@ def put_leaves(record: GraphRecord, skeletons: Sequence[Skeleton], told: Told = 
             rows[id(fact.ref)] = row
     reach = reaching(skeletons, told.cuts)
     data = {id(fact.ref): fact.node for s in skeletons for op in s.ops for fact in op.data}
-    missing = [(name, tensor) for name, tensor in told.relatives if id(tensor) not in held | told.reached]
+    there = {id(tensor) for _, tensor in told.relatives}
+    behind = [leaf for leaf in _behind(reach, record) if id(leaf[1]) not in there]
+    missing = [(name, tensor) for name, tensor in [*told.relatives, *behind] if id(tensor) not in held | told.reached]
     for name, tensor in missing[:_MOST_RELATIVES]:
         fact = _fact(name, tensor)
         row = _row(record, fact, tensor)
@@ -256,10 +258,32 @@ def _why_missing(
     return f"Not used by {loss}.", None
 
 
-def cut_leaves(chosen: Sequence[Cut]) -> list[torch.Tensor]:
-    """The leaves that are behind cuts, as far as they are still there."""
-    found = [ref() for cut in chosen for ref in cut.leaves.values()]
-    return [leaf for leaf in found if leaf is not None]
+def _behind(reach: Sequence[Reach], record: GraphRecord) -> list[tuple[str, torch.Tensor]]:
+    """The leaves behind cuts that were hardly meant: those that no ``detach()`` or ``no_grad`` made, or of the root."""
+    found: list[tuple[str, torch.Tensor]] = []
+    for each in reach:
+        if not each.cut.meant or (each.leaf_only and set(each.targets) & set(record.roots)):
+            found += named_leaves(each.cut)
+    return found
+
+
+def named_leaves(cut: Cut) -> list[tuple[str, torch.Tensor]]:
+    """The leaves behind a cut that are still there and have a name."""
+    known = [(cut.names.get(ident, ""), ref()) for ident, ref in cut.leaves.items()]
+    return [(name, leaf) for name, leaf in known if name and leaf is not None]
+
+
+def cut_off_rows(record: GraphRecord, cuts: Sequence[Cut]) -> GraphRecord:
+    """The record of a tensor without a graph, with a row for each leaf behind the cuts."""
+    ids = {node.label: node.id for node in record.nodes if node.role in ("leaf", "parameter")}
+    loss = _loss(record)
+    rows: list[LeafGradient] = []
+    for cut in cuts:
+        for name, leaf in named_leaves(cut)[:_MOST_RELATIVES]:
+            row = replace(_row(record, _fact(name, leaf), leaf), node=ids.get(name, ""))
+            why = f"Cut off from {loss} by {cut.sentence}."
+            rows.append(replace(row, status="none", why=why, line=cut.line or None))
+    return replace(record, leaves=tuple({row.name: row for row in rows}.values()))
 
 
 # -- steps -----------------------------------------------------------------------------------------------

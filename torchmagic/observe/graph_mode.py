@@ -216,7 +216,7 @@ class WatchMode(TorchFunctionMode):
                 return call(func, args, kwargs)
             except Exception as error:
                 with _without_modes():
-                    self.story.pass_failed(error, None, (), sys._getframe(2))
+                    self.story.pass_failed(error, None, (), (func, args, kwargs), sys._getframe(2))
                 raise
         before = _sequence()
         try:
@@ -226,7 +226,7 @@ class WatchMode(TorchFunctionMode):
             watching.seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
             with _without_modes():
                 done = [(each.skeleton, each.site) for each in self.passes.values()]
-                self.story.pass_failed(error, watching.graph, done, sys._getframe(2))
+                self.story.pass_failed(error, watching.graph, done, (func, args, kwargs), sys._getframe(2))
             raise
         finally:
             with _without_modes():

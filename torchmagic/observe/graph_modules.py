@@ -104,8 +104,8 @@ class Places:
                         break
             frame = frame.f_back
         outer = ("", None) if inside is None else (inside.filename, inside.line)
-        for each, here in reversed(new):  # type: ignore[assignment]
-            inside = self._enter(each, inside, here or outer)
+        for each, line_above in reversed(new):
+            inside = self._enter(each, inside, line_above or outer)
         filename, line = place or outer
         return filename, line, inside
 

@@ -118,7 +118,7 @@ class LivePass:
     def install(self, *, accumulates: bool) -> None:
         """Put the hooks on; ``accumulates`` where the pass writes to ``.grad`` of leaves."""
         graph, handles = self.graph, self._handles
-        at_once = False
+        at_once = any(hasattr(kind, "_forward_cls") for kind in set(map(type, graph.nodes)))
         computed: list[tuple[Any, OpFact]] = []
         size = 0
         for node, op in zip(graph.nodes, graph.skeleton.ops, strict=True):
@@ -126,7 +126,6 @@ class LivePass:
                 computed.append((node, op))
                 for fact in op.outputs.values():
                     size += fact.nbytes or 0
-                at_once = at_once or hasattr(type(node), "_forward_cls")
                 continue
             leaf = node.variable if accumulates and type(node).__name__ == "AccumulateGrad" else None
             if leaf is None:
@@ -184,17 +183,18 @@ class LivePass:
                 while handles:
                     handles[-1].remove()
                     handles.pop()
-            except BaseException as error:
+            except BaseException as error:  # noqa: PERF203
                 interrupt = error
         try:
             with torch.no_grad():
+                found = [(fact, leaf.grad) for fact, leaf in self._leaves]
                 for op, arrived in self._held:
                     if arrived:
-                        _put_gradients(op, arrived[-1])
-                for fact, leaf in self._leaves:
-                    grad = leaf.grad
-                    if grad is not None:
-                        fact.grad = values.read_gradient(grad)
+                        found += [(op.outputs[n], grad) for n, grad in enumerate(arrived[-1]) if n in op.outputs]
+                facts = [fact for fact, grad in found if grad is not None]
+                readings = values.read_gradients([grad for _, grad in found if grad is not None])
+                for fact, reading in zip(facts, readings, strict=True):
+                    fact.grad = reading
         except Exception as error:
             self._trouble(error)
         finally:

@@ -20,6 +20,7 @@ from torchmagic.observe.values import number_text
 _FALL = 1e-5
 _GROWTH = 1e5
 _RATIO = 1e6
+_GROWN = 1e8
 _FEWEST = 4
 _MOST_STEPS = 100_000
 
@@ -189,6 +190,8 @@ class Judge:
             if self._leads(leaf, each) and not (self._is_dead(each) and each != leaf):
                 continue
             tensor = self._nodes[each]
+            if node.label in ("Linear", "Addmm") and tensor.shape is not None and len(tensor.shape) == 1:
+                continue  # the bias is added
             if self._is_dead(each):
                 made = next(iter(self._inputs.get(each, ())), "")
                 return tensor.label or f"the result of {_called(self._nodes[made])}"
@@ -264,6 +267,9 @@ class Judge:
         root = next((self._nodes[each].label for each in self._record.roots if self._nodes[each].label), "the loss")
         ratio = grad / norm if norm else None
         factors = [(one[1] / other[1], one[0]) for one, other in itertools.pairwise(path) if other[1] > 0]
+        first = self._nodes[next(iter(self._users.get(leaf, ())), leaf)]
+        if first.label in _SATURATING and arriving > 0:  # it changes each element for itself: nothing cancels
+            factors.append((grad / arriving, first.id))
         if factors:
             least, by = min(factors, key=lambda each: each[0])
             node = self._nodes[by]
@@ -279,9 +285,14 @@ class Judge:
             if len(factors) >= _FEWEST and whole / most > _GROWTH and (ratio is None or ratio > 10):
                 return Verdict("exploding", self._way("grows", start, arriving, root, len(factors)))
         if grad / max(norm or 0, 1) > _RATIO:
-            times = f"{number_text(grad / norm)} times as large as the leaf itself" if norm else "larger than a million"
+            beside = f", the leaf's is {number_text(norm)}" if norm else ""
+            why = (
+                f"The norm of the gradient is {number_text(grad)}{beside}: scale the inputs and targets, or step less."
+            )
+            return Verdict("exploding", why)
+        if norm is not None and norm > _GROWN and grad > norm:
             return Verdict(
-                "exploding", f"The gradient is {times}: scale the inputs and targets, or take very small steps."
+                "exploding", f"The leaf itself has grown to a norm of {number_text(norm)}: the steps were too large."
             )
         return Verdict()
 

@@ -23,6 +23,7 @@ from torchmagic.observe.graph_writes import Writes
 from torchmagic.observe.recorded import Recorded, Spot
 
 _MOST_RELATIVES = 200
+_MOST_PRESENT = 5_000
 
 
 class Story:
@@ -41,6 +42,7 @@ class Story:
         self._rootless: TensorFact | None = None
         self._root_cuts: tuple[Cut, ...] = ()
         self._relatives: dict[int, tuple[str, weakref.ref[torch.Tensor]]] = {}
+        self._present: dict[int, weakref.ref[torch.Tensor]] = {}  # variables when a pass began
         self._facts = Recorded()
         self._error: int = 0
         self._stopped: tuple[Skeleton, str] | None = None
@@ -94,11 +96,13 @@ class Story:
         error: BaseException,
         graph: Walk | None,
         earlier: Iterable[tuple[Skeleton, tuple[str, int]]],
+        call: tuple[Any, tuple[Any, ...], Mapping[str, Any]],
         frame: FrameType | None,
     ) -> None:
         """It raised, and the graph is still there."""
         message = str(error) if isinstance(error, RuntimeError) else ""
-        facts = Recorded(root_cuts=tuple(map(graph_failure.cut_spot, self._root_cuts)))
+        cuts = tuple(map(graph_failure.cut_spot, self._root_cuts))
+        facts = Recorded(root_cuts=cuts, call=failed_call(*call))
         if graph is not None:
             graph.skeleton.error = type(error).__name__
             graph.skeleton.freed = False
@@ -143,6 +147,10 @@ class Story:
     def _note_relatives(self, skeleton: Skeleton, frame: FrameType | None) -> None:
         held = [leaf for fact in skeleton.leaves() if (leaf := fact.alive()) is not None]
         for scope in names.frame_variables(frame, SKIP)[:3]:
+            for _, each in names.user_variables(scope):
+                if isinstance(each, torch.Tensor) and len(self._present) < _MOST_PRESENT:
+                    ref = weakref.ref(each)
+                    self._present[id(ref)] = ref
             for name, tensor in graph_leaves.relatives(scope, held):
                 if len(self._relatives) < _MOST_RELATIVES:
                     self._relatives.setdefault(id(tensor), (name, weakref.ref(tensor)))
@@ -158,7 +166,9 @@ class Story:
     ) -> GraphRecord:
         """The record with its leaves, and with the cuts that matter."""
         held = [leaf for skeleton in skeletons for fact in skeleton.leaves() if (leaf := fact.alive()) is not None]
-        found = graph_leaves.relatives(namespace, held, touched if record.backward_ran else ())
+        there = {id(each) for ref in self._present.values() if (each := ref()) is not None}
+        chosen = [name for name in touched if id(namespace.get(name)) in there] if record.backward_ran else []
+        found = graph_leaves.relatives(namespace, held, chosen)
         ids = {id(tensor) for _, tensor in found}
         for name, ref in self._relatives.values():
             tensor = ref()
@@ -199,7 +209,8 @@ class Story:
             return None
         name_sources(cuts, by_id)
         note = no_graph_note(root.name, self._root_cuts or cuts, left)
-        return cut_record(root, cuts, [note])
+        record = cut_record(root, cuts, [note])
+        return graph_leaves.cut_off_rows(record, cuts)
 
     def recorded(self, error: BaseException | None = None) -> Recorded:
         """What is known of the error that ended the cell, as plain data."""

@@ -17,6 +17,9 @@ from torchmagic.observe import graph_ops, values
 if TYPE_CHECKING:
     from torchmagic.observe.graph_facts import Call
 
+_Parameter = torch.nn.Parameter
+_jagged = torch.jagged
+
 Place = tuple[int, int]
 """An operation's number in its graph and which of its outputs; leaves are operations that compute nothing."""
 
@@ -55,7 +58,7 @@ class OpFact:
         inputs: where each differentiable input comes from; None where autograd keeps none.
         data: operands that take no gradient.
         outputs: facts of its outputs, by output number.
-        edge_grads: gradients that flowed back out of its inputs, by their number, where the tensor got another one, too.
+        edge_grads: gradients that flowed back out of its inputs, by their number, where the tensor got others, too.
         call: what was seen of the call that made it.
         node: the id of its node in the record, once that is built.
         saved: what it keeps for its backward pass, where that was asked for.
@@ -63,8 +66,8 @@ class OpFact:
 
     grad_fn: str
     key: int
-    inputs: list[Place | None] = field(default_factory=list)
-    data: list[TensorFact] = field(default_factory=list)
+    inputs: Sequence[Place | None] = ()
+    data: tuple[TensorFact, ...] = ()
     outputs: dict[int, TensorFact] = field(default_factory=dict)
     detail: str = ""
     edge_grads: dict[int, values.Reading | None] | None = None
@@ -125,28 +128,34 @@ def _computed_fact(node: Any, output: int) -> TensorFact:
     if output >= len(metadata):
         return TensorFact("intermediate")
     known = metadata[output]
-    shape = values.sizes(known.shape)
-    dtype = known.dtype
-    return TensorFact("intermediate", "", shape, values.dtype_text(dtype), nbytes=values.bytes_of(shape, dtype))
+    shape, dtype, nbytes = _described(tuple(known.shape), known.dtype)
+    return TensorFact("intermediate", "", shape, dtype, None, None, None, 0, nbytes)
+
+
+def _described(shape: Any, dtype: torch.dtype) -> tuple[tuple[int, ...], str, int | None]:
+    try:
+        return values.described(shape, dtype)
+    except TypeError:  # a symbolic or ragged size does not hash
+        return values.sizes(shape), values.dtype_text(dtype), None
 
 
 def leaf_fact(tensor: torch.Tensor, role: Role | None = None) -> TensorFact:
     """The facts of a tensor that no operation computed."""
     if role is None:
-        role = "parameter" if isinstance(tensor, torch.nn.Parameter) else "leaf"
+        role = "parameter" if isinstance(tensor, _Parameter) else "leaf"
         role = role if tensor.requires_grad else "data"
-    shape = values.sizes(tensor.shape) if tensor.layout is not torch.jagged else None
-    dtype = tensor.dtype
+    shape, dtype, nbytes = _described(tensor.shape, tensor.dtype)
+    is_ragged = tensor.layout is _jagged
     return TensorFact(
         role,
         "",
-        shape,
-        values.dtype_text(dtype),
+        None if is_ragged else shape,
+        dtype,
         values.read_small(tensor),
         None,
         weakref.ref(tensor),
-        version_of(tensor),
-        None if shape is None else values.bytes_of(shape, dtype),
+        0 if tensor.is_inference() else tensor._version,
+        None if is_ragged else nbytes,
     )
 
 
@@ -174,16 +183,16 @@ def walk(roots: Sequence[torch.Tensor]) -> Walk:
         if type(node).__name__ == "AccumulateGrad":
             variable = node.variable
             numbers[id(variable)] = number
-            ops.append(OpFact("", -1, [], [], {0: leaf_fact(variable)}))
+            ops.append(OpFact("", -1, (), (), {0: leaf_fact(variable)}))
             continue
         inputs: list[Place | None] = []
         for given, output in found[node]:
             if given is None:
                 inputs.append(None)
                 continue
-            place = (numbers[given], output)
-            inputs.append(place)
-            outputs = ops[place[0]].outputs
+            at = numbers[given]
+            inputs.append((at, output))
+            outputs = ops[at].outputs
             if output not in outputs:
                 outputs[output] = _computed_fact(given, output)
         ops.append(OpFact(graph_ops.class_name(node), node._sequence_nr(), inputs))

@@ -70,12 +70,12 @@ class GraphWatch:
             return self._record(namespace, touched)
 
     def _record(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord | None:
-        if self._mode.passes:
-            return self._record_passes(namespace, touched)
-        if self._mode.story.began_nowhere:
+        if self._mode.story.began_nowhere:  # the last pass failed for want of a graph
             without = self._mode.story.without_graph(namespace, touched)
             if without is not None:
                 return without
+        if self._mode.passes:
+            return self._record_passes(namespace, touched)
         named = names.named_tensors(namespace, touched)
         reached = names.named_tensors({name: namespace[name] for name in touched}, touched)
         results = [tensor for _, tensor in reached if tensor.grad_fn is not None]
@@ -97,6 +97,7 @@ class GraphWatch:
         put_operands(graph, {id(tensor): name for name, tensor in reversed(named)})
         _name_the_rest([graph.skeleton], named)
         name_modules(graph.skeleton, [namespace])
+        notes += _compiled_notes([graph.skeleton])
         if self._saved is not None:
             self._saved.put(graph)
         record = self._kept(build_record([graph.skeleton], notes=notes), [graph.skeleton])
@@ -121,6 +122,7 @@ class GraphWatch:
             *self._mode.troubles,
             *_pass_notes(list(self._mode.passes.values()), chosen, self._mode.pass_count),
         ]
+        notes += _compiled_notes(skeletons)
         record = self._kept(build_record(skeletons, backward_ran=True, notes=notes), skeletons)
         return self._mode.story.tell(record, skeletons, namespace, touched)
 
@@ -226,6 +228,11 @@ def _pass_notes(passes: Sequence[Pass], chosen: Sequence[Pass], count: int) -> l
                 "The picture shows what that pass added."
             )
     return notes
+
+
+def _compiled_notes(skeletons: Sequence[Skeleton]) -> list[str]:
+    compiled = any(op.grad_fn == "CompiledFunctionBackward" for skeleton in skeletons for op in skeleton.ops)
+    return ["What torch.compile made is one operation here: autograd does not see inside it."] if compiled else []
 
 
 def _from(each: Pass) -> str:

@@ -16,6 +16,8 @@ _PLAIN = frozenset(
 )
 _HIDDEN = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|__.*|_exit_code|In|Out|exit|quit|get_ipython|open")
 _HIDDEN_STARTS = frozenset("_IOeqgo")  # most names need no pattern: a namespace may hold thousands
+_OF_MODULES = torch.nn.Module().__dict__.keys()
+_NOTHING: dict[str, Any] = {}
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's frame, whose f_locals is a snapshot
 
 
@@ -118,13 +120,16 @@ def _module_tensors(name: str, module: torch.nn.Module) -> list[tuple[str, objec
         if id(current) in seen:
             continue
         seen.add(id(current))
+        state = current.__dict__
         for store in ("_parameters", "_buffers"):
-            pairs.extend((f"{prefix}.{key}", item) for key, item in current.__dict__.get(store, {}).items())
-        children = current.__dict__.get("_modules", {}).items()  # a script module keeps its own elsewhere
-        stack.extend((f"{prefix}.{key}", child) for key, child in children if child is not None)
-        pairs.extend(
-            (f"{prefix}.{key}", item) for key, item in current.__dict__.items() if issubclass(type(item), torch.Tensor)
-        )
+            for key, item in state.get(store, _NOTHING).items():
+                pairs.append((f"{prefix}.{key}", item))
+        for key, child in state.get("_modules", _NOTHING).items():  # a script module keeps its own elsewhere
+            if child is not None:
+                stack.append((f"{prefix}.{key}", child))
+        own = state.keys() - _OF_MODULES
+        if own:
+            pairs.extend((f"{prefix}.{key}", item) for key, item in state.items() if key in own and _is_tensor(item))
     return pairs
 
 

@@ -19,6 +19,8 @@ SHOWN = 16
 _LONGEST = 34
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 _SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+_AT_ONCE = 1 << 18  # elements
+_TOGETHER = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 _vector_norm = torch.linalg.vector_norm
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _dispatch_modes = torch._C._len_torch_dispatch_stack
@@ -51,10 +53,14 @@ class Reading:
 
     def brief(self) -> str:
         """The elements where they fit in a label, else their 2-norm."""
+        if self.is_norm:
+            return f"norm {number_text(self.norm())}"
         return self.text() or f"norm {number_text(self.norm())}"
 
     def norm(self) -> float:
         """The 2-norm of the elements."""
+        if type(self.data) is float:
+            return self.data if self.is_norm else abs(self.data)
         return math.hypot(*(abs(item) for item in _flat(self.items())))
 
     def number(self) -> float | None:
@@ -71,9 +77,9 @@ def number_text(value: complex | bool) -> str:
     >>> number_text(2.0), number_text(0.1 + 0.2), number_text(-123456.0), number_text(1e-9), number_text(True)
     ('2', '0.3', '-123456', '1e-09', 'True')
     """
-    if isinstance(value, int):
+    if type(value) is not float and isinstance(value, int):
         return str(value)
-    if isinstance(value, complex) and not isinstance(value, float):
+    if type(value) is not float and isinstance(value, complex) and not isinstance(value, float):
         sign = "-" if math.copysign(1, value.imag) < 0 else "+"
         return f"{number_text(value.real)}{sign}{number_text(abs(value.imag))}j"
     if value == 0:
@@ -168,31 +174,73 @@ def _norm(tensor: torch.Tensor) -> Reading:
         return Reading(norm, is_norm=True)
     number = norm.item()
     if number == 0 or number == math.inf:  # perhaps only the squares are too small or too large
-        number = _scaled_norm(tensor)
+        number = _norm_of_extremes(tensor)
     return Reading(number, is_norm=True)
 
 
-def _scaled_norm(tensor: torch.Tensor) -> float:
-    largest = _vector_norm(tensor, math.inf)
-    scale = largest.item()
-    if scale == 0 or not math.isfinite(scale):
-        return float(scale)
+def _norm_of_extremes(tensor: torch.Tensor) -> float:
     wide = torch.complex128 if tensor.is_complex() else torch.float64
-    return float(_vector_norm(tensor.to(wide) / scale).item()) * float(scale)
+    if tensor.dtype is not wide:
+        return float(_vector_norm(tensor, dtype=wide).item())
+    scale = float(_vector_norm(tensor, math.inf).item())
+    if scale == 0 or not math.isfinite(scale):
+        return scale
+    return float(_vector_norm(tensor / scale).item()) * scale
 
 
-def bytes_of(shape: Sequence[int], dtype: torch.dtype) -> int | None:
-    """The bytes of so many elements; None where a size is not known.
+def read_gradients(grads: Sequence[torch.Tensor]) -> list[Reading | None]:
+    """What :func:`read_gradient` reads of each, in one go: to be called where no graph is made.
 
-    >>> bytes_of((2, 3), torch.float32)
-    24
+    >>> [reading.brief() for reading in read_gradients([torch.ones(2), torch.ones(100)])]
+    ['[1, 1]', 'norm 10']
     """
-    number = dtype.itemsize
-    for size in shape:
-        if size < 0:
-            return None
-        number *= size
-    return number
+    found: list[Reading | None] = [None] * len(grads)
+    together: dict[torch.dtype, list[int]] = {}
+    for number, grad in enumerate(grads):
+        if grad.numel() > SMALL and grad.is_cpu and grad.dtype in _TOGETHER and readable(grad):
+            together.setdefault(grad.dtype, []).append(number)
+        else:
+            found[number] = read_gradient(grad)
+    for numbers in together.values():
+        norms = _norms([grads[number] for number in numbers])
+        for number, norm in zip(numbers, norms, strict=True):
+            found[number] = Reading(norm, True)
+    return found
+
+
+def _norms(tensors: list[torch.Tensor]) -> list[float]:
+    norms: list[float] = torch.stack(torch._foreach_norm(tensors)).tolist()
+    extreme: dict[torch.Size, list[int]] = {}
+    for number, norm in enumerate(norms):
+        if norm == 0 or norm == math.inf:  # perhaps only the squares are too small or too large
+            extreme.setdefault(tensors[number].shape, []).append(number)
+    for numbers in extreme.values():
+        together = 1 + _AT_ONCE // tensors[numbers[0]].numel()
+        for start in range(0, len(numbers), together):
+            chosen = numbers[start : start + together]
+            for number, norm in zip(chosen, _norms_of_extremes([tensors[n] for n in chosen]), strict=True):
+                norms[number] = norm
+    return norms
+
+
+def _norms_of_extremes(tensors: list[torch.Tensor]) -> list[float]:
+    """The norms of tensors of one shape and dtype."""
+    wide = torch.complex128 if tensors[0].is_complex() else torch.float64
+    if len(tensors) == 1 or tensors[0].dtype is wide:
+        return [_norm_of_extremes(tensor) for tensor in tensors]
+    norms: list[float] = _vector_norm(torch.stack(tensors).flatten(1).to(wide), dim=1).tolist()
+    return norms
+
+
+@lru_cache(maxsize=4096)
+def described(shape: tuple[int, ...], dtype: torch.dtype) -> tuple[tuple[int, ...], str, int | None]:
+    """Sizes, name of the dtype and bytes of so many elements (None where a size is not known).
+
+    >>> described((2, 3), torch.float32)
+    ((2, 3), 'float32', 24)
+    """
+    found = sizes(shape)
+    return found, dtype_text(dtype), None if -1 in found else math.prod(found) * dtype.itemsize
 
 
 def _copy(tensor: torch.Tensor) -> Any:
@@ -215,11 +263,6 @@ def first_line(error: Exception) -> str:
 
 def dtype_text(dtype: torch.dtype) -> str:
     """A dtype as torch prints it, without the ``torch.`` prefix."""
-    return _dtype_text(dtype)
-
-
-@lru_cache(maxsize=64)
-def _dtype_text(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
