@@ -158,6 +158,16 @@ CELLS = {
         "w = torch.rand(3, requires_grad=True)\ny = w * torch.rand(3, generator=gen)\ny.sum().backward()\nnext_one = torch.rand(2, generator=gen)",
         "w.grad, y, next_one",
     ),
+    "modes of the user's": (
+        "from torch.utils._python_dispatch import TorchDispatchMode\nfrom torch.overrides import TorchFunctionMode\n"
+        "log = []\nclass Dispatched(TorchDispatchMode):\n    def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n"
+        "        log.append(str(func))\n        return func(*args, **(kwargs or {}))\n"
+        "class Called(TorchFunctionMode):\n    def __torch_function__(self, func, types, args=(), kwargs=None):\n"
+        "        log.append(getattr(func, '__name__', '?'))\n        return func(*args, **(kwargs or {}))",
+        "w = torch.randn(3, requires_grad=True)\nwith Dispatched(), Called():\n    l = (F.dropout(w, 0.5) * 2).sum()\n    l.backward()\n"
+        "with Dispatched():\n    m = w.exp()\n(m * w).sum().backward()",
+        "w.grad, l, torch.tensor(len(log)), torch.tensor([hash(each) for each in log])",
+    ),
     "an exception in the middle": (
         "",
         "w = torch.ones(2, requires_grad=True)\n(w * 2).sum().backward()\nu = (w * 3).sum()\nraise ValueError('mine')",
@@ -231,7 +241,7 @@ def test_a_whole_record(shell: Any, name: str) -> None:
 
 
 #: what must have been checked, and found right
-CHECKED = sorted(set(CELLS) - {"hooks", "jagged gradients", "double backward", "torch.func"})
+CHECKED = sorted(set(CELLS) - {"hooks", "modes of the user's", "jagged gradients", "double backward", "torch.func"})
 
 
 @pytest.mark.parametrize("name", CHECKED)

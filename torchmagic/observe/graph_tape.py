@@ -40,6 +40,7 @@ _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eva
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
 _APPLY: Any = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
 _TO_PYTHON = frozenset({"item", "tolist", "numpy", "__array__", "__float__", "__int__", "__bool__"})
+_MODE = "a TorchDispatchMode of yours was active"
 _MOST_CALLS = 20_000
 _MOST_BYTES = 256 * 2**20
 _MOST_PASSES = 3
@@ -124,6 +125,8 @@ class TapeMode(TorchFunctionMode):
     ) -> _Pending | str | None:
         """What to keep of a call; why it cannot be kept; None where it has nothing to do with gradients."""
         given = list(flat([*args, *kwargs.values()]))
+        if torch._C._len_torch_dispatch_stack():
+            return _MODE  # copying would be seen by it
         if torch.is_grad_enabled():
             inside = ""
             if not any(tensor.requires_grad for tensor in given):
@@ -215,15 +218,15 @@ class TapeMode(TorchFunctionMode):
         site = ("", 0)
         asked: list[Any] = []
         try:
-            with torch._C.DisableTorchFunction():
-                user = places(frame).user
-                site = ("", 0) if user is None else (user.f_code.co_filename, user.f_lineno)
-                found, asked = self._pass(func, args, kwargs, user, handles)
-        except Exception as error:
-            self._give_up(error)
-        try:
+            try:
+                with torch._C.DisableTorchFunction():
+                    user = places(frame).user
+                    site = ("", 0) if user is None else (user.f_code.co_filename, user.f_lineno)
+                    found, asked = self._pass(func, args, kwargs, user, handles)
+            except Exception as error:
+                self._give_up(error)
             out = call(func, args, kwargs)
-        finally:
+        finally:  # an interrupt may come at any time
             for handle in handles:
                 handle.remove()
         if found is not None:
@@ -253,6 +256,9 @@ class TapeMode(TorchFunctionMode):
         known = graph_tape_pass.name_leaves([*variables, *roots], user, _SKIP)
         found.leaves, found.more = graph_tape_pass.readers(variables, known)
         found.label = known.get(id(roots[0]), "")
+        if torch._C._len_torch_dispatch_stack():
+            found.reason = _MODE
+            return found, []
         for root, seed in zip(roots, given, strict=True):
             slot = self._slots.of(root)
             copy = None if seed is None else seed.detach().clone()
@@ -260,8 +266,7 @@ class TapeMode(TorchFunctionMode):
         found.calls = slice_of(self._calls, [slot for slot, _, _ in found.roots])
         used = {call.inside for call in found.calls} & self._unsafe
         if used:
-            name = sorted(used)[0]
-            found.reason = f"{name} computes outside torch, and your code is not run a second time"
+            found.reason = f"{min(used)} computes outside torch, and your code is not run a second time"
         elif not complete(found.calls):
             found.reason = f"the cell took more than {_MOST_CALLS:,} operations"
         if not asked:
@@ -284,7 +289,7 @@ def _function_around(frame: FrameType | None) -> str:
     """The custom autograd.Function in whose forward a frame runs, or ""."""
     for _ in range(_MOST_FRAMES):
         if frame is None:
-            return ""
+            break
         if frame.f_code is _APPLY:
             variables = frame.f_locals
             found = variables.get("cls")

@@ -48,6 +48,9 @@ class LeafReader:
             if type(grad) not in (torch.Tensor, torch.nn.Parameter):
                 self.problem = f"its gradient is a {type(grad).__name__}"
                 return
+            if torch._C._len_torch_dispatch_stack():
+                self.problem = "a TorchDispatchMode of yours was active"
+                return
             plain = grad.detach()
             if plain.layout is not torch.strided:
                 if plain.numel() > _MOST_DENSE:
