@@ -147,7 +147,8 @@ class TapeMode(TorchFunctionMode):
         if any(wrapped(tensor) for tensor in given):
             return "it was computed inside a transform of torch.func"
         if not is_torchs(func):
-            return f"{getattr(func, '__name__', 'a function')} is not torch's own, and is not run a second time"
+            name = str(func) if type(func).__module__ == "torch._ops" else getattr(func, "__name__", "a function")
+            return f"{name} is not torch's own, and is not run a second time"
         call = TapedCall(func, (), {}, [], inside=inside)
 
         def slot_of(tensor: torch.Tensor) -> Slot:
@@ -291,10 +292,6 @@ def _function_around(frame: FrameType | None) -> str:
         if frame is None:
             break
         if frame.f_code is _APPLY:
-            variables = frame.f_locals
-            found = variables.get("cls")
-            if type(variables) is dict:
-                variables.clear()
-            return str(getattr(found, "__name__", "Function"))
+            return str(getattr(frame.f_locals.get("cls"), "__name__", "Function"))
         frame = frame.f_back
     return ""
