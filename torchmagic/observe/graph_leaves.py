@@ -154,7 +154,7 @@ def _opened(variables: Sequence[tuple[str, object]]) -> Iterable[tuple[str, obje
 
 
 def _is_parameter(tensor: object) -> bool:
-    return issubclass(type(tensor), torch.nn.Parameter)
+    return type(tensor) is torch.nn.Parameter
 
 
 def _fact(name: str, tensor: torch.Tensor) -> TensorFact:
