@@ -188,7 +188,9 @@ class Story:
             frozenset(id(tensor) for _, tensor in found if self.counts.knows(tensor)),
             frozenset(id(leaf) for leaf in held if self.counts.began_with_gradient(leaf)),
         )
-        name_sources(self.cuts.all(), {id(each): name for name, each in reversed(names.named_tensors(namespace))})
+        if self.cuts.all():
+            named = names.named_tensors(namespace)
+            name_sources(self.cuts.all(), {id(each): name for name, each in reversed(named)})
         record = graph_leaves.put_leaves(record, skeletons, told)
         notes = record.notes
         if any(skeleton.how == "grad" for skeleton in skeletons):
