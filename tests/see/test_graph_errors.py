@@ -102,3 +102,23 @@ def test_recorded_facts_hold_no_tensor() -> None:
         elif isinstance(each, dict):
             stack += [*each.keys(), *each.values()]
     gc.collect()
+
+
+def test_the_card_below_a_cell_under_the_magic() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    shell = InteractiveShell.instance()
+    try:
+        shell.run_cell("%load_ext torchmagic\nimport torch", silent=True)
+        with capture_output() as captured:
+            shell.run_cell(
+                "%%gradtrace\na = torch.ones(3, requires_grad=True)\ny = a.sigmoid()\ny += 1\ny.sum().backward()",
+                store_history=False,
+            )
+        texts = "\n".join(output.data.get("text/plain", "") for output in captured.outputs)
+        assert "`y += 1` on line 4, after Sigmoid on" in " ".join(texts.split())
+        assert texts.count("Why ") == 1
+    finally:
+        shell.run_cell("%unload_ext torchmagic", silent=True)
+        InteractiveShell.clear_instance()

@@ -13,6 +13,7 @@ from torchmagic.observe.graph_walk import TensorFact, version_of
 from torchmagic.observe.graph_writes import Writes
 
 _LOOKED_AT = 1_000_000
+_MOST_LOOKED = 32
 _MOST = 20_000
 
 
@@ -57,6 +58,7 @@ class PassCounts:
 
     def before(self, facts: Iterable[TensorFact]) -> None:
         """A pass to these leaves is about to begin."""
+        looked: list[bool] = []  # where one held nothing the others held nothing either
         for fact in facts:
             leaf = fact.alive()
             if leaf is None:
@@ -71,7 +73,9 @@ class PassCounts:
             if grad is None:
                 state.count, state.before = 0, False
             elif state.grad is None:  # none of this cell's passes filled it
-                state.count, state.before = 0, not _is_zero(grad)
+                if len(looked) < _MOST_LOOKED:
+                    looked.append(_is_zero(grad))
+                state.count, state.before = 0, not looked[-1]
             elif self._was_zeroed(state, grad):
                 state.count, state.before = 0, False
 

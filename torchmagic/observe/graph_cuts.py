@@ -24,6 +24,7 @@ SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<froz
 _OPTIMIZERS = str(Path(torch.__file__).parent / "optim")
 _DISTRIBUTIONS = str(Path(torch.__file__).parent / "distributions")
 _GRAD = torch.Tensor.grad
+_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})  # a subclass of the user's is not to notice
 _MOST_CUTS = 200
 _MOST_FOLLOWED = 4_000
 _MOST_SOURCES = 8
@@ -133,7 +134,7 @@ class Cuts:
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any, frame: FrameType | None
     ) -> None:
         """Look at a call that has ended. It raises nothing of the user's, and keeps no tensor."""
-        if isinstance(out, torch.Tensor):
+        if type(out) in _PLAIN:
             if out.requires_grad and out.grad_fn is not None:
                 if self._followed or self._numbers:
                     self._entered(args, kwargs, out)
@@ -146,7 +147,7 @@ class Cuts:
             return
         name = getattr(func, "__name__", "")
         if type(func) is MethodWrapperType:
-            if func.__self__ is _GRAD or not isinstance(out, torch.Tensor):
+            if func.__self__ is _GRAD or type(out) not in _PLAIN:
                 return
             name = "data" if func.__self__ is torch.Tensor.data else name
         if name in cut_words.SHAPE_ONLY or (name.startswith("new_") and name != "new_tensor"):
@@ -157,34 +158,34 @@ class Cuts:
             if cut_words.is_numbers(name):
                 self._cut(name, args, out, frame)
                 return
-            tensors = [each for each in out if isinstance(each, torch.Tensor)]
+            tensors = [each for each in out if type(each) in _PLAIN]
             if any(each.requires_grad for each in tensors):
                 return
             for each in tensors[:_MOST_SOURCES]:
                 self._cut(name, [*args, *kwargs.values()], each, frame)
-        elif isinstance(out, torch.Tensor) or cut_words.is_numbers(name):
+        elif type(out) in _PLAIN or cut_words.is_numbers(name):
             self._cut(name, [*args, *kwargs.values()], out, frame)
 
     def gave_gradients(self, inputs: Any, results: Any, frame: FrameType | None) -> None:
         """``torch.autograd.grad`` returned gradients without a graph of their own."""
-        asked = [each for each in _flat([inputs]) if isinstance(each, torch.Tensor) and each.requires_grad]
+        asked = [each for each in _flat([inputs]) if type(each) in _PLAIN and each.requires_grad]
         cut = self._site("autograd.grad", None, frame)
         cut.count += 1
         self._note(cut, asked, frame)
         for each in _flat([results]):
-            if isinstance(each, torch.Tensor) and not each.requires_grad:
+            if type(each) in _PLAIN and not each.requires_grad:
                 self._follow(each, (cut,))
 
     # -- one call -------------------------------------------------------------------------------------------
 
     def _cut(self, name: str, given: Iterable[Any], out: Any, frame: FrameType | None) -> None:
-        is_tensor = isinstance(out, torch.Tensor)
+        is_tensor = type(out) in _PLAIN
         if is_tensor and (out.requires_grad and out.grad_fn is not None):
             return  # assigned into a tensor of the graph
         sources: list[torch.Tensor] = []
         cuts: list[Cut] = []
         for each in _flat(given):
-            if isinstance(each, torch.Tensor) and each.requires_grad and each is not out:
+            if type(each) in _PLAIN and each.requires_grad and each is not out:
                 if not values.wrapped(each):
                     sources.append(each)
             elif (self._followed or self._numbers) and each is not out:
@@ -222,7 +223,7 @@ class Cuts:
             return
         for each in _flat((*args, *kwargs.values())):
             kind = type(each)
-            if kind in (float, complex) or (issubclass(kind, torch.Tensor) and not each.requires_grad):
+            if kind in (float, complex) or (kind in _PLAIN and not each.requires_grad):
                 for cut in self._known(each):
                     if kind in (float, complex) or not cut.quiet:
                         cut.reached.add(node._sequence_nr())

@@ -49,6 +49,8 @@ def put_leaves(record: GraphRecord, skeletons: Sequence[Skeleton], told: Told = 
     loss = _loss(record)
     rows: dict[int, LeafGradient] = {}
     held: set[int] = set()
+    grad_of = {node.id: node.grad_of for node in record.nodes if node.grad_of}
+    norms = _norms(fact for skeleton in skeletons for fact in skeleton.leaves())
     for skeleton in skeletons:
         forward = skeleton.ops[skeleton.not_finite].node if skeleton.not_finite >= 0 else ""
         for fact in skeleton.leaves():
@@ -56,7 +58,7 @@ def put_leaves(record: GraphRecord, skeletons: Sequence[Skeleton], told: Told = 
                 continue
             leaf = fact.alive()
             held.add(id(leaf))
-            row = _row(record, fact, leaf)
+            row = _row(fact, grad_of, norms)
             row = _judged(row, judge, record, skeleton.how, skeleton.error, forward)
             if row.status in ("fine", "vanishing", "exploding") and fact.passes > 1:
                 row = replace(row, status="accumulated", why=_sum_of(fact, row.name, id(leaf) in told.older), line=None)
@@ -68,7 +70,7 @@ def put_leaves(record: GraphRecord, skeletons: Sequence[Skeleton], told: Told = 
     missing = [(name, tensor) for name, tensor in [*told.relatives, *behind] if id(tensor) not in held | told.reached]
     for name, tensor in missing[:_MOST_RELATIVES]:
         fact = _fact(name, tensor)
-        row = _row(record, fact, tensor)
+        row = _row(fact, {}, _norms([fact]))
         row = replace(row, node=data.get(id(fact.ref), ""))
         if record.backward_ran:
             why, line = _why_missing(tensor, fact, loss, reach, told.cuts)
@@ -154,7 +156,7 @@ def _opened(variables: Sequence[tuple[str, object]]) -> Iterable[tuple[str, obje
 
 
 def _is_parameter(tensor: object) -> bool:
-    return issubclass(type(tensor), torch.nn.Parameter)
+    return type(tensor) is torch.nn.Parameter
 
 
 def _fact(name: str, tensor: torch.Tensor) -> TensorFact:
@@ -165,10 +167,25 @@ def _fact(name: str, tensor: torch.Tensor) -> TensorFact:
     return fact
 
 
-def _row(record: GraphRecord, fact: TensorFact, leaf: torch.Tensor | None) -> LeafGradient:
+def _norms(facts: Iterable[TensorFact]) -> dict[int, float]:
+    """The norms of large leaves, by ``id`` of their facts; all are read at once."""
+    read: dict[int, float] = {}
+    large: dict[torch.device, list[tuple[TensorFact, torch.Tensor]]] = {}
+    for fact in facts:
+        leaf = fact.alive() if fact.value is None else None
+        if leaf is not None and values.readable(leaf) and (leaf.is_floating_point() or leaf.is_complex()):
+            large.setdefault(leaf.device, []).append((fact, leaf))
+    for found in large.values():
+        with torch.no_grad():
+            wide = [leaf.detach().float() if leaf.dtype.itemsize < 4 else leaf.detach() for _, leaf in found]
+            norms = torch._foreach_norm(wide)
+        for (fact, _), norm in zip(found, norms, strict=True):
+            read[id(fact)] = float(norm)
+    return read
+
+
+def _row(fact: TensorFact, grad_of: Mapping[str, str], norms: Mapping[int, float]) -> LeafGradient:
     value = fact.value
-    if value is None and leaf is not None and values.readable(leaf):
-        value = values.read_gradient(leaf)
     grad = fact.grad
     return LeafGradient(
         fact.name,
@@ -178,11 +195,11 @@ def _row(record: GraphRecord, fact: TensorFact, leaf: torch.Tensor | None) -> Le
         parameter=fact.role == "parameter",
         value_text=None if value is None or value.is_norm else value.text(),
         value=None if value is None else value.number(),
-        norm=None if value is None else value.norm(),
+        norm=norms.get(id(fact)) if value is None else value.norm(),
         grad_text=None if grad is None else grad.brief(),
         grad=None if grad is None else grad.number(),
         grad_norm=None if grad is None else grad.norm(),
-        grad_of=next((node.grad_of for node in record.nodes if node.id == fact.node), ""),
+        grad_of=grad_of.get(fact.node, ""),
         passes=fact.passes,
         values=_numbers(value),
         grads=_numbers(grad),
@@ -215,6 +232,8 @@ def _loss(record: GraphRecord) -> str:
 def _judged(row: LeafGradient, judge: Judge, record: GraphRecord, how: str, error: str, forward: str) -> LeafGradient:
     if row.grad_norm is not None:
         verdict = judge.of(row.node, row.norm, forward)
+        if verdict.status == "fine":
+            return row
         return replace(row, status=verdict.status, why=verdict.why, line=verdict.line)
     if not record.backward_ran:
         return replace(row, status="no pass")
@@ -280,7 +299,8 @@ def cut_off_rows(record: GraphRecord, cuts: Sequence[Cut]) -> GraphRecord:
     rows: list[LeafGradient] = []
     for cut in cuts:
         for name, leaf in named_leaves(cut)[:_MOST_RELATIVES]:
-            row = replace(_row(record, _fact(name, leaf), leaf), node=ids.get(name, ""))
+            fact = _fact(name, leaf)
+            row = replace(_row(fact, {}, _norms([fact])), node=ids.get(name, ""))
             why = f"Cut off from {loss} by {cut.sentence}."
             rows.append(replace(row, status="none", why=why, line=cut.line or None))
     return replace(record, leaves=tuple({row.name: row for row in rows}.values()))

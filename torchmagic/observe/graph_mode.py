@@ -6,7 +6,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType, MethodWrapperType
 from typing import Any
 
 import torch
@@ -30,6 +30,7 @@ _tracing = torch._C._get_tracing_state
 _without_modes = torch._C.DisableTorchFunction
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _Tensor = torch.Tensor
+_DATA = torch.Tensor.data
 
 
 class WatchMode(TorchFunctionMode):
@@ -83,10 +84,11 @@ class WatchMode(TorchFunctionMode):
             raise
         after = _sequence()
         try:
-            with _without_modes():
-                if after != before:  # autograd has nodes of this call
-                    self._highest = after
+            if after != before:  # autograd has nodes of this call
+                self._highest = after
+                with _without_modes():
                     self._saw(before, after, out, args, kwargs, frame)
+            if type(func) is not MethodWrapperType or func.__self__ is _DATA:
                 self.story.saw(func, args, kwargs, out, frame)
         except Exception as error:  # ours, not the user's: the cell goes on and the picture says so
             self._trouble(error)

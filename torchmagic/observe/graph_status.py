@@ -9,7 +9,6 @@ keys, large gradients cancel, and that is ordinary. A gradient a million times i
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ _GROWTH = 1e5
 _RATIO = 1e6
 _GROWN = 1e8
 _FEWEST = 4
-_MOST_STEPS = 100_000
 
 _GATES = frozenset({"Relu", "Relu6", "Threshold", "Hardtanh", "Clamp", "ClampMin", "ClampMax", "Hardsigmoid"})
 _SATURATING = frozenset(
@@ -44,6 +42,24 @@ class Verdict:
     status: LeafStatus = "fine"
     why: str = ""
     line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a gradient's norm changed from the root to an operation.
+
+    Attributes:
+        start: what it was at the root.
+        count: over how many operations.
+        least, least_by: the smallest factor of one operation, and which that was.
+        most: the largest factor.
+    """
+
+    start: float
+    count: int = 0
+    least: float = 1.0
+    least_by: str = ""
+    most: float = 1.0
 
 
 class Judge:
@@ -71,7 +87,10 @@ class Judge:
                 self._inputs.setdefault(edge.target, []).append(edge.source)
                 if edge.grad_norm is not None and self._nodes[edge.target].kind == "operation":
                     self._edge[edge.source, edge.target] = edge.grad_norm
-        self._blown: dict[str, str] = {}
+        self._arrived: dict[str, float | None] = {}
+        self._ways: dict[str, _Way] = {}
+        self._next: dict[str, str | None] = {}
+        self._culprits: dict[str, tuple[str, str] | None] = {}
 
     def of(self, leaf: str, norm: float | None = None, forward: str = "") -> Verdict:
         """The verdict on the gradient of a leaf.
@@ -99,9 +118,11 @@ class Judge:
 
     def _arriving(self, operation: str) -> float | None:
         """The norm of the gradient that came to an operation's outputs."""
-        found = [self._nodes[each].grad_norm for each in self._users.get(operation, ())]
-        known = [each for each in found if each is not None]
-        return math.hypot(*known) if known else None
+        if operation not in self._arrived:
+            found = [self._nodes[each].grad_norm for each in self._users.get(operation, ())]
+            known = [each for each in found if each is not None]
+            self._arrived[operation] = math.hypot(*known) if known else None
+        return self._arrived[operation]
 
     def _passed(self, tensor: str, operation: str) -> float | None:
         """The norm of what an operation passed back to an input; of all that came there, where no more is known."""
@@ -111,7 +132,7 @@ class Judge:
     def _above(self, leaf: str) -> Iterable[str]:
         """The operations between a leaf and the roots, nearest first."""
         level, seen = [leaf], {leaf}
-        while level and len(seen) < _MOST_STEPS:
+        while level:
             following: list[str] = []
             for each in level:
                 if self._nodes[each].kind == "operation":
@@ -125,29 +146,42 @@ class Judge:
     # -- zero -----------------------------------------------------------------------------------------------
 
     def _zero(self, leaf: str) -> Verdict:
-        for operation in self._above(leaf):
-            arriving = self._arriving(operation)
-            if arriving:
-                given = [each for each in self._inputs.get(operation, ()) if self._leads(leaf, each)]
-                if any(self._passed(each, operation) == 0 for each in given):
-                    node = self._nodes[operation]
-                    return Verdict("zero", self._why_zero(node, leaf), node.line)
-        return Verdict("zero", "The gradient that the backward pass began with is zero.")
+        found = self._culprit(leaf)
+        if found is None:
+            return Verdict("zero", "The gradient that the backward pass began with is zero.")
+        node = self._nodes[found[1]]
+        return Verdict("zero", self._why_zero(node, found[0]), node.line)
 
-    def _leads(self, leaf: str, tensor: str) -> bool:
-        if leaf == tensor:
-            return True
-        stack, seen = [tensor], {tensor}
-        while stack:
-            for each in self._inputs.get(stack.pop(), ()):
-                if each == leaf:
-                    return True
-                if each not in seen:
-                    seen.add(each)
-                    stack.append(each)
-        return False
+    def _culprit(self, tensor: str) -> tuple[str, str] | None:
+        """The input and the operation that got a gradient and passed back zeros to it; each is worked out once."""
+        stack = [tensor]
+        seen: list[str] = []
+        found: tuple[str, str] | None = None
+        marked = {tensor}
+        while stack and found is None:
+            each = stack.pop()
+            seen.append(each)
+            if each in self._culprits:
+                found = self._culprits[each]
+                continue
+            for operation in self._users.get(each, ()):
+                if self._nodes[operation].kind != "operation":
+                    continue
+                if self._arriving(operation):
+                    if self._passed(each, operation) == 0:
+                        found = (each, operation)
+                        break
+                    continue
+                for output in self._users.get(operation, ()):
+                    if output not in marked:
+                        marked.add(output)
+                        stack.append(output)
+        self._culprits[tensor] = found
+        if found is not None:
+            self._culprits.update(dict.fromkeys(seen, found))
+        return found
 
-    def _why_zero(self, node: GraphNode, leaf: str) -> str:
+    def _why_zero(self, node: GraphNode, given: str) -> str:
         begin = f"{_called(node)} passed back only zeros"
         kind = node.label
         if kind in ("Relu", "Relu6", "Threshold"):
@@ -165,7 +199,7 @@ class Judge:
         if kind in _PICKS:
             return f"{begin}: none of what it picked came from here."
         if kind in _PRODUCTS:
-            other = self._zero_operand(node, leaf)
+            other = self._zero_operand(node, given)
             return f"{begin}: {other} is all zeros." if other else f"{begin}: what it multiplies by is zero there."
         if kind in ("Pow", "Abs"):
             return f"{begin}: its inputs are zero, where it is flat."
@@ -182,16 +216,14 @@ class Judge:
             shape and found is not None and -len(shape) <= found < len(shape) and shape[found] == 1 for shape in shapes
         )
 
-    def _zero_operand(self, node: GraphNode, leaf: str) -> str:
-        """An operand other than that which leads to the leaf, and that is known to be zero."""
+    def _zero_operand(self, node: GraphNode, given: str) -> str:
+        """An operand other than that which got the zeros, and that is known to be zero itself."""
         if node.detail.strip("* ") in ("0", "0.0"):
             return "the other operand"
         for each in self._inputs.get(node.id, ()):
-            if self._leads(leaf, each) and not (self._is_dead(each) and each != leaf):
-                continue
             tensor = self._nodes[each]
-            if node.label in ("Linear", "Addmm") and tensor.shape is not None and len(tensor.shape) == 1:
-                continue  # the bias is added
+            if each == given or (node.label in ("Linear", "Addmm") and tensor.shape and len(tensor.shape) == 1):
+                continue  # a bias is added
             if self._is_dead(each):
                 made = next(iter(self._inputs.get(each, ())), "")
                 return tensor.label or f"the result of {_called(self._nodes[made])}"
@@ -226,8 +258,9 @@ class Judge:
                 and _not_finite_text(data.value_text)
             ):
                 return Verdict(status, f"{data.label or 'An operand'} itself holds NaN or infinity.")
+        above = set(self._above(leaf))
         for node in reversed(self._record.nodes):
-            if node.kind != "operation" or not self._between(leaf, node.id):
+            if node.kind != "operation" or node.id not in above:
                 continue
             arriving = self._arriving(node.id)
             if arriving is None or not math.isfinite(arriving):
@@ -242,11 +275,6 @@ class Judge:
                 return Verdict(status, text, node.line)
         return Verdict(status, f"The gradient is {word}.")
 
-    def _between(self, leaf: str, operation: str) -> bool:
-        if not self._blown.get(leaf):
-            self._blown[leaf] = " ".join(self._above(leaf))
-        return f" {operation} " in f" {self._blown[leaf]} "
-
     def _forward(self) -> GraphNode | None:
         """The first operation whose result is known not to be finite, of operands that are not known to be so."""
         for node in self._record.nodes:
@@ -260,30 +288,26 @@ class Judge:
     # -- size -----------------------------------------------------------------------------------------------
 
     def _size(self, leaf: str, grad: float, norm: float | None) -> Verdict:
-        path = self._path(leaf)
-        if not path:
+        first = self._onward(leaf)
+        if first is None:
             return Verdict()
-        arriving, start = path[0][1], path[-1][1]
+        way = self._way(first)
+        arriving = self._arriving(first) or 0.0
         root = next((self._nodes[each].label for each in self._record.roots if self._nodes[each].label), "the loss")
-        ratio = grad / norm if norm else None
-        factors = [(one[1] / other[1], one[0]) for one, other in itertools.pairwise(path) if other[1] > 0]
-        first = self._nodes[next(iter(self._users.get(leaf, ())), leaf)]
-        if first.label in _SATURATING and arriving > 0:  # it changes each element for itself: nothing cancels
-            factors.append((grad / arriving, first.id))
-        if factors:
-            least, by = min(factors, key=lambda each: each[0])
-            node = self._nodes[by]
-            if least < _FALL and node.label in _SATURATING and (ratio is None or ratio < 1e-3):
-                why = (
-                    f"{_called(node)} is saturated: little of the gradient comes through ({number_text(least)} of it)."
-                )
-                return Verdict("vanishing", why, node.line)
-            whole = math.prod(each for each, _ in factors)
-            if len(factors) >= _FEWEST and whole / least < _FALL and (ratio is None or ratio < 1e-3):
-                return Verdict("vanishing", self._way("falls", start, arriving, root, len(factors)))
-            most = max(each for each, _ in factors)
-            if len(factors) >= _FEWEST and whole / most > _GROWTH and (ratio is None or ratio > 10):
-                return Verdict("exploding", self._way("grows", start, arriving, root, len(factors)))
+        small = norm is None or norm == 0 or grad / norm < 1e-3
+        least, by = way.least, way.least_by
+        if self._nodes[first].label in _SATURATING and grad < least * arriving:
+            least, by = grad / arriving, first  # it changes each element for itself: nothing cancels
+        if least < _FALL and small and self._nodes[by].label in _SATURATING:
+            called = _called(self._nodes[by])
+            why = f"{called} is saturated: little of the gradient comes through ({number_text(least)} of it)."
+            return Verdict("vanishing", why, self._nodes[by].line)
+        if way.count >= _FEWEST and way.start > 0:
+            whole = arriving / way.start
+            if small and whole / way.least < _FALL:
+                return Verdict("vanishing", _told("falls", way, arriving, root))
+            if whole / way.most > _GROWTH and (not norm or grad / norm > 10):
+                return Verdict("exploding", _told("grows", way, arriving, root))
         if grad / max(norm or 0, 1) > _RATIO:
             beside = f", the leaf's is {number_text(norm)}" if norm else ""
             why = (
@@ -291,40 +315,47 @@ class Judge:
             )
             return Verdict("exploding", why)
         if norm is not None and norm > _GROWN and grad > norm:
-            return Verdict(
-                "exploding", f"The leaf itself has grown to a norm of {number_text(norm)}: the steps were too large."
-            )
+            why = f"The leaf itself has grown to a norm of {number_text(norm)}: the steps were too large."
+            return Verdict("exploding", why)
         return Verdict()
 
-    def _way(self, verb: str, start: float, end: float, root: str, count: int) -> str:
-        return (
-            f"The norm of the gradient {verb} from {number_text(start)} at {root} to {number_text(end)} here, "
-            f"over {count} operations."
-        )
+    def _onward(self, tensor: str) -> str | None:
+        """The operation to which a tensor goes on; where there are several, that at which most of the gradient came."""
+        found, most = None, 0.0
+        for each in self._users.get(tensor, ()):
+            arriving = self._arriving(each) if self._nodes[each].kind == "operation" else None
+            if arriving is not None and arriving > most:
+                found, most = each, arriving
+        return found
 
-    def _path(self, leaf: str) -> list[tuple[str, float]]:
-        """From the operation that uses the leaf towards the root: each operation and the norm that arrived there.
+    def _way(self, operation: str) -> _Way:
+        """From the root to an operation: how the norm of the gradient changed; each part is worked out once."""
+        stack: list[str] = []
+        each: str | None = operation
+        while each is not None and each not in self._ways:
+            stack.append(each)
+            self._ways[each] = _Way(self._arriving(each) or 0.0)  # also ends a ring
+            outputs = [out for out in self._users.get(each, ()) if self._nodes[out].grad_norm]
+            best = max(outputs, key=lambda out: self._nodes[out].grad_norm or 0.0, default=None)
+            following = None if best is None else self._onward(best)
+            self._next[each] = following
+            each = following
+        for each in reversed(stack):
+            following = self._next[each]
+            before = self._arriving(following) if following is not None else None
+            if following is None or not before:
+                continue
+            way, factor = self._ways[following], (self._arriving(each) or 0.0) / before
+            least, by = (factor, following) if factor < way.least else (way.least, way.least_by)
+            self._ways[each] = _Way(way.start, way.count + 1, least, by, max(way.most, factor))
+        return self._ways[operation]
 
-        Where ways part, the one on which most arrives is taken; the norm of an operation is that at its results.
-        """
-        found: list[tuple[str, float]] = []
-        tensor = leaf
-        seen: set[str] = set()
-        while tensor not in seen and len(found) < _MOST_STEPS:
-            seen.add(tensor)
-            users = [(self._arriving(each) or 0.0, each) for each in self._users.get(tensor, ())]
-            users = [each for each in users if each[0] > 0 and self._nodes[each[1]].kind == "operation"]
-            if not users:
-                break
-            arriving, operation = max(users, key=lambda each: each[0])
-            # the factor of an operation is what it passed on, over what came to it: it belongs to the tensor below
-            found.append((operation, arriving))
-            outputs = [each for each in self._users[operation] if self._nodes[each].grad_norm]
-            if not outputs:
-                break
-            tensor = max(outputs, key=lambda each: self._nodes[each].grad_norm or 0)
-        # an operation's own factor is (arriving at the one below) / (arriving at it)
-        return [(found[i + 1][0] if i + 1 < len(found) else each[0], each[1]) for i, each in enumerate(found)]
+
+def _told(verb: str, way: _Way, end: float, root: str) -> str:
+    return (
+        f"The norm of the gradient {verb} from {number_text(way.start)} at {root} to {number_text(end)} here, "
+        f"over {way.count} operations."
+    )
 
 
 def _called(node: GraphNode) -> str:

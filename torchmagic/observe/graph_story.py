@@ -22,6 +22,8 @@ from torchmagic.observe.graph_walk import Skeleton, TensorFact, Walk, leaf_fact
 from torchmagic.observe.graph_writes import Writes
 from torchmagic.observe.recorded import Recorded, Spot
 
+_DULL = frozenset({bool, int, str, type(None), torch.Size, torch.dtype, torch.device, torch.layout})
+_CUTTING = frozenset({"item", "__int__", "__index__", "__setitem__"})
 _MOST_RELATIVES = 200
 _MOST_PRESENT = 5_000
 
@@ -59,8 +61,14 @@ class Story:
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any, frame: FrameType | None
     ) -> None:
         """A call has ended."""
-        self.cuts.saw(func, args, kwargs, out, frame)
-        self.writes.saw(func, args, kwargs, out, frame)
+        name = getattr(func, "__name__", "")
+        changes = name[-1:] == "_" or (kwargs and ("out" in kwargs or "inplace" in kwargs))
+        if not changes and type(out) in _DULL and name not in _CUTTING:
+            return  # most calls: this must be quick
+        with torch._C.DisableTorchFunction():
+            if changes:
+                self.writes.saw(func, args, kwargs, out, frame)
+            self.cuts.saw(func, args, kwargs, out, frame)
 
     def call_failed(self, error: BaseException, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """A call has raised."""
@@ -180,7 +188,9 @@ class Story:
             frozenset(id(tensor) for _, tensor in found if self.counts.knows(tensor)),
             frozenset(id(leaf) for leaf in held if self.counts.began_with_gradient(leaf)),
         )
-        name_sources(self.cuts.all(), {id(each): name for name, each in reversed(names.named_tensors(namespace))})
+        if self.cuts.all():
+            named = names.named_tensors(namespace)
+            name_sources(self.cuts.all(), {id(each): name for name, each in reversed(named)})
         record = graph_leaves.put_leaves(record, skeletons, told)
         notes = record.notes
         if any(skeleton.how == "grad" for skeleton in skeletons):

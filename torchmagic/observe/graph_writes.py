@@ -45,12 +45,12 @@ _MOST = 2_000
 _MOST_OF_A_LIST = 400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Write:
     """A change in place.
 
     Attributes:
-        operation: ``"add_"``, ``"[…] ="``, ``"SGD.step()"``.
+        operation: ``"add_"``, ``"[…] ="``, ``"optimizer.step()"``.
         filename, line: of the user's code.
         version: of the tensor afterwards.
         at: the sequence number that the next autograd node would get.
@@ -155,7 +155,7 @@ def _place(name: str, frame: FrameType | None) -> tuple[str, str, int]:
     operation = _OPERATORS.get(name, name)
     while frame is not None and frame.f_code.co_filename.startswith(_SKIP):
         code = frame.f_code
-        if code.co_filename.startswith(_OPTIMIZERS) and code.co_name == "step":
-            operation = f"{type(frame.f_locals.get('self')).__name__}.step()"
+        if code.co_name == "step" and code.co_filename.startswith(_OPTIMIZERS):
+            operation = "optimizer.step()"
         frame = frame.f_back
     return (operation, "", 0) if frame is None else (operation, frame.f_code.co_filename, frame.f_lineno)

@@ -106,7 +106,7 @@ def _source(failure: Failure, write: Spot) -> str:
 def _instead(failure: Failure, write: Spot) -> Remedy | None:
     """What to write in the place of a change in place, from its line of the source."""
     if write.what.endswith(".step()"):
-        return Remedy("", f"call backward() before {write.what}, or compute the loss anew after it")
+        return Remedy("", "call backward() before the optimizer's step(), or compute the loss anew after it")
     if write.what.endswith("(inplace=True)"):
         return Remedy("", "leave out inplace=True")
     try:
