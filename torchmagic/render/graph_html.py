@@ -15,7 +15,9 @@ _MOST_ROWS = 200
 
 
 def graph_html(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (frozen)
-    """The picture of the graph with its notes and tables; no script. Only the tables have a style sheet, and read without it.
+    """The picture of the graph with its notes and tables; no script.
+
+    Only the tables have a style sheet; they read without it, too.
 
     >>> from torchmagic.graph_records import GraphNode
     >>> leaf = GraphNode("n1", "tensor", "W", "leaf", shape=(), value=3.0, value_text="3", grad=-16.0,
