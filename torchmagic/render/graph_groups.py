@@ -88,6 +88,7 @@ class Tree:
 def build_tree(plain: Plain, modules: Iterable[GraphModule], roots: Iterable[str] = ()) -> Tree:
     """The groups of a graph, with repeats folded and long sequences in pieces.
 
+    >>> from torchmagic.graph_records import GraphNode
     >>> m = GraphModule("m1", "model", "Linear")
     >>> nodes = (GraphNode("x", "tensor", "x", "data"), GraphNode("f", "operation", "Linear", module="m1"))
     >>> tree = build_tree(Plain(nodes, ()), (m,))
