@@ -114,11 +114,11 @@ def test_expand_opens_a_repeat_that_is_given_data_of_its_own() -> None:
     assert folds(drawn) == []
     one = Maker()
     h, weight = one.tensor("h0"), one.tensor("w", "parameter")
-    for step in range(9):
+    for step in range(20):
         cell = one.module(f"cells.{step}", "Cell")
         h = one.op("Tanh", [one.op("Linear", [one.tensor(f"x[{step}]"), h, weight], module=cell)], module=cell)
-    drawn = collapsed(one.record(one.op("Sum", [h], "loss", role="result")), Look(depth=0, expand=("cells.4",)))
-    assert [what for _, what in shown(drawn)] == ["Cell × 4", "Cell × 4"]
+    drawn = collapsed(one.record(one.op("Sum", [h], "loss", role="result")), Look(depth=0, expand=("cells.9",)))
+    assert [what for _, what in shown(drawn)] == ["Cell × 9", "Cell × 10"]
 
 
 def test_a_module_that_a_way_leaves_and_enters_again_is_no_box() -> None:

@@ -14,6 +14,8 @@ from torchmagic.render.graph_repeats import slices, stretches
 _MOST_ITEMS = 60
 """Above this many parts, a group that has no modules in it is told in pieces."""
 _LEAST_SOURCES = 3
+_LEAST_BARE = 10
+"""Repeats of so few operations without a module are drawn one by one: they may well stand side by side."""
 _DIGITS = re.compile(r"\d+")
 
 
@@ -86,6 +88,7 @@ class Tree:
 def build_tree(plain: Plain, modules: Iterable[GraphModule], roots: Iterable[str] = ()) -> Tree:
     """The groups of a graph, with repeats folded and long sequences in pieces.
 
+    >>> from torchmagic.graph_records import GraphNode
     >>> m = GraphModule("m1", "model", "Linear")
     >>> nodes = (GraphNode("x", "tensor", "x", "data"), GraphNode("f", "operation", "Linear", module="m1"))
     >>> tree = build_tree(Plain(nodes, ()), (m,))
@@ -169,6 +172,7 @@ def _fold(
     runs = [
         (start, Group("run", period=period, count=count, items=group.items[start : start + period * count]))
         for start, period, count in stretches([-1 - i if fixed[i] else mark for i, mark in enumerate(marks)])
+        if count * period >= _LEAST_BARE or any(item >= tree.first for item in group.items[start : start + period])
     ]
     _insert(tree, plain, number, runs, users, kinds)
     if len(group.items) > _MOST_ITEMS:

@@ -11,11 +11,13 @@ from torchmagic.render.graph_tables import make_tables
 from torchmagic.render.graph_templates import template
 
 _OPEN_ROWS = 14
-_MOST_ROWS = 400
+_MOST_ROWS = 200
 
 
 def graph_html(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (frozen)
-    """The picture of the graph with its notes and tables; no script, no style sheet.
+    """The picture of the graph with its notes and tables; no script.
+
+    Only the tables have a style sheet; they read without it, too.
 
     >>> from torchmagic.graph_records import GraphNode
     >>> leaf = GraphNode("n1", "tensor", "W", "leaf", shape=(), value=3.0, value_text="3", grad=-16.0,
@@ -24,7 +26,7 @@ def graph_html(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (
     True
     """
     background = BACKGROUNDS.get(look.theme, "")
-    return template("graph.html.j2").render(
+    html = template("graph.html.j2").render(
         svg=Markup(graph_svg(record, look)) if record.nodes else "",  # escaped where it was made
         colour=COLOURS[look.theme] if background else "var(--jp-content-font-color1, inherit)",
         background=background,
@@ -33,3 +35,4 @@ def graph_html(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (
         open_rows=_OPEN_ROWS,
         most_rows=_MOST_ROWS,
     )
+    return html.strip()

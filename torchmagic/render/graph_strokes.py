@@ -164,7 +164,8 @@ def draw_frame(
     text = shorten(frame.label, room)
     wide = cells(text) * CELL * SMALL
     starts = (left + 7, left + width - 5 - wide)
-    crossed = [sum(passes(line, (start, top + 3, start + wide, top + 16)) for line in lines) for start in starts]
+    near = [line for line in lines if line[0][1] < top + 16 and line[-1][1] > top + 3]
+    crossed = [sum(passes(line, (start, top + 3, start + wide, top + 16)) for line in near) for start in starts]
     canvas.text(starts[0] if crossed[0] <= crossed[1] else starts[1], top + 13, text, SMALL, True, "start")
 
 

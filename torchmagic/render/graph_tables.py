@@ -81,7 +81,7 @@ def _leaves(record: GraphRecord) -> Table | None:
         ("value", [Cell(_value(leaf)) for leaf in leaves], True),
         ("gradient", [Cell(leaf.grad_text or "none") for leaf in leaves], True),
         ("sign", [Cell(sign_words(leaf)) for leaf in leaves], False),
-        ("strength", [_strength(leaf) for leaf in leaves], False),
+        ("strength", [_strength(leaf) if told else Cell("") for leaf in leaves], False),
         ("status", [_status(leaf) if told else Cell("") for leaf in leaves], told),
         ("step", [Cell(step_text(leaf, record.lr)) for leaf in leaves], False),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,6 +93,9 @@ def place(
         room = {} if label is None else {"label_size": {"width": label[0], "height": label[1]}}
         graph.edge(numbers[source], numbers[target], **room)
     options = dict(_OPTIONS) if len(sizes) <= _PLENTY else {**_OPTIONS, "effort": "fast"}
+    together = Counter(framed.within.get(ident, -1) for ident in sizes)
+    if max(together.values()) > _PLENTY:  # slanted lines around so many nodes can take minutes
+        options["routing"] = {"style": "orthogonal"}
     if any(label is not None for label in wanted):
         options["spacing"] = {**_OPTIONS["spacing"], "layer_gap": _LABELLED_GAP}
     drawn = graphlay.layout(graph, preset="layered", options=options)
