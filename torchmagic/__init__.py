@@ -1,20 +1,23 @@
 """See PyTorch while you learn it: the magics, the records behind them, and their pictures.
 
 In a notebook: ``%load_ext torchmagic``, then ``%%tensorinfo`` or ``%%gradtrace`` over a cell.
-In a script: :func:`inspect`, :func:`trace`, :func:`explain` and :func:`load`.
+In a script: :func:`inspect`, :func:`trace`, :func:`gradtrace`, :func:`explain` and :func:`load`.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchmagic.records import Explanation, GraphRecord, GroupRecord, TensorRecord
+    from torchmagic.graph_records import GraphRecord
+    from torchmagic.records import Explanation, GroupRecord, TensorRecord
     from torchmagic.shown import Shown
+    from torchmagic.traced import Traced
 
 __version__ = "0.1.0"
-__all__ = ["explain", "inspect", "load", "load_ipython_extension", "trace", "unload_ipython_extension"]
+__all__ = ["explain", "gradtrace", "inspect", "load", "load_ipython_extension", "trace", "unload_ipython_extension"]
 
 
 def inspect(
@@ -64,12 +67,24 @@ def load(source: str | os.PathLike[str]) -> Shown:
     return record
 
 
-def trace(*tensors: object, **names: object) -> GraphRecord:
-    """The autograd graph behind tensors.
+def trace(
+    *tensors: object,
+    saved: bool = False,
+    lr: float | None = None,
+    names: Mapping[str, object] | None = None,
+    **named: object,
+) -> GraphRecord:
+    """The autograd graph behind tensors, with the gradients that its leaves hold.
+
+    Nothing is run: gradients at every step are seen by :func:`gradtrace`, while a backward pass runs.
 
     Args:
         tensors: what was computed, such as a loss.
-        names: tensors by the name under which the graph shall show them.
+        saved: whether to say what autograd keeps for a backward pass.
+        lr: a learning rate, to show the step of gradient descent.
+        names: tensors, or what holds them (a module), by the name under which the graph shall show them; the
+            variables where this is called, if none are given.
+        named: the same, as keywords.
 
     Raises:
         TorchmagicError: where none of ``tensors`` is a tensor.
@@ -80,8 +95,37 @@ def trace(*tensors: object, **names: object) -> GraphRecord:
     ['a', 'Mul', '']
     """
     from torchmagic.observe.graph import trace as observe
+    from torchmagic.observe.graph_leaves import with_step
+    from torchmagic.traced import caller_variables
 
-    return observe(*tensors, names=names)
+    given = {**(names or {}), **named}
+    record = observe(*tensors, names=given or caller_variables(), saved=saved)
+    return record if lr is None else with_step(record, lr)
+
+
+def gradtrace(*, forward: bool = False, saved: bool = False, check: bool = False, lr: float | None = None) -> Traced:
+    """Watch a ``with`` block as ``%%gradtrace`` watches a cell: its graph, with the gradient at every step.
+
+    Args:
+        forward: list the operations as they ran, with times and bytes.
+        saved: say what autograd keeps for the backward pass.
+        check: compare the gradients with finite differences.
+        lr: a learning rate, to show the step of gradient descent.
+
+    Returns: a context manager, whose ``record`` is the graph once the block has ended.
+
+    >>> import torch
+    >>> W = torch.tensor(3.0, requires_grad=True)
+    >>> with gradtrace() as traced:
+    ...     loss = (W * 2 - 10) ** 2
+    ...     loss.backward()
+    >>> [(node.label, node.grad_text) for node in traced.record.nodes if node.kind == "tensor"]
+    [('W', '-16'), ('', '-8'), ('', '-8'), ('loss', '1')]
+    """
+    from torchmagic.graph_options import Wanted
+    from torchmagic.traced import Traced
+
+    return Traced(Wanted(forward, saved, check, lr))
 
 
 def explain(error: BaseException | None = None) -> Explanation:

@@ -12,7 +12,9 @@ from types import TracebackType
 from typing import Any, Literal
 
 from torchmagic.cellcode import cell_names, imports_first
-from torchmagic.records import Explanation, GraphRecord, Inspection, Note, TensorRecord
+from torchmagic.graph_options import Wanted
+from torchmagic.graph_records import GraphRecord
+from torchmagic.records import Explanation, Inspection, Note, TensorRecord
 
 Order = Literal["order", "name", "size", "change"]
 _MOST_OTHERS = 1_000
@@ -44,7 +46,7 @@ class CellWatch:
         namespace: the user's global names, the live dictionary.
         source: the cell as Python, as IPython compiles it.
         calls: whether to watch its calls, for notes.
-        graph: whether to watch the autograd graph too.
+        graph: what to watch of the autograd graph, if anything.
 
     >>> import torch
     >>> names = {"x": torch.ones(2)}
@@ -62,12 +64,13 @@ class CellWatch:
         source: str = "",
         *,
         calls: bool = True,
-        graph: bool = False,
+        graph: Wanted | None = None,
     ) -> None:
         self._namespace = namespace
         self._source = source
         self._with_calls = calls
-        self._with_graph = graph
+        self._graph = graph
+        self._with_graph = graph is not None
         self._before: Any = None
         self._watch: Any = None
         self._calls: Any = None
@@ -86,10 +89,10 @@ class CellWatch:
             from torchmagic.observe.changes import states
 
             self._before = states(self._namespace)
-        if self._with_graph:
-            from torchmagic.observe.graph import GraphWatch
+        if self._graph is not None:
+            from torchmagic.observe.graph_session import GraphSession
 
-            self._watch = GraphWatch()
+            self._watch = GraphSession(self._graph)
             self._watch.__enter__()
         if self._with_calls and "torch" in sys.modules:
             from torchmagic.observe.call_watch import CallWatch
@@ -182,6 +185,19 @@ class CellWatch:
             self._namespace, [name.split(".")[0].split("[")[0] for name, _, _ in self._found]
         )
         return record
+
+    def with_asked(self, record: GraphRecord) -> GraphRecord:
+        """A graph of other tensors, with what was asked to be observed of the cell."""
+        found: GraphRecord | None = self._watch.extended(record, self._namespace) if self._watch is not None else None
+        return found or record
+
+    def recorded(self, error: BaseException | None) -> Any:
+        """What was recorded that helps to explain the error that ended the cell, as plain data; or None."""
+        if error is None:
+            return None
+        if self._watch is not None:
+            return self._watch.recorded(error)
+        return None if self._calls is None else self._calls.recorded(error)
 
     def release(self) -> None:
         """Let go of everything: no tensor of the user's lives on because it was looked at."""

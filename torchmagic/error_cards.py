@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from torchmagic.records import Explanation
 
@@ -25,11 +26,11 @@ class ErrorCards:
         self.on = True
         self._show = show
 
-    def after_error(self, error: BaseException | None, cell: str = "") -> None:
-        """A cell of this text has ended, with this error or without any."""
+    def after_error(self, error: BaseException | None, cell: str = "", recorded: Any = None) -> None:
+        """A cell of this text has ended, with this error or without any; with what a watch over it recorded."""
         if not self.on or error is None or "torch" not in sys.modules:
             return
-        found = explained(error, cell)
+        found = explained(error, cell, recorded)
         if found is not None:
             self._show(found)
 
@@ -52,12 +53,13 @@ class ErrorCards:
         return "Errors on tensors are explained." if self.on else "Errors are no longer explained."
 
 
-def explained(error: BaseException, cell: str = "") -> Explanation | None:
+def explained(error: BaseException, cell: str = "", recorded: Any = None) -> Explanation | None:
     """The explanation; None where there is none, also where explaining itself fails: the error is never masked."""
     try:
         from torchmagic.observe.errors import explain_error
 
-        return explain_error(error, timed_sources(cell))
+        known = {} if recorded is None else {"recorded": recorded}
+        return explain_error(error, timed_sources(cell), **known)
     except Exception:  # whatever an object of the user's did to us, the cell's own error stands alone
         return None
 

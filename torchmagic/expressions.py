@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _OPERATORS = "+ - * / // % @ ** == != < > <= >= & | ^ << >> and or in is not if else for"
 _JOINING = frozenset(_OPERATORS.split())
 _LINE = re.compile(r"^\s*%%?(tensorinfo|gradtrace)\s")
+_WORD = re.compile(r"""(?:--[\w-]+=)?(?:"[^"]*"|'[^']*')(?!\S)|\S+""")  # quotes keep the spaces of an option's value
 _MAGIC = re.compile(r"^%%(\w+)(?:[ \t]+(.*?))?[ \t]*$")  # not `%%name?`, which asks for help
 
 
@@ -82,8 +83,10 @@ def split_options(line: str, known: Mapping[str, bool]) -> tuple[list[str], str]
 
     >>> split_options("--max-rows 3 x['a b'] -y --no-stats", {"--max-rows": True, "--no-stats": False})
     (['--max-rows', '3', '--no-stats'], "x['a b'] -y")
+    >>> split_options("loss --save 'my graph.svg'", {"--save": True})
+    (['--save', "'my graph.svg'"], 'loss')
     """
-    spans = [match.span() for match in re.finditer(r"\S+", line)]
+    spans = [match.span() for match in _WORD.finditer(line)]
     words = [line[start:end] for start, end in spans]
     first = 0
     while first < len(words) and words[first].startswith("--"):

@@ -14,23 +14,31 @@ from typing import Any
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-from torchmagic.cellrun import ORDERS
+from torchmagic.asked import evaluated, inspected, traced
 from torchmagic.error_cards import ErrorCards, explained
 from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import below_magics, completions, magics_above, split_expressions, split_options
+from torchmagic.graph_files import displayed
+from torchmagic.graph_records import GraphRecord
+from torchmagic.magic_options import GRADTRACE, TENSORINFO, Options
 from torchmagic.records import Explanation
 from torchmagic.running import CellRun
 
 NAMES = ("tensorinfo", "gradtrace")
 
 
-def _flag(name: str, text: str) -> Any:
-    on = argument(f"--{name}", dest=name, action="store_true", default=True, help=text)
-    off = argument(f"--no-{name}", dest=name, action="store_false", help=f"leave out {name}")
-    return lambda function: on(off(function))
+def _options(options: Options) -> Any:
+    """A decorator that gives a magic its options."""
+
+    def decorate(function: Any) -> Any:
+        for names, settings in reversed(options):
+            function = argument(*names, **settings)(function)
+        return magic_arguments()(function)
+
+    return decorate
 
 
 @magics_class
@@ -42,7 +50,7 @@ class TorchMagics(Magics):
         self._shell: Any = shell
         self._running: list[CellRun] = []
         self.cards = ErrorCards(display)
-        self._always: str | None = None  # the options under which every cell is shown, or None
+        self._always: dict[str, str] = {}  # the options under which a magic shows every cell
 
     @no_var_expand
     @line_magic
@@ -53,18 +61,7 @@ class TorchMagics(Magics):
         except ValueError as error:
             raise UsageError(str(error)) from None
 
-    @magic_arguments()
-    @argument("--all", action="store_true", help="show tensors that the cell only read, too")
-    @_flag("stats", "minimum, maximum, mean, standard deviation, zeros, NaN and inf counts (the default)")
-    @_flag("plot", "a histogram of each tensor, and a heatmap of those with rows and columns (the default)")
-    @argument("--depth", type=int, default=5, help="open containers and modules so deep (5)")
-    @argument("--max-rows", type=int, default=50, help="show at most so many tensors (50)")
-    @argument("--sort", choices=ORDERS, default="order", help="by order (as found), name, size or change")
-    @argument("--json", action="store_true", help="give the records as JSON instead of a table")
-    @argument("--quiet", action="store_true", help="show only why an operation failed")
-    @argument("--on", action="store_true", help="show after every cell from now on, with the other options given")
-    @argument("--off", action="store_true", help="stop doing so")
-    @argument("expressions", nargs="*", help="names or expressions to show, instead of what the cell touched")
+    @_options(TENSORINFO)
     @no_var_expand
     @line_cell_magic
     def tensorinfo(self, line: str, cell: str | None = None) -> str | None:
@@ -83,32 +80,43 @@ class TorchMagics(Magics):
         if cell is not None:
             self._run_below("tensorinfo", line, cell)
         elif options.on or options.off:
-            self._switch(options, line)
+            self._switch("tensorinfo", options, line)
         elif not options.expressions:
             raise UsageError("%tensorinfo on a line wants names or expressions, for example: %tensorinfo x y.T model")
         else:
             return self.show_expressions(options, as_value=True)
         return None
 
-    @magic_arguments()
-    @argument("expressions", nargs="*", help="tensors to trace, such as a loss; over a cell: what the cell computed")
+    @_options(GRADTRACE)
     @no_var_expand
     @line_cell_magic
-    def gradtrace(self, line: str, cell: str | None = None) -> None:
+    def gradtrace(self, line: str, cell: str | None = None) -> str | None:
         """Draw the autograd graph with names, values and gradients: of the cell below, or behind a tensor.
 
         Examples::
 
-            %%gradtrace              the graph that this cell builds, with the gradients of its backward pass
-            %gradtrace loss          the graph behind a tensor that is there already
+            %%gradtrace                        the graph that this cell builds, with the gradients of its backward pass
+            %%gradtrace --lr 0.1               also the step: new = old - 0.1 * gradient
+            %%gradtrace --depth 1              a large model, one level of modules opened
+            %%gradtrace --expand model.head    this module opened, too
+            %%gradtrace --forward              the operations: shapes, dtypes, time and bytes of each
+            %%gradtrace --saved                what autograd keeps for the backward pass
+            %%gradtrace --check                whether the gradients agree with finite differences
+            %%gradtrace --save graph.svg       also into a file: .svg, .json, .dot or .mmd (mermaid)
+            %gradtrace loss                    now: the graph behind a tensor that is there already
+            %gradtrace --on                    after every cell from now on, until --off
+            text = %gradtrace --json loss      the record as JSON
         """
         options = self.options("gradtrace", line)
         if cell is not None:
             self._run_below("gradtrace", line, cell)
+        elif options.on or options.off:
+            self._switch("gradtrace", options, line)
         elif not options.expressions:
             raise UsageError("%gradtrace on a line wants a tensor, for example: %gradtrace loss")
         else:
-            self.show_graph(options)
+            return self._show_graph_now(options)
+        return None
 
     # -- over a cell ------------------------------------------------------------------------------------
 
@@ -129,14 +137,11 @@ class TorchMagics(Magics):
         above = magics_above(raw, NAMES)
         magics = above.magics if above.lines and self._all_valid(above.magics) else ()
         for name, line in magics:
-            if name == "tensorinfo":
-                self._switch(self.options(name, line), line)
-        always = self._always
-        if always is not None and all(name != "tensorinfo" for name, _ in magics):
-            magics = (("tensorinfo", always), *magics)
-            run = CellRun(self, self._shell, magics, raw, says_nothing=True)
-        else:
-            run = CellRun(self, self._shell, magics, raw)
+            self._switch(name, self.options(name, line), line)
+        above_it = {name for name, _ in magics}
+        always = tuple((name, self._always[name]) for name in NAMES if name in self._always and name not in above_it)
+        says_nothing = frozenset(name for name, _ in always)
+        run = CellRun(self, self._shell, (*always, *magics), raw, says_nothing=says_nothing)
         self._running.append(run)
         run.begin()
 
@@ -147,7 +152,8 @@ class TorchMagics(Magics):
         if run is not None:
             run.end(error)
         if run is None or not run.explained:
-            self.cards.after_error(error, below_magics(result.info.raw_cell, NAMES) if result.info else "")
+            cell = below_magics(result.info.raw_cell, NAMES) if result.info else ""
+            self.cards.after_error(error, cell, None if run is None else run.recorded)
 
     @context_matcher()
     def complete(self, context: Any) -> Any:
@@ -165,14 +171,13 @@ class TorchMagics(Magics):
             if text.startswith("--")
         }
 
-    def _switch(self, options: Any, line: str) -> None:
+    def _switch(self, name: str, options: Any, line: str) -> None:
         if options.off:
-            self._always = None
+            self._always.pop(name, None)
         elif options.on:
-            self._always = " ".join(word for word in line.split() if word != "--on")
+            self._always[name] = " ".join(word for word in line.split() if word != "--on")
 
-    def _run_below(self, name: str, line: str, cell: str) -> None:
-        """For those who call the cell magic as a function: the same, one level down."""
+    def _run_below(self, name: str, line: str, cell: str) -> None:  # for those who call the cell magic as a function
         self._shell.run_cell(f"%%{name} {line}\n{cell}", store_history=False)
 
     def _all_valid(self, magics: tuple[tuple[str, str], ...]) -> bool:
@@ -192,7 +197,7 @@ class TorchMagics(Magics):
         magic = getattr(self, name)
         words, rest = split_options(line, self._known(name))
         try:
-            options = parse_argstring(magic, " ".join(words))
+            options = magic.parser.parse_args(words)
         except UsageError as error:
             raise UsageError(f"{error}\n{magic.parser.format_usage().strip().removeprefix('usage: ')}") from None
         options.expressions = split_expressions(rest) if rest.strip() else []
@@ -200,7 +205,7 @@ class TorchMagics(Magics):
 
     def show(self, found: Any, options: Any) -> None:
         """A table, or JSON as data and as text."""
-        if getattr(options, "json", False):
+        if options.json:
             text = found.to_json()
             display({"application/json": json.loads(text), "text/plain": text}, raw=True)
         else:
@@ -210,32 +215,21 @@ class TorchMagics(Magics):
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
         display({"text/plain": text}, raw=True)
 
-    def explained(self, error: BaseException | None, cell: str) -> Explanation | None:
+    def explained(self, error: BaseException | None, cell: str, recorded: Any = None) -> Explanation | None:
         """Why the error that ended a cell happened; None where that is not known or not wanted."""
         if error is None or not self.cards.on or "torch" not in sys.modules:
             return None
-        return explained(error, below_magics(cell, NAMES))
+        return explained(error, below_magics(cell, NAMES), recorded)
 
     # -- on a line --------------------------------------------------------------------------------------
 
     def show_expressions(self, options: Any, *, as_value: bool = False) -> str | None:
         """Records of the values of expressions; as JSON text where a line magic wants a value."""
-        from torchmagic.observe.containers import observe_all
-        from torchmagic.observe.names import named_tensors
-
-        values = self._evaluate("tensorinfo", options.expressions)
+        values = evaluated(self._shell, options.expressions, lambda text: self.say(f"tensorinfo: {text}"))
         if not values:
             return None
-        names = {id(tensor): name for name, tensor in reversed(named_tensors(self._shell.user_ns))}
         try:
-            found = observe_all(
-                values,
-                stats=options.stats,
-                plot=options.plot,
-                depth=options.depth,
-                max_rows=options.max_rows,
-                names={name: text for name, text in names.items() if not text.startswith(tuple(values))},
-            )
+            found = inspected(values, self._shell.user_ns, options)
         except TorchmagicError as error:
             self.say(f"tensorinfo: {error}")
             return None
@@ -244,32 +238,32 @@ class TorchMagics(Magics):
         self.show(found, options)
         return None
 
-    def show_graph(self, options: Any) -> None:
-        """The graph behind the expressions of an argument line."""
-        from torchmagic.observe.graph import trace
-
-        values = self._evaluate("gradtrace", options.expressions)
-        if values:
-            try:
-                display(trace(*values.values(), names={**self._shell.user_ns, **values}))
-            except TorchmagicError as error:
-                self.say(f"gradtrace: {error}")
-
-    def _evaluate(self, magic: str, expressions: list[str]) -> dict[str, object]:
-        """The values of expressions, each evaluated once; one line for each that fails."""
-        values: dict[str, object] = {}
-        for text in expressions:
-            failure = self._evaluate_one(text, values)
-            if failure:
-                self.say(f"{magic}: {text} cannot be shown ({failure})")
-        return values
-
-    def _evaluate_one(self, text: str, values: dict[str, object]) -> str:
+    def graph_of(self, options: Any) -> GraphRecord | None:
+        """The graph behind the expressions of an argument line; None where there is none, which is said."""
+        values = evaluated(self._shell, options.expressions, lambda text: self.say(f"gradtrace: {text}"))
         try:
-            values[text] = eval(text, self._shell.user_global_ns, self._shell.user_ns)
-        except Exception as error:  # the user's expression may raise anything
-            return f"{type(error).__name__}: {error}"
-        return ""
+            return traced(values, self._shell.user_ns, options) if values else None
+        except TorchmagicError as error:
+            self.say(f"gradtrace: {error}")
+            return None
+
+    def show_graph(self, record: GraphRecord, options: Any) -> None:
+        """A picture, or JSON as data and as text; and a file."""
+        for bundle in displayed(record, options):
+            display(bundle, raw=True)
+
+    def _show_graph_now(self, options: Any) -> str | None:
+        record = self.graph_of(options)
+        if record is None:
+            return None
+        asked = [f"--{name}" for name in ("forward", "check") if getattr(options, name)]
+        if asked:
+            here = f"%%gradtrace {' '.join(asked)}"
+            self.say(f"gradtrace: {' and '.join(asked)} must watch a cell while it runs: write {here} on top of it.")
+        options.quiet = options.quiet or options.json  # the value of the line is the JSON, and not shown besides
+        as_json, options.json = options.json, False
+        self.show_graph(record, options)
+        return record.to_json() if as_json else None
 
 
 def load(shell: Any) -> None:

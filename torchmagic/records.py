@@ -1,18 +1,15 @@
-"""The frozen records: facts about tensors, graphs and errors as plain data that saves, reloads and compares.
+"""The frozen records: facts about tensors and errors as plain data that saves, reloads and compares.
 
-Nothing here touches torch: a record is made by :mod:`torchmagic.observe`, drawn by :mod:`torchmagic.render`
-and judged by ``graders``.
+Those of autograd graphs are in :mod:`torchmagic.graph_records`. Nothing here touches torch: a record is made by
+:mod:`torchmagic.observe`, drawn by :mod:`torchmagic.render` and judged by ``graders``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from torchmagic.shown import Shown
-
-NodeKind = Literal["tensor", "operation"]
-Role = Literal["data", "leaf", "parameter", "intermediate", "result"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,64 +297,3 @@ class Inspection(Shown):
     explanation: Explanation | None = None
     more: int = 0
     deleted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class GraphNode:
-    """A tensor (box) or an operation (diamond) of the autograd graph.
-
-    Attributes:
-        id: unique in its graph.
-        label: a tensor's own name ("" where no variable holds it), or the operation's plain name
-            (``"Add"``, ``"Mul"``, ``"MatMul"``).
-        role: how the tensor takes part; operations are "intermediate".
-        grad_fn: the class name of the autograd node (``"MulBackward0"``), None for leaves and data.
-        shape, dtype, value_text: of the tensor, where known.
-        grad_text: the gradient that arrived there in a backward pass (value when small, else its norm).
-        detail: an operation's plain arguments (``"dim 1"``), or "".
-        value, grad: the number itself, for a real tensor of one element.
-        grad_norm: the 2-norm of that gradient.
-        grad_of: name of the scalar that ``grad_text`` is the gradient of, or "" where that is not known.
-    """
-
-    id: str
-    kind: NodeKind
-    label: str
-    role: Role = "intermediate"
-    grad_fn: str | None = None
-    shape: tuple[int, ...] | None = None
-    dtype: str | None = None
-    value_text: str | None = None
-    grad_text: str | None = None
-    detail: str = ""
-    value: float | None = None
-    grad: float | None = None
-    grad_norm: float | None = None
-    grad_of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphEdge:
-    """Data flows from ``source`` to ``target`` (node ids); ``label`` is written on it, if anything."""
-
-    source: str
-    target: str
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphRecord(Shown):
-    """An autograd graph, in the direction of the computation (inputs first).
-
-    Attributes:
-        nodes, edges: inputs before what is computed from them.
-        roots: ids of the tensors that were traced (a loss, an output).
-        backward_ran: True when gradients on the nodes come from a backward pass that was seen.
-        notes: short sentences for the reader (what was left out, and why).
-    """
-
-    nodes: tuple[GraphNode, ...]
-    edges: tuple[GraphEdge, ...]
-    roots: tuple[str, ...] = ()
-    backward_ran: bool = False
-    notes: tuple[str, ...] = field(default=())

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from torchmagic.cellrun import CellWatch, View
+from torchmagic.graph_options import Wanted
+from torchmagic.graph_records import GraphRecord
 from torchmagic.records import Explanation, Inspection
 
 _NO_TENSORS = "tensorinfo: this cell assigned or changed no tensors."
@@ -30,10 +32,13 @@ class Front(Protocol):
     def show_expressions(self, options: Any) -> Any:
         """Show the values of the expressions in an argument line."""
 
-    def show_graph(self, options: Any) -> None:
-        """Show the graph behind them."""
+    def show_graph(self, record: GraphRecord, options: Any) -> None:
+        """Show a graph."""
 
-    def explained(self, error: BaseException | None, cell: str) -> Explanation | None:
+    def graph_of(self, options: Any) -> GraphRecord | None:
+        """The graph behind the expressions in an argument line."""
+
+    def explained(self, error: BaseException | None, cell: str, recorded: Any = None) -> Explanation | None:
         """Why a cell failed."""
 
 
@@ -47,14 +52,15 @@ class CellRun:
         magics: tuple[tuple[str, str], ...],
         raw: str = "",
         *,
-        says_nothing: bool = False,
+        says_nothing: frozenset[str] = frozenset(),
     ):
         self.front = front
         self.shell = shell
         self.magics = magics
         self.raw = raw
-        self.says_nothing = says_nothing  # rather than that there is nothing to show
+        self.says_nothing = says_nothing  # those that do, where there is nothing to show
         self.explained = False  # whether what is shown says why the cell failed
+        self.recorded: Any = None  # what helps to say why
         self.watch: CellWatch | None = None
         self._handlers: tuple[Any, Any] | None = None
 
@@ -62,9 +68,13 @@ class CellRun:
         """The cell is about to run."""
         if not self.magics:
             return
-        names = [name for name, _ in self.magics]
+        options = {name: self.front.options(name, line) for name, line in self.magics}
+        graph = options.get("gradtrace")
+        wanted = None
+        if graph is not None and not graph.off:
+            wanted = Wanted(graph.forward, graph.saved, graph.check, graph.lr)
         source = self.shell.transform_cell(self.raw)
-        self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in names, graph="gradtrace" in names)
+        self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in options, graph=wanted)
         self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
         self.shell.set_custom_exc((BaseException,), self._show_error)
         try:
@@ -79,6 +89,7 @@ class CellRun:
         try:
             self.watch.end()
             self._restore_handlers()
+            self.recorded = self.watch.recorded(error)
             for name, line in self.magics:
                 self._show(name, self.front.options(name, line), error)
         except Exception as failure:  # ours again: what the cell gave is not to suffer for it
@@ -97,22 +108,31 @@ class CellRun:
 
     def _show(self, name: str, options: Any, error: BaseException | None) -> None:
         assert self.watch is not None
-        if name == "gradtrace":
-            if options.expressions:
-                self.front.show_graph(options)
-                return
-            graph = self.watch.graph()
-            self.front.show(graph, options) if graph is not None else self.front.say(_NO_GRAPH)
-        elif options.off:
+        if options.off:
             return
+        if name == "gradtrace":
+            self._show_graph(options)
         elif options.expressions and not options.quiet:
             self.front.show_expressions(options)
         else:
             self._show_touched(options, error)
 
+    def _show_graph(self, options: Any) -> None:
+        assert self.watch is not None
+        if options.expressions:
+            graph = self.front.graph_of(options)
+            if graph is not None:
+                self.front.show_graph(self.watch.with_asked(graph), options)
+            return
+        graph = self.watch.graph()
+        if graph is not None:
+            self.front.show_graph(graph, options)
+        elif "gradtrace" not in self.says_nothing and not options.quiet:
+            self.front.say(_NO_GRAPH)
+
     def _show_touched(self, options: Any, error: BaseException | None) -> None:
         assert self.watch is not None
-        explanation = self.front.explained(error, self.raw)
+        explanation = self.front.explained(error, self.raw, self.recorded)
         self.explained = explanation is not None
         if options.quiet:
             found = Inspection(explanation=explanation) if explanation is not None else None
@@ -121,7 +141,7 @@ class CellRun:
             found = self.watch.inspection(view, error=error, explanation=explanation)
         if found is not None:
             self.front.show(found, options)
-        elif not self.says_nothing and not options.quiet:
+        elif "tensorinfo" not in self.says_nothing and not options.quiet:
             self.front.say(_NO_TENSORS)
 
     def _show_error(

@@ -27,7 +27,7 @@ class _Misfit(Exception):
 def to_json(record: Any) -> str:
     """A record as JSON text, with NaN and infinities as the strings "NaN", "Infinity" and "-Infinity".
 
-    >>> from torchmagic.records import GraphEdge, GraphRecord
+    >>> from torchmagic.graph_records import GraphEdge, GraphRecord
     >>> to_json(GraphRecord((), (GraphEdge("a", "b"),)))[:34]
     '{"torchmagic": "GraphRecord", "nod'
     """
@@ -85,10 +85,11 @@ def read_source(source: str | os.PathLike[str]) -> str | bytes:
 @cache
 def _kinds() -> dict[str, type]:
     """The records that stand by themselves."""
-    from torchmagic import records
+    from torchmagic import graph_records, records
     from torchmagic.shown import Shown
 
-    return {name: kind for name, kind in vars(records).items() if type(kind) is type and Shown in kind.__bases__}
+    found = {**vars(records), **vars(graph_records)}
+    return {name: kind for name, kind in found.items() if type(kind) is type and Shown in kind.__bases__}
 
 
 def _fields(record: Any) -> dict[str, Any]:

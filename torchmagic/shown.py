@@ -53,9 +53,9 @@ class Shown:
         Raises:
             TorchmagicError: the text is no JSON, or no record of this kind.
 
-        >>> from torchmagic.records import GraphRecord
-        >>> GraphRecord.from_json(GraphRecord((), ()).to_json())
-        GraphRecord(nodes=(), edges=(), roots=(), backward_ran=False, notes=())
+        >>> from torchmagic.graph_records import GraphRecord
+        >>> GraphRecord.from_json(GraphRecord((), ()).to_json()) == GraphRecord((), ())
+        True
         """
         from torchmagic.saved import from_json
 

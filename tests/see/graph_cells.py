@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from torchmagic.graph_records import GraphNode, GraphRecord
 from torchmagic.observe.graph import GraphWatch
-from torchmagic.records import GraphNode, GraphRecord
 
 NOTES = """
 a = torch.tensor(2., requires_grad=True)

@@ -8,8 +8,8 @@ import pytest
 
 from tests.see.graph_cells import NOTES, fresh, names, operations, run, tensor_named, watched
 from torchmagic.errors import TorchmagicError
+from torchmagic.graph_records import GraphRecord
 from torchmagic.observe.graph import trace
-from torchmagic.records import GraphRecord
 
 VALUES = {"a": "2", "b": "3", "x": "4", "y": "5", "z": "20"}
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 RULES = [
     ("torchmagic", ("graders", "nbgrader", "assignments")),
     ("torchmagic.records", ("torch", "IPython", "torchmagic")),
+    ("torchmagic.graph_records", ("torch", "IPython", "torchmagic")),
     ("torchmagic.shown", ("torch", "IPython", "torchmagic.observe", "torchmagic.magics")),
     ("torchmagic.saved", ("torch", "IPython", "torchmagic.observe", "torchmagic.magics")),
     ("torchmagic.render", ("torch", "IPython", "torchmagic.observe", "torchmagic.magics")),
@@ -26,7 +27,7 @@ RULES = [
     ("graders.engine.watch", ("graders.checks",)),
 ]
 #: what a module may import against the rules above: records show themselves, by a base class that is as light as they
-EXCEPTIONS = {"torchmagic.records": "torchmagic.shown"}
+EXCEPTIONS = {"torchmagic.records": "torchmagic.shown", "torchmagic.graph_records": "torchmagic.shown"}
 _NBGRADER_ONLY_IN = "graders.nbgrader_plugin"
 
 

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import torchmagic
-from torchmagic import records
+from torchmagic import graph_records, records
 from torchmagic.errors import TorchmagicError
-from torchmagic.records import Explanation, GraphRecord, GroupRecord, Inspection, Stats, TensorRecord
+from torchmagic.graph_records import GraphRecord
+from torchmagic.records import Explanation, GroupRecord, Inspection, Stats, TensorRecord
 from torchmagic.shown import Shown
 
 SHOWN = [TensorRecord, GroupRecord, Inspection, Explanation, GraphRecord]
@@ -87,7 +88,11 @@ def test_the_comparison_can_fail() -> None:
 
 
 def test_every_record_that_shows_itself_is_meant() -> None:
-    found = {kind for kind in vars(records).values() if isinstance(kind, type) and issubclass(kind, Shown)} - {Shown}
+    found = {
+        kind
+        for kind in {**vars(records), **vars(graph_records)}.values()
+        if isinstance(kind, type) and issubclass(kind, Shown)
+    } - {Shown}
     assert found == set(SHOWN)
 
 

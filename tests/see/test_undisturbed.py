@@ -14,7 +14,13 @@ from tests.see.test_magics import cell_lines, errors, masked, without_tracebacks
 pytestmark = pytest.mark.slow
 
 NOTEBOOKS = sorted((Path(__file__).parent / "notebooks").glob("*.txt"))
-MAGICS = ["%%tensorinfo", "%%tensorinfo --all", "%%tensorinfo\n%%gradtrace"]
+MAGICS = [
+    "%%tensorinfo",
+    "%%tensorinfo --all",
+    "%%tensorinfo\n%%gradtrace",
+    "%%gradtrace",
+    "%%gradtrace --forward --saved --check --lr 0.1",
+]
 #: Run after all of them without a magic: nothing is left behind.
 AFTER = "import torch; torch.overrides._get_current_function_mode_stack(), torch.is_grad_enabled()"
 _PLAIN: dict[str, list[Any]] = {}
@@ -60,5 +66,10 @@ def test_every_kind_of_cell_is_there() -> None:
         "Thread",
         "!echo",
         "torch.func",
+        "checkpoint",
+        "create_graph",
+        "register_hook",
+        "autograd.Function",
+        "torch.optim",
     ):
         assert word in text

@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import callers
 from torchmagic.observe.events import Event, Operand, Place
+from torchmagic.observe.failed_calls import failed_call
+from torchmagic.observe.recorded import FailedCall, Recorded
 from torchmagic.observe.values import wrapped
 
 _LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -47,18 +49,8 @@ _CARRIES = frozenset(
 _OPERATORS = frozenset({"__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__", "__ifloordiv__", "__ipow__"})
 _NO_ELEMENTS = frozenset(
     {
-        *(
-            "requires_grad_",
-            "detach_",
-            "squeeze_",
-            "unsqueeze_",
-            "t_",
-            "transpose_",
-            "swapaxes_",
-            "swapdims_",
-            "resize_",
-        ),
-        *("share_memory_", "as_strided_", "rename_", "retain_grad_"),
+        *("requires_grad_", "detach_", "squeeze_", "unsqueeze_", "t_", "transpose_", "swapaxes_", "swapdims_"),
+        *("resize_", "share_memory_", "as_strided_", "rename_", "retain_grad_"),
     }
 )
 _MOST_EVENTS = 60
@@ -88,6 +80,7 @@ class CallWatch(TorchFunctionMode):
         self._callers = callers.Callers()
         self._seen: dict[tuple[CodeType, int], int] = {}
         self._found: set[tuple[str, CodeType, int]] = set()
+        self._failure: tuple[int, FailedCall | None] = (0, None)
         self._nonfinite = False
         self._spent = 0.0
         self._calls = 0
@@ -108,8 +101,8 @@ class CallWatch(TorchFunctionMode):
         before = perf_counter()
         try:
             out = call(func, args, kwargs)
-        except Exception:
-            self._failed(func, args, kwargs, frame)
+        except Exception as error:
+            self._failed(error, func, args, kwargs, frame)
             raise
         after = perf_counter()
         try:
@@ -232,9 +225,16 @@ class CallWatch(TorchFunctionMode):
         self._nonfinite = not infinite
         self._note("nonfinite", name, frame, [], out, "inf" if infinite else "NaN", operands=operands)
 
-    def _failed(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType | None) -> None:
+    def recorded(self, error: BaseException) -> Recorded:
+        """What is known of the call that raised the error."""
+        return Recorded(call=self._failure[1]) if self._failure[0] == id(error) else Recorded()
+
+    def _failed(
+        self, error: Exception, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType | None
+    ) -> None:
         try:
             with torch._C.DisableTorchFunction():
+                self._failure = (id(error), failed_call(func, args, kwargs))
                 given = [arg for arg in (*args, *kwargs.values()) if type(arg) in _PLAIN]
                 self._note("failed", getattr(func, "__name__", ""), frame, given, None)
         except Exception:

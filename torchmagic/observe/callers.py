@@ -12,6 +12,7 @@ from torch import overrides
 from torch.overrides import TorchFunctionMode
 
 _MOST_TRIES = 2_000
+_MOST_PLACES = 20_000
 
 
 class Callers:
@@ -22,17 +23,26 @@ class Callers:
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, int], CodeType] = {}
+        self._made: dict[tuple[int, int], tuple[CodeType, FunctionType]] = {}  # the code lives, so its id is its own
 
     def at(self, frame: FrameType | None) -> Callable[..., Any]:
         """A function that calls, from a frame with the file, line and globals of ``frame``."""
         if frame is None:
             return _torchmagic_call
+        instruction = (id(frame.f_code), frame.f_lasti)
+        made = self._made.get(instruction)
+        if made is not None and made[1].__globals__ is frame.f_globals:
+            return made[1]
+        if len(self._made) > _MOST_PLACES:
+            self._made.clear()
         place = (frame.f_code.co_filename, frame.f_lineno)
         code = self._codes.get(place)
         if code is None:
             code = _torchmagic_call.__code__.replace(co_filename=place[0], co_firstlineno=place[1] - 1)
             self._codes[place] = code
-        return FunctionType(code, frame.f_globals)
+        function = FunctionType(code, frame.f_globals)
+        self._made[instruction] = (frame.f_code, function)
+        return function
 
 
 def caller(frame: FrameType | None, is_python: bool) -> FrameType | None:

@@ -7,22 +7,24 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from torchmagic.errors import TorchmagicError
+from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import names as name_finder
 from torchmagic.observe.graph_build import build_record
 from torchmagic.observe.graph_facts import put_leaf_gradients, put_names, put_operands
+from torchmagic.observe.graph_saved import Saved
 from torchmagic.observe.graph_walk import OpFact, leaf_fact, walk
 from torchmagic.observe.graph_watch import GraphWatch, hide_own_frames
-from torchmagic.records import GraphRecord
 
 __all__ = ["GraphWatch", "hide_own_frames", "trace"]
 
 
-def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
+def trace(*tensors: object, names: Mapping[str, object], saved: bool = False) -> GraphRecord:
     """The autograd graph that leads to the given tensors, from what autograd and the variables still hold.
 
     Args:
         tensors: the tensors (a loss, an output), or lists, tuples, dicts of tensors.
         names: the user's variables, to label tensors by.
+        saved: whether to say what autograd keeps for a backward pass.
 
     Raises:
         TorchmagicError: where none of ``tensors`` is a tensor.
@@ -34,10 +36,10 @@ def trace(*tensors: object, names: Mapping[str, object]) -> GraphRecord:
     ['a', 'Add', 'y']
     """
     with torch._C.DisableTorchFunction():  # a subclass of the user's is not to notice
-        return _trace(tensors, names)
+        return _trace(tensors, names, Saved() if saved else None)
 
 
-def _trace(tensors: Sequence[object], names: Mapping[str, object]) -> GraphRecord:
+def _trace(tensors: Sequence[object], names: Mapping[str, object], saved: Saved | None) -> GraphRecord:
     roots = [tensor for _, tensor in name_finder.named_tensors({"it": list(tensors)})]
     if not roots:
         kinds = ", ".join(dict.fromkeys(type(each).__name__ for each in tensors)) or "nothing"
@@ -61,7 +63,7 @@ def _trace(tensors: Sequence[object], names: Mapping[str, object]) -> GraphRecor
             subject = data_names.get(id(root)) or "The tensor"
             notes.append(f"{subject} is a leaf: no operation computed it.")
     put_names(graph, named)
-    unknown = put_operands(graph, {}, data_names)
+    unknown = put_operands(graph, data_names)
     if put_leaf_gradients(graph):
         notes.append(
             "Gradients are what .grad holds now, which only leaves keep. "
@@ -69,4 +71,7 @@ def _trace(tensors: Sequence[object], names: Mapping[str, object]) -> GraphRecor
         )
     if unknown:
         notes.append("Operands that autograd did not keep are left out; %%gradtrace over the cell shows them.")
-    return build_record([graph.skeleton], notes=notes)
+    if saved is None:
+        return build_record([graph.skeleton], notes=notes)
+    saved.put(graph)
+    return saved.on(build_record([graph.skeleton], notes=notes), [graph.skeleton])

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
 from torchmagic.observe import graph_ops, values
+from torchmagic.observe.graph_modules import Where
 from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact, Walk, leaf_fact, version_of
+from torchmagic.observe.values import Reading
+
+_SMALL_BYTES = values.SMALL * 16
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """What one call of an operation was given and gave, kept as copies.
 
     Attributes:
-        first: the lowest sequence number that its autograd nodes can have.
-        values: its small outputs, by output number.
+        first, last: the sequence numbers that its autograd nodes have, both included.
+        place: file and line of the user's, and the call of a module that it was made in.
+        seen: False for nodes of which only the place is known.
         data: its operands that take no gradient.
         constants: its plain number operands, in order.
-        names: the variables that held its outputs when a later call was given them, by output number.
+        values: its small outputs, by sequence number and output number.
+        names: the variables that held its outputs when a later call was given them, by the same.
+        order: of the graph that it belongs to: 1 for the graph of a backward pass, and so on.
     """
 
     first: int
-    values: dict[int, values.Reading] = field(default_factory=dict)
-    data: list[TensorFact] = field(default_factory=list)
-    constants: tuple[str, ...] = ()
-    names: dict[int, str] = field(default_factory=dict)
+    last: int
+    place: Where = ("", None, None)
+    seen: bool = True
+    data: tuple[TensorFact, ...] = ()
+    constants: tuple[float, ...] = ()
+    values: dict[tuple[int, int], Reading] | None = None
+    names: dict[tuple[int, int], str] | None = None
+    order: int = 0
+
+    def keep_value(self, key: int, output: int, reading: Reading) -> None:
+        """Keep the elements of an output."""
+        self.values = {**(self.values or {}), (key, output): reading}
+
+    def keep_name(self, key: int, output: int, name: str) -> None:
+        """Keep the name of a variable that holds an output; the first stays."""
+        self.names = {(key, output): name, **(self.names or {})}
 
 
 def put_names(walk: Walk, named: Iterable[tuple[str, torch.Tensor]]) -> None:
@@ -58,62 +78,92 @@ def put_leaf_gradients(walk: Walk) -> bool:
     return found
 
 
-def put_operands(walk: Walk, calls: Mapping[int, Call], names: Mapping[int, str]) -> int:
+def put_calls(walk: Walk, calls: Mapping[int, Call]) -> None:
+    """Put on each operation the call that made it, where that was seen."""
+    if not calls:
+        return
+    lasts = list(calls)  # ascending
+    for op in walk.skeleton.ops:
+        if not op.grad_fn:
+            continue
+        call = calls.get(op.key)
+        if call is None:  # one of the other nodes of a call
+            at = bisect_left(lasts, op.key)
+            call = calls[lasts[at]] if at < len(lasts) else None
+        if call is not None and call.first <= op.key <= call.last:
+            op.call = call
+
+
+def put_operands(walk: Walk, names: Mapping[int, str]) -> int:
     """Put data operands and values on the operations, from what was watched and what autograd still keeps.
 
     Args:
-        walk: the graph, alive.
-        calls: what was seen of calls, by the sequence number of their last autograd node.
+        walk: the graph, alive, with its calls.
         names: names of data tensors by ``id``.
     Returns: how many operations have an operand that nothing is known of.
     """
     data: dict[tuple[int, int], TensorFact] = {}
     ops = walk.skeleton.ops
-    last = {id(calls[op.key]): number for number, op in enumerate(ops) if op.key in calls}
+    members: dict[int, list[OpFact]] = {}
+    for op in ops:
+        if op.call is not None and op.call.seen:
+            members.setdefault(id(op.call), []).append(op)
     unknown = 0
-    group: list[int] = []  # operations since the last whole call
     for number, op in enumerate(ops):
         if not op.grad_fn:
             continue
         op.detail = graph_ops.arguments(walk.nodes[number])
-        call = calls.get(op.key)
-        if call is not None:
-            _put_values(op, call)
-        if call is None or last[id(call)] != number:
+        call = op.call
+        if call is None or not call.seen:
             _from_saved(walk, number, data, names)
-            group.append(number)
             unknown += call is None and None in op.inputs and not op.data and not op.detail
             continue
-        members = [n for n in group if ops[n].key >= call.first]
-        if members:
-            _from_saved(walk, number, data, names)
-            _share_out(call, [ops[n] for n in [*members, number]], data)
-        else:
+        if call.values:
+            _put_values(op, call)
+        group = members[id(call)]
+        if len(group) > 1:
+            if None in op.inputs or _takes_small(ops, op):
+                _from_saved(walk, number, data, names)
+            if group[-1] is op:
+                _share_out(call, group, data)
+            continue
+        if call.data:
             op.data = _distinct(call.data, data)
             if "BatchNorm" in op.grad_fn:  # running statistics are kept beside the computation
-                del op.data[op.inputs.count(None) :]
-            if not op.detail and len(call.constants) == 1 and len(op.inputs) - op.inputs.count(None) == 1:
-                op.detail = graph_ops.constant_text(op.grad_fn, call.constants[0], None in op.inputs[:1])
-        group.clear()
-    _put_past_names(walk.skeleton, calls)
+                op.data = op.data[: op.inputs.count(None)]
+        if not op.detail and len(call.constants) == 1 and len(op.inputs) - op.inputs.count(None) == 1:
+            constant = values.constant_text(call.constants[0])
+            op.detail = graph_ops.constant_text(op.grad_fn, constant, None in op.inputs[:1])
+    _put_past_names(walk.skeleton)
     return unknown
 
 
-def _put_past_names(skeleton: Skeleton, calls: Mapping[int, Call]) -> None:
+def _takes_small(ops: Sequence[OpFact], op: OpFact) -> bool:
+    """Whether an operation inside a call may have kept elements that would be shown."""
+    for place in op.inputs:
+        if place is not None:
+            fact = ops[place[0]].outputs[place[1]]
+            if fact.value is None and (fact.nbytes or 0) <= _SMALL_BYTES:
+                return True
+    return False
+
+
+def _put_past_names(skeleton: Skeleton) -> None:
     """Name what variables held before they were bound anew; each name goes to the last tensor that had it."""
     used = {fact.name for op in skeleton.ops for fact in op.outputs.values()}
     for op in reversed(skeleton.ops):
-        call = calls.get(op.key) if op.grad_fn else None
-        for output, name in call.names.items() if call is not None else ():
+        if op.call is None or not op.call.names:
+            continue
+        for (key, output), name in op.call.names.items():
             fact = op.outputs.get(output)
-            if fact is not None and not fact.name and name not in used:
+            if key == op.key and fact is not None and not fact.name and name not in used:
                 fact.name = name
                 used.add(name)
 
 
 def _put_values(op: OpFact, call: Call) -> None:
-    for output, reading in call.values.items():
-        if output in op.outputs and op.outputs[output].value is None:
+    for (key, output), reading in (call.values or {}).items():
+        if key == op.key and output in op.outputs and op.outputs[output].value is None:
             op.outputs[output].value = reading
 
 
@@ -123,16 +173,16 @@ def _share_out(call: Call, group: Sequence[OpFact], data: dict[tuple[int, int], 
     for fact in _distinct(call.data, data):
         lacking = [op for op in group if op.inputs.count(None) > len(op.data)]
         if id(fact) not in placed and lacking:
-            lacking[0].data.append(fact)
+            lacking[0].data = (*lacking[0].data, fact)
 
 
-def _distinct(facts: Sequence[TensorFact], data: dict[tuple[int, int], TensorFact]) -> list[TensorFact]:
+def _distinct(facts: Sequence[TensorFact], data: dict[tuple[int, int], TensorFact]) -> tuple[TensorFact, ...]:
     """The facts, each replaced by the one that already stands for the same tensor in this graph."""
     found: list[TensorFact] = []
     for fact in facts:
         tensor = fact.alive()
         found.append(fact if tensor is None else data.setdefault((id(tensor), fact.version), fact))
-    return list({id(fact): fact for fact in found}.values())
+    return tuple({id(fact): fact for fact in found}.values())
 
 
 def _from_saved(walk: Walk, number: int, data: dict[tuple[int, int], TensorFact], names: Mapping[int, str]) -> None:
@@ -149,7 +199,7 @@ def _from_saved(walk: Walk, number: int, data: dict[tuple[int, int], TensorFact]
                 fact = data[key] = leaf_fact(tensor, "data")
                 fact.name = data_name(tensor, names)
             if all(fact is not known for known in op.data):
-                op.data.append(fact)
+                op.data = (*op.data, fact)
     result = graph_ops.saved_result(node)
     if result is not None and result.requires_grad:
         _value_of(walk, result)

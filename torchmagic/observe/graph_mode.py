@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType, MethodWrapperType
 from typing import Any
 
 import torch
@@ -14,51 +14,82 @@ from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import callers, graph_pass, names, values
 from torchmagic.observe.graph_facts import Call
-from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
+from torchmagic.observe.graph_modules import LIBRARIES, Places
+from torchmagic.observe.graph_story import Story
+from torchmagic.observe.graph_walk import TensorFact, Walk, leaf_fact, version_of
 
-_SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
-_OWN_FILES = frozenset({__file__, str(Path(__file__).with_name("call_watch.py"))})
+_OWN_FILES = frozenset({str(Path(__file__).with_name("call_watch.py"))})
 _MOST_CALLS = 30_000
+_MOST_RECENT = 5_000
 _MOST_SITES = 4
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
+
+_sequence = torch._C._autograd._get_sequence_nr
+_is_compiling = torch.compiler.is_compiling
+_tracing = torch._C._get_tracing_state
+_without_modes = torch._C.DisableTorchFunction
+_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_Tensor = torch.Tensor
+_DATA = torch.Tensor.data
 
 
 class WatchMode(TorchFunctionMode):
     """Keeps copies of small operands and results of each call, and the facts of the last backward passes.
 
     Attributes:
-        calls: what was seen of calls whose graph may still be used, by sequence number.
+        calls: what was seen of calls whose graph may still be used, by the last sequence number of their nodes; a
+            later call has a higher one.
         passes: the last backward pass of each line that ran one, oldest first.
         pass_count: how many backward passes ran.
         troubles: sentences on what could not be watched.
+        look: given each graph before its backward pass frees it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[Walk], None] | None = None) -> None:
         super().__init__()
+        self.look = look
         self.calls: dict[int, Call] = {}
         self.passes: dict[tuple[str, int], graph_pass.Pass] = {}
         self.pass_count = 0
         self.troubles: list[str] = []
         self._last: weakref.ref[torch.Tensor] | None = None
         self._data: dict[int, TensorFact] = {}
+        self.story = Story(self.calls)
+        self._unnamed: dict[int, weakref.ref[torch.Tensor]] = {}  # results that no variable was seen to hold
         self._callers = callers.Callers()
+        self._places = Places()
         self._watch = graph_pass.PassWatch()
-        self._highest = torch._C._autograd._get_sequence_nr() - 1
+        self._highest = _sequence()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
-        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        if kwargs is None:
+            kwargs = {}
+        if _is_compiling() or _tracing() is not None:
             return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
         is_python = type(func) is FunctionType
-        call = self._callers.at(callers.caller(sys._getframe(1), is_python))
+        frame = callers.caller(sys._getframe(1), is_python)
+        call = self._callers.at(frame)
         if is_python and func in _BACKWARD:
             return self._backward(call, func, args, kwargs)
-        out = call(func, args, kwargs)
+        before = _sequence()
+        if before != self._highest:
+            self._unseen(before, frame)
         try:
-            with torch._C.DisableTorchFunction():
-                self._saw(out, args, kwargs)
+            out = call(func, args, kwargs)
+        except Exception as error:
+            with _without_modes():
+                self.story.call_failed(error, func, args, kwargs)
+            raise
+        after = _sequence()
+        try:
+            if after != before:  # autograd has nodes of this call
+                self._highest = after
+                with _without_modes():
+                    self._saw(before, after, out, args, kwargs, frame)
+            if type(func) is not MethodWrapperType or func.__self__ is _DATA:
+                self.story.saw(func, args, kwargs, out, frame)
         except Exception as error:  # ours, not the user's: the cell goes on and the picture says so
             self._trouble(error)
         return out
@@ -77,55 +108,84 @@ class WatchMode(TorchFunctionMode):
         if note not in self.troubles and len(self.troubles) < 3:
             self.troubles.append(note)
 
-    def _saw(self, out: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        outputs: Sequence[Any] = out if isinstance(out, (tuple, list)) else (out,)
-        call: Call | None = None
-        first = self._highest + 1
-        for tensor in outputs:
-            if not isinstance(tensor, torch.Tensor) or not tensor.requires_grad or values.wrapped(tensor):
-                continue
-            node = tensor.grad_fn
-            key = -1 if node is None else node._sequence_nr()
-            if key < first:  # a leaf, or a tensor that was there before this call
-                continue
-            if call is None:
-                operands = [*args, *kwargs.values()]
-                self._name_operands(operands, sys._getframe(2))
-                constants = tuple(values.constant_text(v) for v in operands if type(v) in (int, float))
-                call = Call(first, data=self._operands(operands), constants=constants)
-            reading = values.read_small(tensor)
-            if reading is not None:
-                call.values[tensor.output_nr] = reading
-            self.calls[key] = call
-            self._highest = max(self._highest, key)
-            self._last = weakref.ref(tensor)
+    def _unseen(self, before: int, frame: FrameType | None) -> None:
+        """Nodes appeared between two calls, as of a custom Function: they belong to where the cell is now."""
+        try:
+            inner = frame
+            for _ in range(6):  # inside the forward of a custom Function: the call was made by what called that
+                if inner is None:
+                    break
+                if inner.f_code.co_varnames[:1] == ("ctx",):
+                    frame = inner.f_back
+                    break
+                inner = inner.f_back
+            self.calls[before - 1] = Call(self._highest, before - 1, self._places.at(frame), seen=False)
+        except Exception as error:
+            self._trouble(error)
+        self._highest = before
+
+    def _saw(
+        self,
+        before: int,
+        after: int,
+        out: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        frame: FrameType | None,
+    ) -> None:
+        call = Call(before, after - 1, self._places.at(frame))
+        self._operands(call, (*args, *kwargs.values()) if kwargs else args, frame)
+        self.calls[after - 1] = call
+        for tensor in out if isinstance(out, (tuple, list)) else (out,):
+            if isinstance(tensor, _Tensor) and tensor.requires_grad and not _is_wrapped(tensor):
+                self._last = reference = weakref.ref(tensor)
+                self._unnamed[id(tensor)] = reference
+                if tensor.numel() <= values.SMALL:
+                    self._keep_value(call, tensor)
+        if len(self._unnamed) > _MOST_RECENT:
+            self._unnamed.clear()
         if len(self.calls) > _MOST_CALLS:
             for old in list(self.calls)[: _MOST_CALLS // 2]:
                 del self.calls[old]
 
-    def _name_operands(self, operands: Sequence[Any], frame: FrameType | None) -> None:
-        """Remember which variables hold the operands now: they may be bound anew later."""
-        unnamed: dict[int, tuple[Call, int]] = {}
-        for tensor in operands:
-            if isinstance(tensor, torch.Tensor) and tensor.requires_grad and tensor.grad_fn is not None:
-                call = self.calls.get(tensor.grad_fn._sequence_nr())
-                if call is not None and tensor.output_nr not in call.names:
-                    unnamed[id(tensor)] = (call, tensor.output_nr)
-        if not unnamed:
+    def _keep_value(self, call: Call, tensor: torch.Tensor) -> None:
+        reading = values.read_small(tensor)
+        node = tensor.grad_fn
+        if reading is None or node is None:
             return
-        for name, value in names.nearest_variables(frame, _SKIP):
-            if id(value) in unnamed:
-                call, output = unnamed[id(value)]
-                call.names.setdefault(output, name)
+        key = node._sequence_nr()
+        if key < call.first:  # it was there before this call
+            return
+        if key > call.last:  # a view that was changed in place gets its node only when it is asked for
+            self.calls[key] = Call(call.last + 1, key, call.place, seen=False)
+            self._highest = key + 1
+        call.keep_value(key, tensor.output_nr, reading)
 
-    def _operands(self, operands: Iterable[Any]) -> list[TensorFact]:
-        found: list[TensorFact] = []
+    def _operands(self, call: Call, operands: tuple[Any, ...], frame: FrameType | None) -> None:
+        """Keep the operands that take no gradient; remember which variables hold the others now."""
+        unnamed: dict[int, torch.Tensor] | None = None
         for operand in operands:
-            items = operand if isinstance(operand, (tuple, list)) else (operand,)
-            found.extend(
-                self._data_fact(item) for item in items if isinstance(item, torch.Tensor) and not item.requires_grad
-            )
-        return found
+            if isinstance(operand, _Tensor):
+                if not operand.requires_grad:
+                    call.data = (*call.data, self._data_fact(operand))
+                elif id(operand) in self._unnamed and self._unnamed[id(operand)]() is operand:
+                    unnamed = unnamed or {}
+                    unnamed[id(operand)] = operand
+            elif type(operand) in (tuple, list):
+                found = [item for item in operand if isinstance(item, _Tensor) and not item.requires_grad]
+                call.data = (*call.data, *map(self._data_fact, found))
+            elif type(operand) in (int, float):
+                call.constants = (*call.constants, operand)
+        if unnamed is None:
+            return
+        for name, value in names.nearest_variables(frame, LIBRARIES):
+            tensor = unnamed.get(id(value))
+            if tensor is not None and tensor.grad_fn is not None:  # they may be bound anew later
+                del unnamed[id(value)], self._unnamed[id(value)]
+                key = tensor.grad_fn._sequence_nr()
+                call = self.calls.get(key)  # type: ignore[assignment]
+                if call is not None:
+                    call.keep_name(key, tensor.output_nr, name)
 
     def _data_fact(self, tensor: torch.Tensor) -> TensorFact:
         known = self._data.get(id(tensor))
@@ -139,38 +199,54 @@ class WatchMode(TorchFunctionMode):
     def _backward(
         self, call: Callable[..., Any], func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        graph, seen = None, None
-        handles: list[Any] = []
+        watching: graph_pass.LivePass | None = None
         try:
-            with torch._C.DisableTorchFunction():
+            with _without_modes():
                 given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
                 roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
                 if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
-                    graph, seen = self._watch.before(roots, sys._getframe(2), _SKIP, self.calls)
-                    graph_pass.install(graph, handles, self._trouble)
+                    watching = self._watch.before(roots, sys._getframe(2), self.calls, self._trouble)
+                    if self.look is not None:
+                        self.look(watching.graph)
+                    watching.install(accumulates=func is not torch.autograd.grad)
+                live = None if watching is None else watching.graph
+                self.story.pass_begins(live, given, func, kwargs, sys._getframe(2))
         except Exception as error:
             self._trouble(error)
+        if watching is None:
+            try:
+                return call(func, args, kwargs)
+            except Exception as error:
+                with _without_modes():
+                    self.story.pass_failed(error, None, (), (func, args, kwargs), sys._getframe(2))
+                raise
+        before = _sequence()
         try:
             out = call(func, args, kwargs)
         except BaseException as error:
-            if seen is not None:
-                text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
-                seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
+            text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
+            watching.seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
+            with _without_modes():
+                done = [(each.skeleton, each.site) for each in self.passes.values()]
+                self.story.pass_failed(error, watching.graph, done, (func, args, kwargs), sys._getframe(2))
             raise
         finally:
-            for handle in handles:
-                handle.remove()
-            if seen is not None:
-                self._after(seen, kwargs)
-        if graph is not None and func is torch.autograd.grad:
+            with _without_modes():
+                watching.finish()
+            self._after(watching, before, kwargs)
+            self.story.pass_ended(watching.graph)
+        if func is torch.autograd.grad:
             try:
-                with torch._C.DisableTorchFunction():
-                    graph_pass.put_results(graph, args[1] if len(args) > 1 else kwargs.get("inputs"), out)
+                with _without_modes():
+                    asked = args[1] if len(args) > 1 else kwargs.get("inputs")
+                    watching.put_results(asked, out)
+                    self.story.gave(asked, out, kwargs, sys._getframe(2))
             except Exception as error:
                 self._trouble(error)
         return out
 
-    def _after(self, seen: graph_pass.Pass, kwargs: Mapping[str, Any]) -> None:
+    def _after(self, watching: graph_pass.LivePass, before: int, kwargs: Mapping[str, Any]) -> None:
+        seen = watching.seen
         self.pass_count += 1
         self.passes.pop(seen.site, None)
         self.passes[seen.site] = seen
@@ -178,9 +254,18 @@ class WatchMode(TorchFunctionMode):
             del self.passes[next(iter(self.passes))]
         if not (kwargs.get("retain_graph") or kwargs.get("create_graph")):
             for op in seen.skeleton.ops:  # this graph is freed: what was seen of its calls is in the pass
-                self.calls.pop(op.key, None)
+                if op.call is not None:
+                    self.calls.pop(op.call.last, None)
+        self._highest = _sequence()
+        if kwargs.get("create_graph") and self._highest > before:
+            order = 1 + max((op.call.order for op in seen.skeleton.ops if op.call is not None), default=0)
+            last = self._highest - 1
+            self.calls[last] = Call(before, last, seen=False, order=order)
+
+
+_OWN_START = str(Path(__file__).with_name("graph_"))
 
 
 def is_own(code: CodeType) -> bool:
     """Whether a frame with this code is a watch's and not the user's."""
-    return code.co_filename in _OWN_FILES or callers.is_call(code)
+    return code.co_filename.startswith(_OWN_START) or code.co_filename in _OWN_FILES or callers.is_call(code)

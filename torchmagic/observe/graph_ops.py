@@ -69,7 +69,8 @@ _INPUTS = (
 
 def class_name(node: Any) -> str:
     """The autograd node's class name, as ``print(tensor.grad_fn)`` shows it."""
-    return type(node).__name__ if type(node).__name__ != "Function" else str(node.name())
+    name = type(node).__name__
+    return name if name != "Function" else str(node.name())
 
 
 def plain_name(grad_fn: str) -> str:
@@ -139,7 +140,7 @@ def saved_inputs(node: Any) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
     for name in names:
         raw = _read(node, f"_raw_saved_{name}")
-        if raw is not None and _hook_free(raw):
+        if raw is not None and hook_free(raw):
             value = _read(node, f"_saved_{name}")
             if isinstance(value, torch.Tensor):
                 found.append(value)
@@ -154,7 +155,7 @@ def _saved_names(kind: Hashable) -> tuple[tuple[str, ...], bool]:
 
 def _saved_list(node: Any, attribute: str) -> list[torch.Tensor]:
     raws = _read(node, "_raw_saved_tensors")
-    if not isinstance(raws, (tuple, list)) or not all(_hook_free(raw) for raw in raws):
+    if not isinstance(raws, (tuple, list)) or not all(hook_free(raw) for raw in raws):
         return []
     return [value for value in _read(node, attribute) or () if isinstance(value, torch.Tensor)]
 
@@ -162,7 +163,7 @@ def _saved_list(node: Any, attribute: str) -> list[torch.Tensor]:
 def saved_result(node: Any) -> torch.Tensor | None:
     """The node's own first output where autograd kept it (exp, relu, sigmoid, …), else None."""
     raw = _read(node, "_raw_saved_result")
-    if raw is None or not _hook_free(raw):
+    if raw is None or not hook_free(raw):
         return None
     value = _read(node, "_saved_result")
     return value if isinstance(value, torch.Tensor) else None
@@ -175,7 +176,8 @@ def _read(node: Any, attribute: str) -> Any:
         return None
 
 
-def _hook_free(raw: Any) -> bool:
+def hook_free(raw: Any) -> bool:
+    """Whether reading a saved tensor runs no hook of the user's."""
     try:
         return getattr(raw, "unpack_hook", None) is None
     except RuntimeError:

@@ -6,13 +6,19 @@ import heapq
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.autograd.graph import get_gradient_edge
 
+from torchmagic.graph_records import Role
 from torchmagic.observe import graph_ops, values
-from torchmagic.records import Role
+
+if TYPE_CHECKING:
+    from torchmagic.observe.graph_facts import Call
+
+_Parameter = torch.nn.Parameter
+_jagged = torch.jagged
 
 Place = tuple[int, int]
 """An operation's number in its graph and which of its outputs; leaves are operations that compute nothing."""
@@ -20,7 +26,11 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class TensorFact:
-    """What is known of one tensor of the graph; holds copies and a weak reference, never the tensor."""
+    """What is known of one tensor of the graph; holds copies and a weak reference, never the tensor.
+
+    ``node`` is the id of its node in the record, once that is built; ``passes`` how many backward passes a leaf's
+    ``.grad`` is the sum of.
+    """
 
     role: Role
     name: str = ""
@@ -30,6 +40,9 @@ class TensorFact:
     grad: values.Reading | None = None
     ref: weakref.ref[torch.Tensor] | None = None
     version: int = 0
+    nbytes: int | None = None
+    node: str = ""
+    passes: int = 0
 
     def alive(self) -> torch.Tensor | None:
         """The tensor itself, while the user still holds it."""
@@ -45,22 +58,39 @@ class OpFact:
         inputs: where each differentiable input comes from; None where autograd keeps none.
         data: operands that take no gradient.
         outputs: facts of its outputs, by output number.
+        edge_grads: gradients that flowed back out of its inputs, by their number, where the tensor got others, too.
+        call: what was seen of the call that made it.
+        node: the id of its node in the record, once that is built.
+        saved: what it keeps for its backward pass, where that was asked for.
     """
 
     grad_fn: str
     key: int
-    inputs: list[Place | None] = field(default_factory=list)
-    data: list[TensorFact] = field(default_factory=list)
+    inputs: Sequence[Place | None] = ()
+    data: tuple[TensorFact, ...] = ()
     outputs: dict[int, TensorFact] = field(default_factory=dict)
     detail: str = ""
+    edge_grads: dict[int, values.Reading | None] | None = None
+    call: Call | None = None
+    node: str = ""
+    saved: Sequence[Any] = ()
 
 
 @dataclass(slots=True)
 class Skeleton:
-    """The facts of one graph: operations in order of computation, leaves first, and where its roots are."""
+    """The facts of one graph: operations in order of computation, leaves first, and where its roots are.
+
+    ``not_finite`` is the number of the first operation whose result was NaN or infinite, where that was looked for.
+    ``how`` is how its backward pass was run ("backward", "grad", "inputs"), ``error`` how that ended where it raised,
+    ``freed`` whether it let go of what the operations had saved.
+    """
 
     ops: list[OpFact]
     roots: list[Place]
+    not_finite: int = -1
+    how: str = "backward"
+    error: str = ""
+    freed: bool = False
 
     def leaves(self) -> list[TensorFact]:
         """The facts of the leaves, in order of first use."""
@@ -89,27 +119,43 @@ class Walk:
         op = self.skeleton.ops[place[0]]
         fact = op.outputs.get(place[1])
         if fact is None:
-            fact = op.outputs[place[1]] = TensorFact("intermediate")
-            metadata = getattr(self.nodes[place[0]], "_input_metadata", ())
-            if place[1] < len(metadata):
-                fact.shape = values.sizes(metadata[place[1]].shape)
-                fact.dtype = values.dtype_text(metadata[place[1]].dtype)
+            fact = op.outputs[place[1]] = _computed_fact(self.nodes[place[0]], place[1])
         return fact
+
+
+def _computed_fact(node: Any, output: int) -> TensorFact:
+    metadata = getattr(node, "_input_metadata", ())
+    if output >= len(metadata):
+        return TensorFact("intermediate")
+    known = metadata[output]
+    shape, dtype, nbytes = _described(tuple(known.shape), known.dtype)
+    return TensorFact("intermediate", "", shape, dtype, None, None, None, 0, nbytes)
+
+
+def _described(shape: Any, dtype: torch.dtype) -> tuple[tuple[int, ...], str, int | None]:
+    try:
+        return values.described(shape, dtype)
+    except TypeError:  # a symbolic or ragged size does not hash
+        return values.sizes(shape), values.dtype_text(dtype), None
 
 
 def leaf_fact(tensor: torch.Tensor, role: Role | None = None) -> TensorFact:
     """The facts of a tensor that no operation computed."""
     if role is None:
-        role = "parameter" if isinstance(tensor, torch.nn.Parameter) else "leaf"
+        role = "parameter" if isinstance(tensor, _Parameter) else "leaf"
         role = role if tensor.requires_grad else "data"
-    shape = values.sizes(tensor.shape) if tensor.layout is not torch.jagged else None
+    shape, dtype, nbytes = _described(tensor.shape, tensor.dtype)
+    is_ragged = tensor.layout is _jagged
     return TensorFact(
         role,
-        shape=shape,
-        dtype=values.dtype_text(tensor.dtype),
-        value=values.read_small(tensor),
-        ref=weakref.ref(tensor),
-        version=version_of(tensor),
+        "",
+        None if is_ragged else shape,
+        dtype,
+        values.read_small(tensor),
+        None,
+        weakref.ref(tensor),
+        0 if tensor.is_inference() else tensor._version,
+        None if is_ragged else nbytes,
     )
 
 
@@ -124,30 +170,33 @@ def walk(roots: Sequence[torch.Tensor]) -> Walk:
     stack: list[Any] = [get_gradient_edge(root).node for root in roots]
     while stack:
         node = stack.pop()
-        if node in found:
-            continue
-        edges = node.next_functions
-        found[node] = edges
-        stack.extend(edge[0] for edge in edges if edge[0] is not None and edge[0] not in found)
-    order = _in_order(found)
+        if node not in found:
+            edges = found[node] = node.next_functions
+            for given, _ in edges:
+                if given is not None and given not in found:
+                    stack.append(given)
+    nodes = _in_order(found)
     numbers: dict[Any, int] = {}
-    nodes: list[Any] = []
     ops: list[OpFact] = []
-    for node in order:
-        numbers[node] = len(ops)
-        nodes.append(node)
-        if _is_leaf(node):
+    for number, node in enumerate(nodes):
+        numbers[node] = number
+        if type(node).__name__ == "AccumulateGrad":
             variable = node.variable
-            numbers[id(variable)] = len(ops)
-            ops.append(OpFact("", -1, outputs={0: leaf_fact(variable)}))
+            numbers[id(variable)] = number
+            ops.append(OpFact("", -1, (), (), {0: leaf_fact(variable)}))
             continue
-        inputs = [None if edge[0] is None else (numbers[edge[0]], edge[1]) for edge in found[node]]
-        ops.append(OpFact(graph_ops.class_name(node), node._sequence_nr(), inputs=inputs))
+        inputs: list[Place | None] = []
+        for given, output in found[node]:
+            if given is None:
+                inputs.append(None)
+                continue
+            at = numbers[given]
+            inputs.append((at, output))
+            outputs = ops[at].outputs
+            if output not in outputs:
+                outputs[output] = _computed_fact(given, output)
+        ops.append(OpFact(graph_ops.class_name(node), node._sequence_nr(), inputs))
     result = Walk(Skeleton(ops, []), nodes, numbers)
-    for op in ops:
-        for place in op.inputs:
-            if place is not None:
-                result.fact(place)
     places = [place for root in roots if (place := result.place(root)) is not None]
     for place in places:
         result.fact(place)
@@ -157,6 +206,30 @@ def walk(roots: Sequence[torch.Tensor]) -> Walk:
 
 def _in_order(found: dict[Any, tuple[Any, ...]]) -> list[Any]:
     """Nodes with every input before its users: leaves by first use, then operations as they were computed."""
+    computed: list[Any] = []
+    leaves: list[Any] = []
+    for node in found:
+        (leaves if type(node).__name__ == "AccumulateGrad" else computed).append(node)
+    computed.sort(key=_number)
+    before: dict[Any, None] = {}
+    for node in computed:
+        for given, _ in found[node]:
+            if given is not None and given not in before:
+                if type(given).__name__ != "AccumulateGrad":
+                    return _in_any_order(found)  # a later number than its user's: of another thread, or a changed view
+                before[given] = None
+        before[node] = None
+    computed_first = dict.fromkeys(node for node in before if _is_leaf(node))
+    computed_first.update(dict.fromkeys(leaves))
+    return [*computed_first, *computed]
+
+
+def _number(node: Any) -> int:
+    return node._sequence_nr()  # type: ignore[no-any-return]
+
+
+def _in_any_order(found: dict[Any, tuple[Any, ...]]) -> list[Any]:
+    """The same, where the numbers alone do not tell."""
     missing: dict[Any, int] = {}
     users: dict[Any, list[Any]] = {}
     ready: list[tuple[int, int, Any]] = []  # sequence number, tie-break, node

@@ -8,12 +8,15 @@ from types import TracebackType
 import torch
 from torch import overrides
 
+from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import graph_mode, names
 from torchmagic.observe.graph_build import build_record
-from torchmagic.observe.graph_facts import data_name, put_names, put_operands
+from torchmagic.observe.graph_facts import data_name, put_calls, put_names, put_operands
+from torchmagic.observe.graph_groups import name_modules
 from torchmagic.observe.graph_pass import Pass
-from torchmagic.observe.graph_walk import Skeleton, Walk, walk
-from torchmagic.records import GraphRecord
+from torchmagic.observe.graph_saved import Saved
+from torchmagic.observe.graph_walk import Skeleton, TensorFact, Walk, walk
+from torchmagic.observe.recorded import Recorded
 
 _MOST_GRAPHS = 3
 _MOST_ROOTS = 4
@@ -25,6 +28,9 @@ class GraphWatch:
 
     Nothing of the user's is kept alive: it holds copies of small tensors, names and weak references.
 
+    Args:
+        saved: whether to say what autograd keeps for the backward pass.
+
     >>> with GraphWatch() as watch:
     ...     a = torch.tensor(2.0, requires_grad=True)
     ...     z = a * a
@@ -34,8 +40,9 @@ class GraphWatch:
     [('a', '2', '4'), ('Mul', None, None), ('z', '4', '1')]
     """
 
-    def __init__(self) -> None:
-        self._mode = graph_mode.WatchMode()
+    def __init__(self, *, saved: bool = False) -> None:
+        self._saved = Saved() if saved else None
+        self._mode = graph_mode.WatchMode(None if self._saved is None else self._saved.put)
 
     def __enter__(self) -> GraphWatch:
         self._mode.__enter__()  # type: ignore[no-untyped-call]
@@ -63,16 +70,20 @@ class GraphWatch:
             return self._record(namespace, touched)
 
     def _record(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord | None:
-        named = names.named_tensors(namespace, touched)
+        if self._mode.story.began_nowhere:  # the last pass failed for want of a graph
+            without = self._mode.story.without_graph(namespace, touched)
+            if without is not None:
+                return without
         if self._mode.passes:
-            return self._record_passes(named)
+            return self._record_passes(namespace, touched)
+        named = names.named_tensors(namespace, touched)
         reached = names.named_tensors({name: namespace[name] for name in touched}, touched)
         results = [tensor for _, tensor in reached if tensor.grad_fn is not None]
         last = self._mode.last()
         if not results and last is not None:
             results = [last]
         if not results:
-            return None
+            return self._mode.story.without_graph(namespace, touched)
         notes = list(self._mode.troubles)
         graph = walk(results)
         _keep_sinks(graph)
@@ -81,21 +92,39 @@ class GraphWatch:
             notes.append(f"The cell left {count} results; the graphs of the last {_MOST_ROOTS} are drawn.")
             graph = walk(results[-_MOST_ROOTS:])
             _keep_sinks(graph)
+        put_calls(graph, self._mode.calls)
         put_names(graph, named)
-        put_operands(graph, self._mode.calls, {id(tensor): name for name, tensor in reversed(named)})
+        put_operands(graph, {id(tensor): name for name, tensor in reversed(named)})
         _name_the_rest([graph.skeleton], named)
-        return build_record([graph.skeleton], notes=notes)
+        name_modules(graph.skeleton, [namespace])
+        notes += _compiled_notes([graph.skeleton])
+        if self._saved is not None:
+            self._saved.put(graph)
+        record = self._kept(build_record([graph.skeleton], notes=notes), [graph.skeleton])
+        return self._mode.story.tell(record, [graph.skeleton], namespace, touched)
 
-    def _record_passes(self, named: Sequence[tuple[str, torch.Tensor]]) -> GraphRecord:
+    def _kept(self, record: GraphRecord, skeletons: Sequence[Skeleton]) -> GraphRecord:
+        return record if self._saved is None else self._saved.on(record, skeletons)
+
+    def recorded(self, error: BaseException | None = None) -> Recorded:
+        """What was recorded that helps to explain the error that ended the cell."""
+        return self._mode.story.recorded(error)
+
+    def _record_passes(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord:
         passes = list(self._mode.passes.values())
         chosen = _chosen(passes)
         skeletons = [each.skeleton for each in chosen]
-        _name_the_rest(skeletons, named)
+        if any(not fact.name for skeleton in skeletons for fact in _nameless(skeleton)):
+            _name_the_rest(skeletons, names.named_tensors(namespace, touched))
+        for skeleton in skeletons:
+            name_modules(skeleton, [namespace])
         notes = [
             *self._mode.troubles,
             *_pass_notes(list(self._mode.passes.values()), chosen, self._mode.pass_count),
         ]
-        return build_record(skeletons, backward_ran=True, notes=notes)
+        notes += _compiled_notes(skeletons)
+        record = self._kept(build_record(skeletons, backward_ran=True, notes=notes), skeletons)
+        return self._mode.story.tell(record, skeletons, namespace, touched)
 
 
 def hide_own_frames(error: BaseException) -> None:
@@ -149,10 +178,18 @@ def _name_the_rest(skeletons: Sequence[Skeleton], named: Sequence[tuple[str, tor
     """Name leaves and data that were still without a name, where the user holds them after the cell."""
     by_id = {id(tensor): name for name, tensor in reversed(named)}
     for skeleton in skeletons:
-        for fact in [*skeleton.leaves(), *(fact for op in skeleton.ops for fact in op.data)]:
+        for fact in _nameless(skeleton):
             tensor = fact.alive()
-            if tensor is not None and not fact.name:
+            if tensor is not None:
                 fact.name = data_name(tensor, by_id)
+
+
+def _nameless(skeleton: Skeleton) -> list[TensorFact]:
+    """The leaves and data without a name."""
+    found = [op.outputs[0] for op in skeleton.ops if not op.grad_fn]
+    for op in skeleton.ops:
+        found.extend(op.data)
+    return [fact for fact in found if not fact.name]
 
 
 def _chosen(passes: Sequence[Pass]) -> list[Pass]:
@@ -191,6 +228,11 @@ def _pass_notes(passes: Sequence[Pass], chosen: Sequence[Pass], count: int) -> l
                 "The picture shows what that pass added."
             )
     return notes
+
+
+def _compiled_notes(skeletons: Sequence[Skeleton]) -> list[str]:
+    compiled = any(op.grad_fn == "CompiledFunctionBackward" for skeleton in skeletons for op in skeleton.ops)
+    return ["What torch.compile made is one operation here: autograd does not see inside it."] if compiled else []
 
 
 def _from(each: Pass) -> str:

@@ -16,6 +16,8 @@ _PLAIN = frozenset(
 )
 _HIDDEN = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|__.*|_exit_code|In|Out|exit|quit|get_ipython|open")
 _HIDDEN_STARTS = frozenset("_IOeqgo")  # most names need no pattern: a namespace may hold thousands
+_OF_MODULES = torch.nn.Module().__dict__.keys()
+_NOTHING: dict[str, Any] = {}
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's frame, whose f_locals is a snapshot
 
 
@@ -65,7 +67,7 @@ def named_tensors(namespace: Mapping[str, object], first: Iterable[str] = ()) ->
                 found.append((name, value))  # type: ignore[arg-type]
             elif type(value) not in _PLAIN and id(value) not in seen and len(deeper) <= _MOST:
                 seen.add(id(value))
-                deeper.extend(_entries(name, value))
+                deeper.extend(entries(name, value))
             if depth and len(found) + len(deeper) > _MOST:
                 break  # never among the variables themselves: each of them counts
         if depth == 1:
@@ -82,7 +84,12 @@ def _is_parameter(value: object) -> bool:
     return issubclass(type(value), torch.nn.Parameter)
 
 
-def _entries(name: str, value: Any) -> Iterable[tuple[str, object]]:
+def entries(name: str, value: Any) -> Iterable[tuple[str, object]]:
+    """What a container, a module or an object holds, each with the expression that reaches it.
+
+    >>> list(entries("pair", (1, 2)))
+    [('pair[0]', 1), ('pair[1]', 2)]
+    """
     kind = type(value)
     if issubclass(kind, torch.nn.Module):
         return _module_tensors(name, value)
@@ -113,13 +120,16 @@ def _module_tensors(name: str, module: torch.nn.Module) -> list[tuple[str, objec
         if id(current) in seen:
             continue
         seen.add(id(current))
+        state = current.__dict__
         for store in ("_parameters", "_buffers"):
-            pairs.extend((f"{prefix}.{key}", item) for key, item in current.__dict__.get(store, {}).items())
-        children = current.__dict__.get("_modules", {}).items()  # a script module keeps its own elsewhere
-        stack.extend((f"{prefix}.{key}", child) for key, child in children if child is not None)
-        pairs.extend(
-            (f"{prefix}.{key}", item) for key, item in current.__dict__.items() if issubclass(type(item), torch.Tensor)
-        )
+            for key, item in state.get(store, _NOTHING).items():
+                pairs.append((f"{prefix}.{key}", item))
+        for key, child in state.get("_modules", _NOTHING).items():  # a script module keeps its own elsewhere
+            if child is not None:
+                stack.append((f"{prefix}.{key}", child))
+        own = state.keys() - _OF_MODULES
+        if own:
+            pairs.extend((f"{prefix}.{key}", item) for key, item in state.items() if key in own and _is_tensor(item))
     return pairs
 
 

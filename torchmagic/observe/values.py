@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,6 +18,13 @@ SHOWN = 16
 
 _LONGEST = 34
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
+_SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+_AT_ONCE = 1 << 18  # elements
+_TOGETHER = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+_vector_norm = torch.linalg.vector_norm
+_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_strided = torch.strided
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +53,14 @@ class Reading:
 
     def brief(self) -> str:
         """The elements where they fit in a label, else their 2-norm."""
+        if self.is_norm:
+            return f"norm {number_text(self.norm())}"
         return self.text() or f"norm {number_text(self.norm())}"
 
     def norm(self) -> float:
         """The 2-norm of the elements."""
+        if type(self.data) is float:
+            return self.data if self.is_norm else abs(self.data)
         return math.hypot(*(abs(item) for item in _flat(self.items())))
 
     def number(self) -> float | None:
@@ -65,9 +77,9 @@ def number_text(value: complex | bool) -> str:
     >>> number_text(2.0), number_text(0.1 + 0.2), number_text(-123456.0), number_text(1e-9), number_text(True)
     ('2', '0.3', '-123456', '1e-09', 'True')
     """
-    if isinstance(value, int):
+    if type(value) is not float and isinstance(value, int):
         return str(value)
-    if isinstance(value, complex) and not isinstance(value, float):
+    if type(value) is not float and isinstance(value, complex) and not isinstance(value, float):
         sign = "-" if math.copysign(1, value.imag) < 0 else "+"
         return f"{number_text(value.real)}{sign}{number_text(abs(value.imag))}j"
     if value == 0:
@@ -101,11 +113,11 @@ def readable(tensor: torch.Tensor) -> bool:
     """Whether the elements can be copied out: a plain dense tensor with real memory, outside transforms."""
     return (
         type(tensor) in _PLAIN_TYPES
-        and tensor.layout is torch.strided
-        and tensor.device.type != "meta"
+        and tensor.layout is _strided
+        and not tensor.is_meta
         and not tensor.is_quantized
-        and not wrapped(tensor)
-        and not torch._C._len_torch_dispatch_stack()  # a mode of the user's would see the reading
+        and not _is_wrapped(tensor)
+        and not _dispatch_modes()  # a mode of the user's would see the reading
     )
 
 
@@ -124,18 +136,111 @@ def read_small(tensor: torch.Tensor) -> Reading | None:
 def read_gradient(grad: torch.Tensor) -> Reading | None:
     """A small gradient's elements or a large one's 2-norm; None where neither can be read."""
     if not readable(grad):
-        if type(grad) is not torch.Tensor or grad.layout is not torch.sparse_coo:
-            return None
-        if torch._C._len_torch_dispatch_stack():
+        stored = _stored(grad)
+        if stored is None:
             return None
         with torch.no_grad():
-            return Reading(torch.linalg.vector_norm(grad.detach().coalesce().values()), is_norm=True)
+            return _norm(stored)
     if grad.numel() <= SMALL:
         return Reading(_copy(grad))
     if not torch.is_grad_enabled():  # as in every backward pass without create_graph
-        return Reading(torch.linalg.vector_norm(grad), is_norm=True)
+        return _norm(grad)
     with torch.no_grad():
-        return Reading(torch.linalg.vector_norm(grad), is_norm=True)
+        return _norm(grad)
+
+
+def _stored(grad: torch.Tensor) -> torch.Tensor | None:
+    """The elements that a sparse or a jagged gradient keeps, as a plain tensor."""
+    if _dispatch_modes() or _is_wrapped(grad):
+        return None
+    if type(grad) is torch.Tensor and grad.layout in _SPARSE:
+        with torch.no_grad():
+            found = grad.detach()
+            return found.coalesce().values() if grad.layout is torch.sparse_coo else found.values()
+    if type(grad).__module__.startswith("torch.nested.") and grad.layout is torch.jagged:
+        elements = getattr(grad, "_values", None)
+        if isinstance(elements, torch.Tensor) and getattr(grad, "_lengths", 0) is None and readable(elements):
+            return elements.detach()
+    return None
+
+
+def _norm(tensor: torch.Tensor) -> Reading:
+    """The 2-norm, in at least the tensor's precision; of numbers whose squares are no numbers of it, too."""
+    dtype = tensor.dtype
+    if dtype.itemsize <= (4 if dtype.is_complex else 2):
+        dtype = torch.complex64 if dtype.is_complex else torch.float32
+    norm: Any = _vector_norm(tensor) if dtype is tensor.dtype else _vector_norm(tensor, dtype=dtype)
+    if tensor.device.type != "cpu":
+        return Reading(norm, is_norm=True)
+    number = norm.item()
+    if number == 0 or number == math.inf:  # perhaps only the squares are too small or too large
+        number = _norm_of_extremes(tensor)
+    return Reading(number, is_norm=True)
+
+
+def _norm_of_extremes(tensor: torch.Tensor) -> float:
+    wide = torch.complex128 if tensor.is_complex() else torch.float64
+    if tensor.dtype is not wide:
+        return float(_vector_norm(tensor, dtype=wide).item())
+    scale = float(_vector_norm(tensor, math.inf).item())
+    if scale == 0 or not math.isfinite(scale):
+        return scale
+    return float(_vector_norm(tensor / scale).item()) * scale
+
+
+def read_gradients(grads: Sequence[torch.Tensor]) -> list[Reading | None]:
+    """What :func:`read_gradient` reads of each, in one go: to be called where no graph is made.
+
+    >>> [reading.brief() for reading in read_gradients([torch.ones(2), torch.ones(100)])]
+    ['[1, 1]', 'norm 10']
+    """
+    found: list[Reading | None] = [None] * len(grads)
+    together: dict[torch.dtype, list[int]] = {}
+    for number, grad in enumerate(grads):
+        if grad.numel() > SMALL and grad.is_cpu and grad.dtype in _TOGETHER and readable(grad):
+            together.setdefault(grad.dtype, []).append(number)
+        else:
+            found[number] = read_gradient(grad)
+    for numbers in together.values():
+        norms = _norms([grads[number] for number in numbers])
+        for number, norm in zip(numbers, norms, strict=True):
+            found[number] = Reading(norm, True)
+    return found
+
+
+def _norms(tensors: list[torch.Tensor]) -> list[float]:
+    norms: list[float] = torch.stack(torch._foreach_norm(tensors)).tolist()
+    extreme: dict[torch.Size, list[int]] = {}
+    for number, norm in enumerate(norms):
+        if norm == 0 or norm == math.inf:  # perhaps only the squares are too small or too large
+            extreme.setdefault(tensors[number].shape, []).append(number)
+    for numbers in extreme.values():
+        together = 1 + _AT_ONCE // tensors[numbers[0]].numel()
+        for start in range(0, len(numbers), together):
+            chosen = numbers[start : start + together]
+            for number, norm in zip(chosen, _norms_of_extremes([tensors[n] for n in chosen]), strict=True):
+                norms[number] = norm
+    return norms
+
+
+def _norms_of_extremes(tensors: list[torch.Tensor]) -> list[float]:
+    """The norms of tensors of one shape and dtype."""
+    wide = torch.complex128 if tensors[0].is_complex() else torch.float64
+    if len(tensors) == 1 or tensors[0].dtype is wide:
+        return [_norm_of_extremes(tensor) for tensor in tensors]
+    norms: list[float] = _vector_norm(torch.stack(tensors).flatten(1).to(wide), dim=1).tolist()
+    return norms
+
+
+@lru_cache(maxsize=4096)
+def described(shape: tuple[int, ...], dtype: torch.dtype) -> tuple[tuple[int, ...], str, int | None]:
+    """Sizes, name of the dtype and bytes of so many elements (None where a size is not known).
+
+    >>> described((2, 3), torch.float32)
+    ((2, 3), 'float32', 24)
+    """
+    found = sizes(shape)
+    return found, dtype_text(dtype), None if -1 in found else math.prod(found) * dtype.itemsize
 
 
 def _copy(tensor: torch.Tensor) -> Any:
@@ -163,4 +268,8 @@ def dtype_text(dtype: torch.dtype) -> str:
 
 def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
     """A shape as plain integers; a symbolic or ragged size becomes -1."""
-    return tuple(size if type(size) is int else -1 for size in shape)
+    known = tuple(shape)
+    for size in known:
+        if type(size) is not int:
+            return tuple(size if type(size) is int else -1 for size in known)
+    return known

@@ -12,7 +12,7 @@ from markupsafe import Markup
 def template(name: str) -> jinja2.Template:
     """The template ``name`` of this package.
 
-    >>> "<svg" in template("graph.svg.j2").render(width=1, height=1, title="<", nodes=[])
+    >>> "&lt;" in template("graph.html.j2").render(svg="<")
     True
     """
     environment = jinja2.Environment(

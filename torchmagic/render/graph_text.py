@@ -1,22 +1,37 @@
-"""A GraphRecord as text that fits 80 columns: leaves first, then one line for each computed tensor."""
+"""A GraphRecord as text that fits 80 columns: what is given first, then one line for each computed tensor or box."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
-from torchmagic.records import GraphNode, GraphRecord
+from torchmagic.graph_records import GraphNode, GraphRecord
+from torchmagic.render.graph_boxes import fold_name
+from torchmagic.render.graph_folds import Fold
+from torchmagic.render.graph_look import Look
+from torchmagic.render.graph_tables import Table, make_tables
 from torchmagic.render.graph_templates import printable
-from torchmagic.render.graph_view import ROLE_WORDS, cells, gradient_text, shape_text, shorten
+from torchmagic.render.graph_view import (
+    ROLE_WORDS,
+    View,
+    cells,
+    gradient_text,
+    line_text,
+    shape_text,
+    shorten,
+    text_view,
+)
 
 _WIDTH = 80
 _MOST_LINES = 60
+_MOST_ROWS = 30
 _SIGNS = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "MatMul": "@", "Pow": "**"}
 
 
-def graph_text(record: GraphRecord) -> str:
-    """The graph in lines of at most 80 columns, in the order of the computation.
+def graph_text(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (frozen)
+    """The graph in lines of at most 80 columns, in the order of the computation, and its tables.
 
-    >>> from torchmagic.records import GraphEdge
+    >>> from torchmagic.graph_records import GraphEdge
     >>> a = GraphNode("n1", "tensor", "a", "leaf", shape=(), dtype="float32", value_text="2")
     >>> op = GraphNode("n2", "operation", "Exp", grad_fn="ExpBackward0")
     >>> y = GraphNode("n3", "tensor", "y", "result", "ExpBackward0", (), "float32", "7.389")
@@ -25,54 +40,130 @@ def graph_text(record: GraphRecord) -> str:
     a  leaf (requires_grad)  value 2
     y = Exp(a)  (ExpBackward0)  value 7.389
     """
-    nodes = {node.id: node for node in record.nodes}
-    names = _names(record)
-    inputs: dict[str, list[str]] = {}
-    producer: dict[str, str] = {}
-    for edge in record.edges:
-        inputs.setdefault(edge.target, []).append(edge.source)
-        if nodes[edge.source].kind == "operation":
-            producer[edge.target] = edge.source
-    tensors = [node for node in record.nodes if node.kind == "tensor"]
-    given = [node for node in tensors if node.id not in producer]
-    computed = [node for node in tensors if node.id in producer]
-    lines = [_head(record, len(tensors))]
-    given_lines = [_given_line(node, names) for node in given]
-    computed_lines = [
-        _computed_line(node, nodes[producer[node.id]], [names[i] for i in inputs.get(producer[node.id], ())], names)
-        for node in computed
-    ]
-    lines += _middle_out(given_lines, _MOST_LINES // 2)
-    lines += _middle_out(computed_lines, _MOST_LINES)
+    view = text_view(record, look)
+    lines = [_head(record)] if record.nodes or not make_tables(record) else []
+    given, computed = _Graph(view).lines()
+    most = _MOST_LINES if look.depth is None else 10 * _MOST_LINES
+    lines += _middle_out(given, most // 2)
+    lines += _middle_out(computed, most)
+    if view.note:
+        lines.append(_wrapped(view.note))
     for note in record.notes:
         lines.append(_wrapped(f"note: {printable(note)}", "      "))
+    tables = make_tables(record)
+    if not (record.leaves or record.saved or record.forward or record.checks):
+        tables = []  # the lines say it already
+    for table in tables:
+        lines += _table_lines(table)
     return "\n".join(lines)
 
 
-def _head(record: GraphRecord, tensors: int) -> str:
-    operations = len(record.nodes) - tensors
-    roots = [shorten(node.label) for node in record.nodes if node.id in record.roots and node.label]
-    of = f" of {', '.join(roots[:3])}" if roots else ""
+class _Graph:
+    """The lines of a view: for each thing what it is given, by name."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.nodes = {node.id: node for node in view.nodes}
+        self.inputs: dict[str, list[str]] = {}
+        for edge in view.edges:
+            self.inputs.setdefault(edge.target, []).append(edge.source)
+        self.shown: set[int] = set()
+        self.names: dict[str, str] = {}
+        self._name_all()
+
+    def _name_all(self) -> None:
+        """What each thing is called in the text: its name, or a number that only the text uses."""
+        count = 0
+        for node in self.view.nodes:
+            name = self._path(node) if isinstance(node, Fold) else node.label if node.kind != "operation" else ""
+            computed = not isinstance(node, Fold) and node.kind == "operation"
+            if not name and not (computed and node.id not in self.view.fused):
+                count += 1
+            self.names[node.id] = shorten(name, 40) if name else f"#{count}"
+        for node in self.view.nodes:  # an operation without a result of its own is called as what it computes
+            if not isinstance(node, Fold) and node.kind == "tensor":
+                for source in self.inputs.get(node.id, ()):
+                    giver = self.nodes[source]
+                    if not isinstance(giver, Fold) and giver.kind == "operation" and source not in self.view.fused:
+                        self.names[source] = self.names[node.id]
+
+    def _path(self, node: Fold) -> str:
+        frame = self.view.within.get(node.id)
+        return fold_name(node, self.view.frames[frame].path if frame is not None else "", 40)
+
+    def lines(self) -> tuple[list[str], list[str]]:
+        """Lines of what is given, and lines of what is computed."""
+        given: list[str] = []
+        computed: list[str] = []
+        for node in self.view.nodes:
+            sources = [self.names[source] for source in self.inputs.get(node.id, ())]
+            if isinstance(node, Fold):
+                computed += self._frame_lines(node.id)
+                computed.append(_fold_line(node, self.names[node.id], sources))
+            elif node.kind == "cut":
+                computed.append(_cut_line(node, sources))
+            elif node.kind == "operation":
+                hidden = self.view.fused.get(node.id)
+                if hidden is not None:
+                    computed += self._frame_lines(node.id)
+                    computed.append(_computed_line(hidden, node, sources, self.names[node.id]))
+            elif not sources:
+                given.append(_given_line(node, self.names[node.id]))
+            else:
+                computed += self._frame_lines(node.id)
+                computed.append(self._result_line(node))
+        return given, computed
+
+    def _result_line(self, node: GraphNode) -> str:
+        source = self.inputs[node.id][-1]
+        giver = self.nodes[source]
+        if isinstance(giver, Fold) or giver.kind != "operation" or source in self.view.fused:
+            names = [self.names[each] for each in self.inputs[node.id]]
+            return _fit([f"{self.names[node.id]} = {', '.join(names)}", *_facts(node)])
+        sources = [self.names[each] for each in self.inputs.get(source, ())]
+        return _computed_line(node, giver, sources, self.names[node.id])
+
+    def _frame_lines(self, ident: str) -> list[str]:
+        """A line for the module that begins here, where it has not begun before."""
+        frame = self.view.within.get(ident, -1)
+        begun: list[str] = []
+        while frame >= 0 and frame not in self.shown:
+            self.shown.add(frame)
+            begun.append(_fit([f"── {shorten(self.view.frames[frame].title, 70)}"]))
+            frame = self.view.frames[frame].parent
+        return begun[::-1]
+
+
+def _head(record: GraphRecord) -> str:
+    operations = sum(node.kind == "operation" for node in record.nodes)
+    tensors = sum(node.kind == "tensor" for node in record.nodes)
+    cuts = len(record.nodes) - operations - tensors
+    roots = set(record.roots)
+    named = [shorten(node.label) for node in record.nodes if node.id in roots and node.label]
+    of = f" of {', '.join(named[:3])}" if named else ""
     count = f"{tensors:,} tensor{'s' * (tensors != 1)}, {operations:,} operation{'s' * (operations != 1)}"
-    return f"Autograd graph{of}: {count}"
+    count += f", {cuts:,} cut{'s' * (cuts != 1)}" if cuts else ""
+    return _wrapped(f"Autograd graph{of}: {count}")
 
 
-def _names(record: GraphRecord) -> dict[str, str]:
-    """What each tensor is called in the text: its name, or a number that only the text uses."""
-    names: dict[str, str] = {}
-    count = 0
-    for node in record.nodes:
-        if node.kind == "tensor":
-            count += not node.label
-            names[node.id] = shorten(node.label) if node.label else f"#{count}"
-    return names
+def _given_line(node: GraphNode, name: str) -> str:
+    return _fit([f"{name}  {ROLE_WORDS[node.role]}", *_facts(node)])
 
 
-def _given_line(node: GraphNode, names: dict[str, str]) -> str:
-    return _fit([f"{names[node.id]}  {ROLE_WORDS[node.role]}", *_facts(node)])
+def _fold_line(fold: Fold, name: str, given: Sequence[str]) -> str:
+    head = f"{name} = {shorten(fold.what, 40)}"
+    facts = [f"of {', '.join(given[:4])}{', …' if len(given) > 4 else ''}"] if given else []
+    facts += [*fold.facts, fold.grad, f"order {fold.order}" if fold.order else ""]
+    return _fit([head, *filter(None, facts)])
 
 
-def _computed_line(node: GraphNode, operation: GraphNode, given: list[str], names: dict[str, str]) -> str:
+def _cut_line(node: GraphNode, given: Sequence[str]) -> str:
+    of = f" of {', '.join(given)}" if given else ""
+    where = line_text(node)
+    return _fit([f"-x- cut: {shorten(node.label, 40)}{of}" + (f", {where}" if where else ""), printable(node.detail)])
+
+
+def _computed_line(node: GraphNode, operation: GraphNode, given: Sequence[str], name: str) -> str:
     sign, detail = _SIGNS.get(operation.label), operation.detail
     if sign and len(given) == 2:
         expression = f"{given[0]} {sign} {given[1]}"
@@ -83,7 +174,8 @@ def _computed_line(node: GraphNode, operation: GraphNode, given: list[str], name
         expression = f"{operation.label}({', '.join(given)})"
     extra = operation.label if sign else detail
     grad_fn = f"({operation.grad_fn})" if operation.grad_fn else ""
-    return _fit([f"{names[node.id]} = {expression}", f"{extra} {grad_fn}".strip(), *_facts(node)])
+    order = f"order {operation.order}" if operation.order else ""
+    return _fit([f"{name} = {expression}", f"{extra} {grad_fn}".strip(), *_facts(node), order])
 
 
 def _facts(node: GraphNode) -> list[str]:
@@ -96,10 +188,26 @@ def _facts(node: GraphNode) -> list[str]:
     return [fact for fact in facts if fact]
 
 
-def _fit(parts: list[str]) -> str:
+def _table_lines(table: Table) -> list[str]:
+    lines = ["", table.caption]
+    for row in table.rows[:_MOST_ROWS]:
+        parts = [
+            cell.text if head in ("status", "verdict", "sign", "held", "outputs") else f"{head} {cell.text}"
+            for head, cell in zip(table.heads[1:], row.cells, strict=True)
+            if cell.text
+        ]
+        lines.append(_fit([f"  {row.name}", *parts]))
+        if row.more:
+            lines.append(_wrapped(f"      ↳ {printable(row.more)}"))
+    if len(table.rows) > _MOST_ROWS:
+        lines.append(f"  … {len(table.rows) - _MOST_ROWS:,} more …")
+    return [*lines, _wrapped(f"  {table.foot}")] if table.foot else lines
+
+
+def _fit(parts: Sequence[str]) -> str:
     """The parts in one line, or on indented further lines where they do not fit."""
     lines = [printable(parts[0])]
-    for part in map(printable, parts[1:]):
+    for part in filter(None, map(printable, parts[1:])):
         if cells(lines[-1]) + 2 + cells(part) <= _WIDTH:
             lines[-1] += "  " + part
         else:
@@ -110,7 +218,7 @@ def _fit(parts: list[str]) -> str:
 def _wrapped(line: str, indent: str = "        ") -> str:
     width = _WIDTH if cells(line) == len(line) else _WIDTH // 2
     start = line[: len(line) - len(line.lstrip())]
-    lines = textwrap.wrap(line, width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+    lines = textwrap.wrap(line.strip(), width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
     return "\n".join(lines)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from torchmagic.records import GraphEdge, GraphNode, GraphRecord
+from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
+from torchmagic.render.graph_collapse import Collapsed, Frame, collapse
+from torchmagic.render.graph_folds import Fold
+from torchmagic.render.graph_look import Look
+from torchmagic.render.graph_plain import fuse, plain_graph
 from torchmagic.render.graph_templates import printable
 
 ROLE_WORDS = {
@@ -17,8 +22,13 @@ ROLE_WORDS = {
     "result": "result",
 }
 _FUSE_ABOVE = 40
+_LIMITS = (50, 30, 16)
 _MOST_DRAWN = 80
-_DEEPEST = 48
+_MOST_ASKED = 3000
+_MOST_LABELLED = 60
+_SMALL = 12
+_ALL = 10**9
+_PLAIN_LOOK = Look()
 _LONGEST_LABEL = 30
 _LONGEST_TIGHT = 14
 _LONGEST_SYMBOL = 12
@@ -29,69 +39,146 @@ class View:
     """The nodes and edges to draw, and a note on what is left out.
 
     Attributes:
+        nodes: nodes of the record, and folds in the place of collapsed groups.
+        edges: between their ids.
+        labels: what is written on each edge, or "".
         fused: unnamed tensors that are drawn as part of the operation that computed them, by its id.
         cut: ids of nodes whose inputs are not all drawn.
+        frames, within: open modules, and in which of them a node lies, by its id.
         tight: whether each node must make do with fewer words.
+        note: what is not drawn.
+        folded: how many operations the folds hold.
     """
 
-    nodes: tuple[GraphNode, ...]
+    nodes: tuple[GraphNode | Fold, ...]
     edges: tuple[GraphEdge, ...]
-    fused: dict[str, GraphNode]
-    cut: frozenset[str]
-    note: str = ""
+    labels: tuple[str, ...]
+    fused: Mapping[str, GraphNode]
+    cut: frozenset[str] = frozenset()
+    frames: tuple[Frame, ...] = ()
+    within: Mapping[str, int] = field(default_factory=dict)
     tight: bool = False
+    note: str = ""
+    folded: int = 0
 
 
-def make_views(record: GraphRecord) -> Iterator[View]:
+def make_views(record: GraphRecord, look: Look = _PLAIN_LOOK) -> Iterator[View]:
     """Ways to draw a graph, the most spacious first: the first that fits the page is the one to take."""
-    view = View(record.nodes, record.edges, {}, frozenset())
-    if len(record.nodes) <= _FUSE_ABOVE:
-        yield view
-        yield replace(view, tight=True)
-    view = _fuse(record)
-    yield _limit(view, record.roots) if len(view.nodes) > _MOST_DRAWN else view
+    plain = plain_graph(record)
+    if look == Look(theme=look.theme) and len(plain.nodes) <= _FUSE_ABOVE:
+        whole = collapse(record, plain, Look(depth=_ALL), 0)
+        yield _view(whole)
+        yield _view(whole, tight=True)
+    plain = fuse(plain, record.roots)
+    if look.depth is not None:
+        yield _limited(_view(collapse(record, plain, look, 0), tight=True), record.roots, _MOST_ASKED)
+        return
+    for limit in _LIMITS:
+        view = _view(collapse(record, plain, look, limit), tight=True)
+        most = max(_MOST_DRAWN, 2 * limit) if not look.expand else _MOST_ASKED
+        yield _limited(view, record.roots, most)
 
 
-def _fuse(record: GraphRecord) -> View:
-    """Draw the unnamed results of operations as part of their operation."""
-    producer = {edge.target: edge.source for edge in record.edges}
-    hidden = {
-        node.id
-        for node in record.nodes
-        if node.kind == "tensor" and not node.label and node.role == "intermediate" and node.id in producer
-    }
-    facts: dict[str, GraphNode] = {}
-    for node in record.nodes:
-        if node.id in hidden:
-            several = producer[node.id] in facts  # then the values and gradients are not one
-            facts[producer[node.id]] = (
-                replace(node, value_text=None, grad_text=None, grad_norm=None) if several else node
-            )
-    edges = [
-        replace(edge, source=producer[edge.source]) if edge.source in hidden else edge
-        for edge in record.edges
-        if edge.target not in hidden
-    ]
-    nodes = tuple(node for node in record.nodes if node.id not in hidden)
-    return View(nodes, tuple(dict.fromkeys(edges)), facts, frozenset(), tight=True)
+def text_view(record: GraphRecord, look: Look = _PLAIN_LOOK) -> View:
+    """What is told of a graph in words: all of a small one, else as it is drawn."""
+    plain = plain_graph(record)
+    if look == Look(theme=look.theme) and len(plain.nodes) <= 2 * _FUSE_ABOVE:
+        return _view(collapse(record, plain, Look(depth=_ALL), 0))
+    return next(make_views(record, look))
 
 
-def _limit(view: View, roots: tuple[str, ...]) -> View:
+def drawn_view(record: GraphRecord, look: Look = _PLAIN_LOOK, most_edges: int = 10**9) -> View:
+    """What a drawing of another program is to show: as ours, with no more edges than it can take."""
+    view: View | None = None
+    for view in make_views(record, look):
+        if len(view.edges) <= most_edges:
+            return view
+    plain = fuse(plain_graph(record), record.roots)
+    for limit in _LIMITS:
+        view = _limited(_view(collapse(record, plain, Look(), limit), tight=True), record.roots, _MOST_DRAWN)
+        if len(view.edges) <= most_edges:
+            return view
+    assert view is not None  # make_views always gives at least one
+    return replace(view, edges=view.edges[:most_edges], labels=view.labels[:most_edges])
+
+
+def _view(drawn: Collapsed, tight: bool = False) -> View:
+    return View(
+        drawn.nodes,
+        drawn.edges,
+        _edge_labels(drawn),
+        drawn.fused or {},
+        frames=drawn.frames,
+        within=drawn.within or {},
+        tight=tight,
+        folded=drawn.folded,
+    )
+
+
+def _edge_labels(drawn: Collapsed) -> tuple[str, ...]:
+    """Gradients to write on edges: on all into operations of a small graph, else where several flow together."""
+    if len(drawn.nodes) > _MOST_LABELLED:
+        return ("",) * len(drawn.edges)
+    nodes = {node.id: node for node in drawn.nodes}
+    flowing = Counter(edge.source for edge in drawn.edges if edge.grad_text is not None)
+    found: list[str] = []
+    for edge in drawn.edges:
+        target = nodes[edge.target]
+        into = isinstance(target, Fold) or target.kind != "tensor"
+        told = edge.label
+        if not told and into and (flowing[edge.source] > 1 or len(drawn.nodes) <= _SMALL):
+            told = edge_gradient(edge)
+        found.append(shorten(told, _LONGEST_TIGHT + 4))
+    return tuple(found)
+
+
+def edge_gradient(edge: GraphEdge) -> str:
+    """The gradient that flowed along an edge, as it is written on it, or "".
+
+    >>> edge_gradient(GraphEdge("a", "b", grad_text="4")), edge_gradient(GraphEdge("a", "b", grad_text="norm 3"))
+    ('↑ 4', '↑ norm 3')
+    """
+    if edge.grad_text is None:
+        return ""
+    if len(edge.grad_text) <= _LONGEST_TIGHT:
+        return f"↑ {edge.grad_text}"
+    return "" if edge.grad_norm is None else f"↑ norm {edge.grad_norm:.3g}"
+
+
+def _limited(view: View, roots: tuple[str, ...], most: int) -> View:
     """Keep the nodes nearest to the roots."""
+    if len(view.nodes) <= most:
+        return view
     inputs: dict[str, list[str]] = {}
     for edge in view.edges:
         inputs.setdefault(edge.target, []).append(edge.source)
-    kept = dict.fromkeys(roots)
+    known = {node.id for node in view.nodes}
+    used = {edge.source for edge in view.edges}
+    starts = [ident for ident in roots if ident in known] or [ident for ident in known if ident not in used]
+    kept = dict.fromkeys(sorted(starts)[:most] if not roots else starts[:most])
     ring = list(kept)
-    for _ in range(_DEEPEST):
-        ring = [source for ident in ring for source in inputs.get(ident, ()) if source not in kept]
-        kept.update(dict.fromkeys(ring[: _MOST_DRAWN - len(kept)]))
+    while ring and len(kept) < most:
+        ring = list(dict.fromkeys(source for i in ring for source in inputs.get(i, ()) if source not in kept))
+        ring = ring[: most - len(kept)]
+        kept.update(dict.fromkeys(ring))
     nodes = tuple(node for node in view.nodes if node.id in kept)
-    edges = tuple(edge for edge in view.edges if edge.source in kept and edge.target in kept)
+    pairs = [
+        (edge, label)
+        for edge, label in zip(view.edges, view.labels, strict=True)
+        if edge.source in kept and edge.target in kept
+    ]
     cut = frozenset(edge.target for edge in view.edges if edge.target in kept and edge.source not in kept)
-    operations = sum(node.kind == "operation" for node in view.nodes)
-    note = f"The graph has {operations:,} operations: the {len(nodes)} nodes nearest to the result are drawn."
-    return replace(view, nodes=nodes, edges=edges, cut=cut, note=note)
+    operations = sum(node.operations if isinstance(node, Fold) else node.kind == "operation" for node in view.nodes)
+    note = f"The graph has {operations:,} operations: the {len(nodes):,} nodes nearest to the result are drawn."
+    return replace(
+        view,
+        nodes=nodes,
+        edges=tuple(edge for edge, _ in pairs),
+        labels=tuple(label for _, label in pairs),
+        cut=cut,
+        within={ident: frame for ident, frame in view.within.items() if ident in kept},
+        note=note,
+    )
 
 
 def tensor_lines(node: GraphNode, tight: bool = False) -> list[str]:
@@ -139,6 +226,18 @@ def gradient_text(node: GraphNode) -> str:
     return f"grad {node.grad_text}"
 
 
+def line_text(node: GraphNode) -> str:
+    """Where the user's code called it: ``line 3``, ``line 3 of net.py``, or "".
+
+    >>> line_text(GraphNode("n1", "cut", "detach()", filename="/home/me/net.py", line=3))
+    'line 3 of net.py'
+    """
+    if node.line is None:
+        return ""
+    name = node.filename.replace("\\", "/").rsplit("/", 1)[-1]
+    return f"line {node.line}" + (f" of {shorten(name, 20)}" if name and not name.startswith("<") else "")
+
+
 def shape_text(shape: tuple[int, ...] | None) -> str:
     """A shape as torch prints it; a size that is not fixed (ragged, symbolic) is a ``?``.
 
@@ -170,5 +269,7 @@ def cells(text: str) -> int:
     >>> cells("abc"), cells("損失")
     (3, 4)
     """
+    if text.isascii():
+        return len(text)
     return sum(2 if (unicodedata.east_asian_width(character) in "WFA" and ord(character) > 0x2E80)
                or ord(character) > 0x1F000 else 1 for character in text)  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import FunctionType, MappingProxyType
 from typing import Any
@@ -15,6 +15,9 @@ from torch import nn
 
 from torchmagic.observe.errors import (
     autograd,
+    autograd_custom,
+    autograd_inplace,
+    autograd_leaves,
     broadcast,
     einsum_rules,
     index_tensors,
@@ -33,8 +36,10 @@ from torchmagic.observe.errors import (
 from torchmagic.observe.errors.comprehensions import rebound
 from torchmagic.observe.errors.evaluate import World
 from torchmagic.observe.errors.failure import MISSING, Arg, Failure, read_failure
+from torchmagic.observe.errors.given import bind_call
 from torchmagic.observe.errors.site import Site, find_site
 from torchmagic.observe.errors.words import Finding
+from torchmagic.observe.recorded import NOTHING, Recorded
 from torchmagic.observe.tensors import is_observable, observe_tensor
 from torchmagic.records import Explanation, Operand, TensorRecord
 
@@ -52,8 +57,11 @@ _PARTS = (
     numbers,
     layer_rules,
     module_rules,
-    types_rules,
     autograd,
+    autograd_custom,
+    types_rules,
+    autograd_inplace,
+    autograd_leaves,
     value_rules,
     python_rules,
 )
@@ -67,7 +75,7 @@ _MOST_OPERANDS = 8
 def explain_error(
     error: BaseException,
     sources: Mapping[str, str] = MappingProxyType({}),
-    call: tuple[Any, Sequence[Any], Mapping[str, Any]] | None = None,
+    recorded: Recorded = NOTHING,
 ) -> Explanation | None:
     """Why an operation on tensors failed; None for errors that have nothing to do with tensors.
 
@@ -76,8 +84,8 @@ def explain_error(
     Args:
         error: the exception, with its traceback.
         sources: code by the name of its file, for files that Python cannot find.
-        call: the function, arguments and keyword arguments of the call that raised, where something saw them; they
-            tell what operands were that the user's own functions computed.
+        recorded: what a watch over the cell knows: the operands of the call that raised, also those that the user's
+            own functions computed, where tensors were cut off, changed in place, and where backward passes ran.
 
     >>> x, w = torch.ones(3, 4), torch.ones(5, 4)
     >>> try:
@@ -93,7 +101,7 @@ def explain_error(
     if site is None or (isinstance(error, AssertionError) and not site.inner):
         return None
     with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-        failure = _read(error, site, call)
+        failure = _read(error, site, recorded)
         if isinstance(site.node, (ast.Raise, ast.Assert)) or _calls_the_users(failure) or not _of_tensors(failure):
             return None
         finding = _finding(failure)
@@ -111,34 +119,20 @@ def _has_text(error: Exception) -> bool:
     return True
 
 
-def _read(error: BaseException, site: Site, call: tuple[Any, Sequence[Any], Mapping[str, Any]] | None) -> Failure:
+def _read(error: BaseException, site: Site, recorded: Recorded) -> Failure:
     """The failure, with stand-ins on the meta device where those in memory leave operands unknown."""
     world = World.of_frame(site.frame)
     if site.node is not None and sys.version_info >= (3, 12):
         world = rebound(site.node, world)
     failure = read_failure(error, site, world)
-    if call is not None and _bind_call(failure, call[1]):
+    if recorded.call is not None and bind_call(failure, recorded.call):
         failure = read_failure(error, site, world)
     unknown = sum(arg.value is MISSING for arg in failure.args)
     if unknown:
         other = read_failure(error, site, world.twin("meta"))
         if sum(arg.value is MISSING for arg in other.args) < unknown:
-            return other
-    return failure
-
-
-def _bind_call(failure: Failure, given: Sequence[Any]) -> bool:
-    """Tell the world the values of operands that only the call itself knew."""
-    if len(given) != len(failure.args):
-        return False
-    pairs = list(zip(failure.args, given, strict=True))
-    held = [(arg, value) for arg, value in pairs if arg.is_tensor and not failure.world.standins.made(arg.value)]
-    if any(arg.value is not value for arg, value in held):
-        return False  # it was another call than this expression
-    found = [(arg.node, value) for arg, value in pairs if arg.value is MISSING and arg.node is not None]
-    for node, value in found:
-        failure.world.bind(node, value)
-    return bool(found)
+            failure = other
+    return replace(failure, recorded=recorded)
 
 
 def _finding(failure: Failure) -> Finding | None:
@@ -165,6 +159,8 @@ def _of_tensors(failure: Failure) -> bool:
     if any(frame.f_code.co_filename.startswith(str(torch.__path__[0])) for frame in failure.site.inner):
         return True
     if failure.tensors or issubclass(type(failure.callee), nn.Module) or "Tensor" in failure.message:
+        return True
+    if autograd.of_numbers(failure.message):
         return True
     if type(failure.error) is RuntimeError and not failure.site.inner:
         return True  # Python itself raises few of these, and none that a rule knows
@@ -243,6 +239,8 @@ def _worth_showing(failure: Failure) -> list[Arg]:
 
 def _operand(failure: Failure, name: str, role: str, value: object) -> Operand:
     if value is MISSING:
+        if name.endswith(".grad") and "NoneType" in failure.message:
+            return Operand(name, role, value="None")
         known = failure.notes.get(name)
         return Operand(name, role, value=f"shape {known.shape}" if known is not None else "(not known)")
     if is_observable(value):

@@ -1,25 +1,34 @@
-"""Rules for autograd: backward passes, leaves, operations in place, tensors that leave the graph."""
+"""Rules for backward passes: what they begin with, freed graphs, results without a graph, custom Functions."""
 
 from __future__ import annotations
 
 import ast
+import linecache
 import re
 
-import torch
-
-from torchmagic.observe.errors.failure import Arg, Failure
-from torchmagic.observe.errors.remedies import Candidate, changed_code, code_of, offered, with_args, with_method
-from torchmagic.observe.errors.words import Finding, aligned, shape_text
+from torchmagic.observe.errors.failure import MISSING, Failure, first
+from torchmagic.observe.errors.remedies import code_of, with_args
+from torchmagic.observe.errors.words import Finding, aligned, named, shape_text
+from torchmagic.observe.recorded import Spot
 from torchmagic.records import Remedy
 
+_NUMBER = re.compile(
+    r"'(?P<kind>float|int|numpy\.\w+)' object has no attribute '(?P<name>backward|grad|requires_grad_?|detach|grad_fn)'"
+)
 
-def _subject(failure: Failure) -> Arg | None:
-    return failure.tensors[0] if failure.tensors else None
+
+def of_numbers(message: str) -> bool:
+    """Whether something of a tensor's was asked of a number or an array.
+
+    >>> of_numbers("'float' object has no attribute 'backward'")
+    True
+    """
+    return _NUMBER.search(message) is not None
 
 
 def not_scalar(failure: Failure, match: re.Match[str]) -> Finding | None:
     """backward from many values."""
-    y = _subject(failure)
+    y = first(failure)
     name = f"{y.text} has shape {shape_text(y.shape)}" if y is not None else "this tensor has several elements"
     why = f"backward() starts from one number, a scalar such as a loss; {name}."
     remedies: tuple[Remedy, ...] = ()
@@ -36,31 +45,107 @@ def not_scalar(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def freed(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A second backward pass through one graph."""
-    y = _subject(failure)
-    name = y.text if y is not None else "the result"
-    why = (
-        f"The graph of {name} was freed by an earlier backward pass: compute {name} anew "
-        f"before each backward(), or keep the graph in the first call."
-    )
-    if y is not None and failure.name == "backward":
-        return Finding(
-            "backward",
-            why,
-            None,
-            (Remedy(f"{y.text}.backward(retain_graph=True)", "in the earlier call, if two passes are really meant"),),
+    y = first(failure)
+    name = named(y, "the result")
+    earlier = failure.recorded.earlier
+    retained = Remedy(f"{name}.backward(retain_graph=True)", "in the earlier call, if two passes are really meant")
+    remedies = (retained,) if y is not None and failure.name == "backward" else ()
+    if earlier is None:
+        why = (
+            f"The graph of {name} was freed by an earlier backward pass: compute {name} anew "
+            f"before each backward(), or keep the graph in the first call."
         )
-    return Finding("backward", why)
+    elif earlier.whole or earlier.shared is None:
+        why = (
+            f"{earlier.spot} already went through this graph and freed it: compute {name} anew "
+            f"before each backward(), or keep the graph in that call."
+        )
+    else:
+        shared = earlier.shared
+        what = f"{shared.name} ({_made(shared)})" if shared.name else str(shared)
+        why = (
+            f"The graph of {name} goes back through {what}, whose own graph {earlier.spot} already went through and "
+            f"freed. Compute it anew before each backward(), or detach it where the new graph begins."
+        )
+        if shared.name:
+            detach = Remedy(f"{shared.name} = {shared.name}.detach()", "its values, without the old graph", True)
+            remedies = (detach, *remedies)
+    return Finding("backward", why, None, remedies)
+
+
+def _made(spot: Spot) -> str:
+    return f"made by {spot}"
 
 
 def no_graph(failure: Failure, match: re.Match[str]) -> Finding | None:
     """backward from a tensor that nothing with gradients led to."""
-    y = _subject(failure)
-    name = y.text if y is not None else "The tensor"
-    why = (
-        f"{name} does not require grad and has no grad_fn: no tensor with requires_grad=True "
-        f"led to it, or detach(), no_grad or .item() cut it off on the way."
-    )
-    return Finding("backward", why)
+    y = first(failure)
+    name = named(y)
+    cuts, left = failure.recorded.root_cuts, failure.recorded.left
+    if cuts:
+        by = " and ".join(_cut(each) for each in cuts[:2])
+        why = f"{name} does not require grad and has no grad_fn: {by} cut it off, so no graph leads back from it."
+    elif left:
+        why = (
+            f"{name} does not require grad and has no grad_fn: no tensor with requires_grad=True led to it. Before it, "
+            f"{_cut(left[-1])} took values out of torch; what is computed from those has no graph."
+        )
+    else:
+        why = (
+            f"{name} does not require grad and has no grad_fn: no tensor with requires_grad=True "
+            f"led to it, or detach(), no_grad or .item() cut it off on the way."
+        )
+    return Finding("backward", why, None, tuple(filter(None, (_without(failure, each) for each in cuts[:1]))))
+
+
+def _cut(spot: Spot) -> str:
+    return f"{spot} (of {spot.name})" if spot.name else str(spot)
+
+
+def _without(failure: Failure, cut: Spot) -> Remedy | None:
+    """What to write in the place of a cut."""
+    step = _as_step(failure, cut) if cut.what == "no_grad" else None
+    if step is not None:
+        return step
+    name = cut.name or "the tensor"
+    texts = {
+        "no_grad": "compute it outside torch.no_grad()",
+        "inference_mode": "compute it outside torch.inference_mode()",
+        "torch.tensor()": f"use {name} itself: torch.tensor() copies its values",
+        "sample()": "use rsample(), which keeps gradients",
+        "argmax()": "use softmax() in a loss: a number of a class has no gradient",
+    }
+    return Remedy("", texts[cut.what]) if cut.what in texts else None
+
+
+def _as_step(failure: Failure, cut: Spot) -> Remedy | None:
+    """``w = w - lr * w.grad`` as the change in place that keeps ``w`` the leaf that it is."""
+    filename = cut.filename or failure.site.frame.f_code.co_filename
+    try:
+        statement = ast.parse(linecache.getline(filename, cut.line).strip()).body[0]
+    except (SyntaxError, ValueError, IndexError):
+        return None
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not isinstance(statement, ast.Assign) or not isinstance(value, ast.BinOp):
+        return None
+    target = statement.targets[0]
+    if not isinstance(target, ast.Name) or not isinstance(value.left, ast.Name) or target.id != value.left.id:
+        return None
+    code = ast.unparse(ast.AugAssign(ast.Name(target.id, ast.Store()), value.op, value.right))
+    return Remedy(code, f"changes {target.id} in place, so that it stays a leaf", True)
+
+
+def of_number(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """backward of a plain number."""
+    given = failure.args[0] if failure.args else None
+    name = given.text if given is not None else "This"
+    known = next((spot for value, spot in failure.recorded.numbers if given is not None and value is given.value), None)
+    kind = {"float": "a plain float", "int": "a plain int"}.get(match["kind"], "a NumPy value")
+    if known is not None and given is not None and given.value is not MISSING:
+        why = f"{name} is {kind}, not a tensor: {_cut(known)} took it out of its graph."
+    else:
+        why = f"{name} is {kind}, not a tensor: .item(), float() or .numpy() took the value out of its graph."
+    return Finding("backward", f"{why} Call {match['name']} on the tensor itself, before that.")
 
 
 def gradient_shape(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -77,86 +162,36 @@ def gradient_shape(failure: Failure, match: re.Match[str]) -> Finding | None:
     return Finding("backward", why, clash, (Remedy(code, "a gradient of ones", True),) if code else ())
 
 
-def in_place_leaf(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """A leaf changed in place."""
-    node = failure.site.node
-    w = _subject(failure)
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-        w = next((each for each in failure.args if each.node is node.targets[0].value), w)
-    name = w.text if w is not None else "The tensor"
-    leaf = (
-        f"{name} is a leaf that requires grad"
-        if "view" not in match[0]
-        else f"{name} is (part of) a leaf that requires grad"
-    )
-    why = f"{leaf}: autograd needs its value as it was, so it may not be changed in place while gradients are recorded."
-    remedies: list[Remedy] = []
-    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        changed = ast.AugAssign(target=ast.Attribute(node.target, "data", ast.Store()), op=node.op, value=node.value)
-        block = f"with torch.no_grad(): {ast.unparse(node)}"
-        remedies = [Remedy(block, "changes it without recording: a step of training", True)]
-        del changed
-    elif isinstance(node, ast.stmt):
-        remedies = [Remedy(f"with torch.no_grad(): {ast.unparse(node)}", "changes it without recording", True)]
-    elif w is not None and w.node is not None:
-        found = with_args(failure, {w: "{}.detach()"})
-        remedies = list(offered(failure, [Candidate(found.node, "changes it without recording")], most=1))
-        if failure.name.endswith("_"):
-            remedies += offered(
-                failure, [with_method(failure, failure.name[:-1], "makes a new tensor instead")], most=1
-            )
-    return Finding("leaf", why, None, tuple(remedies[:2]))
-
-
-def shared_memory(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """Writing into an expanded tensor."""
-    x = _subject(failure)
-    name = x.text if x is not None else "The tensor"
-    why = (
-        f"{name} was expanded: several of its elements are one place in memory, so "
-        f"it cannot be written to; clone() gives each its own."
-    )
-    candidates = [with_args(failure, {x: "{}.clone()"})] if x is not None else []
-    return Finding("in-place", why, None, offered(failure, candidates))
-
-
-def saved_changed(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """A tensor that the backward pass needs was changed."""
-    function = re.search(r"output \d+ of (\w+?)(?:Backward\d*)?,", failure.message)
-    version = re.search(r"is at version (\d+); expected version (\d+)", failure.message)
-    shape = re.search(r"Tensor \[([\d, ]*)\]", failure.message)
-    what = f"A tensor of shape ({shape[1]}{',' if ',' not in shape[1] else ''})" if shape else "A tensor"
-    if function and function[1] != "NoneType":
-        what = f"{what}, the result of {function[1]},"
-    times = ""
-    if version:
-        number = int(version[1]) - int(version[2])
-        times = f" {number} time{'s' * (number != 1)}"
-    why = (
-        f"{what} was changed in place{times} after the forward pass had saved it for the backward pass: "
-        f"use y = y + 1 in the place of y += 1 (or of an operation that ends in _)."
-    )
-    return Finding("in-place", why)
-
-
-def to_numpy(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """NumPy knows no gradients and no other devices."""
-    cuda = "device type tensor" in match[0] or "cuda" in match[0]
-    given = [each for each in failure.tensors if each.value.requires_grad] or failure.tensors
-    x = given[0] if given else None
-    name = x.text if x is not None else "The tensor"
-    if cuda:
-        why = f"NumPy works in the CPU's memory, and {name} is on another device."
-        template = "{}.detach().cpu()" if x is not None and x.value.requires_grad else "{}.cpu()"
+def gradient_dtype(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """A gradient for backward of another dtype or on another device."""
+    if len(failure.tensors) < 2:
+        return None
+    y, gradient = failure.tensors[0], failure.tensors[1]
+    if "device" in match[0]:
+        why = (
+            f"The gradient given to backward must be on the device of {y.text}, {failure.device(y)}; "
+            f"{gradient.text} is on {failure.device(gradient)}."
+        )
     else:
-        why = f"{name} requires grad, and NumPy keeps no graph: detach it first."
-        template = "{}.detach()"
-    found = with_args(failure, dict.fromkeys(given[:4], template)) if given else Candidate(None)
-    remedies: tuple[Remedy, ...] = ()
-    if found.node is not None:
-        code = code_of(found.node)
-        remedies = (Remedy(code, "", True),)
-    return Finding("numpy", why, None, remedies)
+        mine, other = (str(each.dtype).removeprefix("torch.") for each in (y, gradient))
+        why = f"The gradient given to backward must have the dtype of {y.text}, {mine}; {gradient.text} is {other}."
+    code = f"{y.text}.backward({gradient.text}.to({y.text}))" if failure.name == "backward" else ""
+    return Finding("backward", why, None, (Remedy(code, "its dtype and device", True),) if code else ())
+
+
+def gradient_kind(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """A gradient for backward that is no tensor."""
+    if failure.name not in ("backward", "grad") or not failure.args:
+        return None
+    y = failure.args[0]
+    given = failure.args[1].text if len(failure.args) > 1 else "what is given"
+    why = f"The gradient given to backward must be a tensor of the shape of {y.text}; {given} is none."
+    if failure.name != "backward" or len(failure.args) < 2:
+        return Finding("backward", why)
+    code = f"{y.text}.backward(torch.full_like({y.text}, {given}))"
+    if type(failure.args[1].value) in (list, tuple):
+        code = f"{y.text}.backward(torch.tensor({given}))"
+    return Finding("backward", why, None, (Remedy(code, "a tensor with these values"),))
 
 
 def unused(failure: Failure, match: re.Match[str]) -> Finding | None:
@@ -178,110 +213,44 @@ def unused(failure: Failure, match: re.Match[str]) -> Finding | None:
     return Finding("backward", why, None, remedies)
 
 
-def inference(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """Tensors made in inference mode."""
-    x = next((each for each in failure.tensors if each.value.is_inference()), None)
-    name = x.text if x is not None else "A tensor"
-    why = (
-        f"{name} was made in torch.inference_mode(), and such tensors take no part in "
-        f"autograd: clone it outside, or use torch.no_grad() there."
-    )
-    remedies: tuple[Remedy, ...] = ()
-    if x is not None and not failure.name.endswith("_"):
-        found = with_args(failure, {x: "{}.clone()"})
-        if found.node is not None:
-            remedies = (Remedy(code_of(found.node), "an ordinary copy", True),)
-    return Finding("inference", why, None, remedies)
+def not_differentiable(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """A gradient for something that does not require one."""
+    asked = next((each for each in failure.tensors[1:] if not each.value.requires_grad), None)
+    name = named(asked, "one of the tensors")
+    why = f"{name} does not require grad, so no gradient can be had for it."
+    if asked is None:
+        return Finding("backward", why)
+    remedy = Remedy(f"{asked.text}.requires_grad_()", "before it is used", True)
+    return Finding("backward", why, None, (remedy,) if asked.dtype.is_floating_point else ())
 
 
-def deep_copy(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """deepcopy of a computed tensor."""
-    x = _subject(failure)
-    name = x.text if x is not None else "The tensor"
-    why = f"{name} is not a leaf: it was computed, and its graph cannot be copied."
-    remedies = (
-        (Remedy(changed_code("{}.detach().clone()", x), "a copy of the values", True),)
-        if x is not None and x.node is not None
-        else ()
-    )
-    return Finding("leaf", why, None, remedies)
-
-
-def leaf_flag(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """requires_grad of a computed tensor."""
-    x = _subject(failure)
-    name = x.text if x is not None else "The tensor"
-    why = (
-        f"{name} is not a leaf: it was computed, so whether it requires grad "
-        f"follows from its inputs; detach() gives one without."
-    )
-    remedies = (
-        (Remedy(changed_code("{}.detach()", x), "the same values, outside the graph", True),)
-        if x is not None and x.node is not None
-        else ()
-    )
-    return Finding("leaf", why, None, remedies)
-
-
-def hook(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """A hook for a gradient that never comes."""
-    x = _subject(failure)
-    name = x.text if x is not None else "The tensor"
-    remedies: tuple[Remedy, ...] = ()
-    if x is not None and x.node is not None and x.dtype.is_floating_point:
-        remedies = (Remedy(changed_code("{}.requires_grad_()", x), "before it is used", True),)
-    return Finding("leaf", f"{name} does not require grad, so no gradient will ever reach it.", None, remedies)
-
-
-def none_gradient(failure: Failure, match: re.Match[str]) -> Finding | None:
-    """.grad is None."""
-    node = failure.site.node
-    if node is None:
-        return None
-    grads = [each for each in ast.walk(node) if isinstance(each, ast.Attribute) and each.attr == "grad"]
-    for each in grads:
-        from torchmagic.observe.errors.failure import value_of
-        from torchmagic.observe.errors.site import node_text
-
-        tensor = value_of(each.value, failure.world)
-        if not issubclass(type(tensor), torch.Tensor):
-            continue
-        if failure.world.standins.made(tensor) or not (tensor.is_leaf or tensor.retains_grad):
-            reason = "it is not a leaf, and only leaves keep their gradient (or call retain_grad() on it before)"
-        elif tensor.grad is not None:
-            continue
-        elif not tensor.requires_grad:
-            reason = "it does not require grad"
-        else:
-            reason = "no backward() has reached it yet, or its gradient was cleared"
-        name = node_text(each.value)
-        return Finding("grad-none", f"{name}.grad is None: {reason}.", extra=((name, "", tensor),))
-    nothing = next((each for each in failure.args if each.value is None and each.node is not None), None)
-    if nothing is None or isinstance(nothing.node, ast.Constant):
-        return None
-    why = (
-        f"{nothing.text} is None, not a tensor: a function without a return "
-        f"gives None, as do methods that only do something."
-    )
-    return Finding("type", why)
+def not_a_number(failure: Failure, match: re.Match[str]) -> Finding | None:
+    """Anomaly mode found NaN."""
+    spot = failure.recorded.stopped_at
+    if spot is None:
+        what = re.sub(r"Backward\d*$", "", match["function"])
+        return Finding("anomaly", f"The backward pass of {what} gave NaN; anomaly mode stopped there.")
+    of = f" (of {spot.name})" if spot.name else ""
+    hints = {
+        "Sqrt": "the derivative of a square root at 0 is infinite, and zero times infinity is NaN",
+        "Div": "it divides by zero",
+        "Log": "the derivative of a logarithm at 0 is infinite, and zero times infinity is NaN",
+        "Pow": "its derivative at 0 is infinite, and zero times infinity is NaN",
+        "LinalgVectorNorm": "a norm has no derivative at 0",
+    }
+    hint = f": {hints[spot.what]}" if spot.what in hints else ""
+    return Finding("anomaly", f"The backward pass of {spot}{of} gave NaN{hint}. Anomaly mode stopped there.")
 
 
 RULES = [
     (r"grad can be implicitly created only for scalar outputs", not_scalar),
     (r"backward through the graph a second time|have already been freed", freed),
+    (r"One of the differentiated Tensors does not require grad", not_differentiable),
     (r"does not require grad and does not have a grad_fn|does not require grad", no_graph),
+    (_NUMBER.pattern, of_number),
     (r"Mismatch in shape: grad_output", gradient_shape),
-    (r"(?:a view of )?a leaf Variable that requires grad", in_place_leaf),
-    (r"refers to a single memory location|memory overlap", shared_memory),
-    (r"modified by an inplace operation", saved_changed),
-    (
-        r"Can't call numpy\(\) on Tensor that requires grad|can't convert \w+(?::\d+)? device type tensor to numpy",
-        to_numpy,
-    ),
+    (r"Mismatch in dtype: grad_output|invalid gradient at index \d+ - expected (?:device|type)", gradient_dtype),
+    (r"gradients can be either Tensors or None|'(?:float|int)' object is not iterable", gradient_kind),
     (r"appears to not have been used in the graph", unused),
-    (r"[Ii]nference tensor", inference),
-    (r"support the deepcopy protocol", deep_copy),
-    (r"change requires_grad flags of leaf", leaf_flag),
-    (r"cannot register a hook on a tensor that doesn't require", hook),
-    (r"'?NoneType'?", none_gradient),
+    (r"Function '?(?P<function>\w+)'? returned nan values", not_a_number),
 ]

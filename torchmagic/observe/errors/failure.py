@@ -18,6 +18,7 @@ from torchmagic.observe.errors.layers import Layer, find_layer
 from torchmagic.observe.errors.operators import SIGNS
 from torchmagic.observe.errors.site import Site, node_text
 from torchmagic.observe.errors.standins import is_torch_module
+from torchmagic.observe.recorded import NOTHING, Recorded
 
 MISSING: Any = object()
 """The value of an argument that could not be had."""
@@ -72,6 +73,7 @@ class Failure:
         args: the arguments, in their order.
         callee: what was called, where that is known.
         layer: the module of torch's inside which it failed.
+        recorded: what a watch over the cell knows.
     """
 
     error: BaseException
@@ -84,6 +86,7 @@ class Failure:
     callee: Any = None
     layer: Layer | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    recorded: Recorded = NOTHING
 
     @property
     def tensors(self) -> list[Arg]:
@@ -119,6 +122,11 @@ def read_failure(error: BaseException, site: Site, world: World) -> Failure:
         callee = layer.module
     message = str(error)
     return Failure(error, message, site, world, name, operation, tuple(args), callee, layer)
+
+
+def first(failure: Failure) -> Arg | None:
+    """The first argument that is a tensor."""
+    return failure.tensors[0] if failure.tensors else None
 
 
 def _closed(node: ast.Call, world: World) -> list[Arg]:

@@ -10,7 +10,7 @@ from torch import nn
 from torchmagic.observe.errors.failure import Arg, Failure, user_args
 from torchmagic.observe.errors.products import layer_remedy
 from torchmagic.observe.errors.remedies import offered, with_args
-from torchmagic.observe.errors.words import Finding, aligned, shape_text
+from torchmagic.observe.errors.words import Finding, aligned, named, shape_text
 from torchmagic.records import Clash, Remedy
 
 _CONVS = (nn.modules.conv._ConvNd,)
@@ -157,7 +157,7 @@ def too_small(failure: Failure, match: re.Match[str]) -> Finding | None:
 def one_value(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Batch statistics of a single value."""
     x = layer_input(failure)
-    name = x.text if x is not None else "the input"
+    name = named(x, "the input")
     why = (
         f"In training {layer_name(failure)} computes a mean and a variance over the batch, and {name} holds "
         f"one value for each channel: use a larger batch, or call .eval() first."

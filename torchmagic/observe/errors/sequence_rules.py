@@ -11,7 +11,7 @@ from torchmagic.observe.errors.failure import Failure
 from torchmagic.observe.errors.layer_rules import layer_input, layer_name, movable
 from torchmagic.observe.errors.products import layer_remedy
 from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with_args
-from torchmagic.observe.errors.words import Finding, aligned, shape_text
+from torchmagic.observe.errors.words import Finding, aligned, named, shape_text
 from torchmagic.records import Clash
 
 
@@ -56,7 +56,7 @@ def recurrent_dims(failure: Failure, match: re.Match[str]) -> Finding | None:
 def hidden(failure: Failure, match: re.Match[str]) -> Finding | None:
     """The first state of a recurrent layer."""
     state = failure.tensors[1] if len(failure.tensors) > 1 else None
-    name = state.text if state is not None else "the state"
+    name = named(state, "the state")
     wanted = tuple(int(each) for each in re.findall(r"\d+", match["wanted"]))
     got = tuple(int(each) for each in re.findall(r"\d+", match["got"]))
     x = layer_input(failure)
@@ -99,7 +99,7 @@ def attention(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Embeddings of another size."""
     x = layer_input(failure)
     wanted, got = match["wanted"], match["got"]
-    name = x.text if x is not None else "the input"
+    name = named(x, "the input")
     why = (
         f"{layer_name(failure)} was made with embed_dim={wanted}, the size "
         f"of the last dimension; {name} has {got} there."

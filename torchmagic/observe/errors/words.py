@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -48,6 +49,15 @@ class Finding:
     clash: Clash | None = None
     remedies: tuple[Remedy, ...] = ()
     extra: tuple[tuple[str, str, object], ...] = field(default=())
+
+
+def named(arg: Any, otherwise: str = "The tensor") -> str:
+    """How the user wrote an argument; something else where there is none.
+
+    >>> named(None)
+    'The tensor'
+    """
+    return otherwise if arg is None else str(arg.text)
 
 
 def shape_text(shape: Sequence[int]) -> str:

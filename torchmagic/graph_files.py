@@ -1,0 +1,96 @@
+"""A graph as it leaves the program: what a notebook displays, and files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from torchmagic.errors import TorchmagicError
+from torchmagic.graph_records import GraphRecord
+from torchmagic.render.graph_look import Look
+
+
+def look_of(options: Any) -> Look:
+    """How the options of a magic want a graph drawn."""
+    return Look(options.depth, tuple(options.expand), options.theme)
+
+
+def displayed(record: GraphRecord, options: Any) -> Iterable[dict[str, Any]]:
+    """What a notebook shows of a graph, one bundle of forms after the other: the picture or JSON, and what was saved.
+
+    Args:
+        record: the graph.
+        options: of the magic.
+    """
+    look = look_of(options)
+    if options.json:
+        text = record.to_json()
+        yield {"application/json": json.loads(text), "text/plain": text}
+    elif not options.quiet:
+        yield shown(record, look)
+    if options.save:
+        yield {"text/plain": f"gradtrace: {_saved(record, options.save, look)}"}
+
+
+def shown(record: GraphRecord, look: Look) -> dict[str, str]:
+    """The graph as HTML and as text."""
+    from torchmagic.render.graph_html import graph_html
+    from torchmagic.render.graph_text import graph_text
+
+    return {"text/plain": graph_text(record, look), "text/html": graph_html(record, look)}
+
+
+def _saved(record: GraphRecord, path: str, look: Look) -> str:
+    try:
+        written = save(record, path, look)
+    except TorchmagicError as error:
+        return str(error)
+    return f"wrote {path} ({_size(written.stat().st_size)})"
+
+
+def save(record: GraphRecord, path: str | os.PathLike[str], look: Look) -> Path:
+    """Write a graph to a file, in the form that its suffix names.
+
+    Returns: the path.
+
+    Raises:
+        TorchmagicError: the suffix is not known, or the file cannot be written; nothing was written then.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> save(GraphRecord((), ()), folder + "/graph.json", Look()).name
+    'graph.json'
+    """
+    from torchmagic.render.graph_export import FORMATS, export
+
+    try:
+        target = Path(path).expanduser()
+    except (RuntimeError, TypeError):
+        raise TorchmagicError(f"{path!r} is no path of a file.") from None
+    known = {f".{suffix.lstrip('.')}": form for suffix, form in FORMATS.items()}
+    form = known.get(target.suffix.lower())
+    if form is None:
+        said = f"The suffix {target.suffix!r} of {path}" if target.suffix else f"{path} has no suffix, which"
+        verb = "names no form that a graph is saved in." if target.suffix else "would name the form to save in."
+        raise TorchmagicError(f"{said} {verb}", hint=f"Use {_listed(known)}.")
+    text = export(record, form, look)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except FileNotFoundError:
+        raise TorchmagicError(f"There is no folder {str(target.parent)!r}.", hint="Make it first.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TorchmagicError(f"{path} could not be written ({reason}).", hint="Choose another place.") from None
+    return target
+
+
+def _listed(suffixes: Iterable[str]) -> str:
+    *most, last = suffixes
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 1000 else f"{count / 1000:,.1f} KB"
