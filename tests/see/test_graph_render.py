@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.golden import GOLDEN, assert_golden
-from tests.see.graph_models import LOOKS, MODELS, chain, records
+from tests.see.graph_models import LOOKS, MODELS, chain, encoder, records
 from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
 from torchmagic.render.graph_boxes import Box
 from torchmagic.render.graph_html import graph_html
@@ -153,6 +153,16 @@ def test_of_a_graph_beyond_drawing_the_part_next_to_the_result_is_drawn() -> Non
     svg = graph_svg(chain(4000), Look(depth=9))
     assert "The graph has 4,000 operations: the 3,000 nodes nearest to the result are drawn." in svg
     assert "… " in graph_text(chain(4000), Look(depth=9))
+
+
+def test_a_part_of_a_graph_has_only_the_frames_around_it() -> None:
+    view, boxes, layout = fitted(encoder(300), Look(depth=99))
+    assert len(boxes) == 3000
+    assert "model.encoder.layers.299" in {frame.path for frame in view.frames}
+    assert "model.encoder.layers.1" not in {frame.path for frame in view.frames}
+    assert len(layout.frames) == len(view.frames)
+    parents = {frame.path: view.frames[frame.parent].path for frame in view.frames if frame.parent >= 0}
+    assert parents["model.encoder.layers.299"] == "model.encoder"
 
 
 def test_gradients_stand_on_edges_where_a_tensor_has_several_users() -> None:

@@ -105,7 +105,7 @@ def test_long_tables_are_folded_and_escaped() -> None:
     html = graph_html(GraphRecord((), (), saved=saved))
     assert "<summary" in html
     assert "486 more</summary>" in html
-    assert "300 more are not listed." in html
+    assert "350 more are not listed." in html
     assert "<b>" not in html
     assert "… 470 more …" in graph_text(GraphRecord((), (), saved=saved))
 

@@ -164,9 +164,8 @@ def _frames(
         added: list[int] = []
         for number, around in level:
             group = tree.group(number)
-            framed = (group.module is not None and len(group.items) >= _FRAMED) or (
-                group.module is not None and len(group.items) == 1 and len(group.sources) >= 4
-            )
+            parts = _parts(tree, number, opened)
+            framed = group.module is not None and (parts >= _FRAMED or (parts == 1 and len(group.sources) >= 4))
             if framed:
                 chosen[number] = around
                 added.append(number)
@@ -187,6 +186,16 @@ def _frames(
         if frame >= 0:
             within[each] = index[frame]
     return frames, within
+
+
+def _parts(tree: Tree, number: int, opened: set[int]) -> int:
+    """How many things a group is drawn with, besides its sources; those of open runs in it count."""
+    return sum(
+        len(tree.group(item).items)
+        if item >= tree.first and item in opened and tree.group(item).kind != "module"
+        else 1
+        for item in tree.group(number).items
+    )
 
 
 def _finder(tree: Tree, chosen: dict[int, int]) -> Callable[[int], int]:

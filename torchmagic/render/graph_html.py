@@ -11,7 +11,7 @@ from torchmagic.render.graph_tables import make_tables
 from torchmagic.render.graph_templates import template
 
 _OPEN_ROWS = 14
-_MOST_ROWS = 200
+_MOST_ROWS = 150
 
 
 def graph_html(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (frozen)

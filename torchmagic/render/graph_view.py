@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
@@ -170,15 +170,29 @@ def _limited(view: View, roots: tuple[str, ...], most: int) -> View:
     cut = frozenset(edge.target for edge in view.edges if edge.target in kept and edge.source not in kept)
     operations = sum(node.operations if isinstance(node, Fold) else node.kind == "operation" for node in view.nodes)
     note = f"The graph has {operations:,} operations: the {len(nodes):,} nodes nearest to the result are drawn."
+    frames, within = _frames_of(view, kept)
     return replace(
         view,
         nodes=nodes,
+        frames=frames,
         edges=tuple(edge for edge, _ in pairs),
         labels=tuple(label for _, label in pairs),
         cut=cut,
-        within={ident: frame for ident, frame in view.within.items() if ident in kept},
+        within=within,
         note=note,
     )
+
+
+def _frames_of(view: View, kept: Collection[str]) -> tuple[tuple[Frame, ...], dict[str, int]]:
+    """The frames around the nodes that are kept, numbered anew."""
+    used: set[int] = set()
+    for ident, frame in view.within.items():
+        while ident in kept and frame >= 0 and frame not in used:
+            used.add(frame)
+            frame = view.frames[frame].parent
+    numbers = {frame: i for i, frame in enumerate(sorted(used))}
+    frames = tuple(replace(view.frames[old], parent=numbers.get(view.frames[old].parent, -1)) for old in numbers)
+    return frames, {ident: numbers[frame] for ident, frame in view.within.items() if ident in kept}
 
 
 def tensor_lines(node: GraphNode, tight: bool = False) -> list[str]:
