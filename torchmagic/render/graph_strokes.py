@@ -111,8 +111,9 @@ def draw_edge(
     centres: tuple[Point, Point],
     label: Label | None,
     title: str,
+    words: Sequence[tuple[float, float, float, float]] = (),
 ) -> None:
-    """A line from border to border with an arrowhead, and what is written on it."""
+    """A line from border to border with an arrowhead, and what is written on it; ``words`` are left free."""
     source, target = boxes
     line = list(points)
     (x0, _), (x1, _) = line[0], line[-1]
@@ -129,6 +130,9 @@ def draw_edge(
     if label is not None:
         parts = _parted(line, label.y) if label.gap else parts
         canvas.text(label.x, label.y + 3.5, label.text, 0.85)
+    for box in words:
+        if passes(points, box):
+            parts = [each for part in parts for each in _parted(part, (box[1] + box[3]) / 2)]
     for part in parts:
         canvas.path(_EDGES, _CUT_LINE if cut else _LINE, part, False, title)
     canvas.path(_HEADS, _CUT_HEAD if cut else _HEAD, head, True)
@@ -153,20 +157,25 @@ def _parted(line: list[Point], height: float) -> list[list[Point]]:
 
 def draw_frame(
     canvas: Canvas, frame: Frame, rectangle: tuple[float, float, float, float], lines: Sequence[Sequence[Point]]
-) -> None:
-    """A frame with its label in an upper corner, the one that fewer lines pass through."""
+) -> tuple[float, float, float, float] | None:
+    """A frame with its label in an upper corner, the one that fewer lines pass through.
+
+    Gives the label's left, top, right and bottom; None where there is no room for one.
+    """
     x, y, width, height = rectangle
     left, top = x - width / 2, y - height / 2
     canvas.rectangle(_FRAMES, _FRAME, (left, top, width, height), 8, frame.title)
     room = int((width - 12) / (CELL * SMALL))
     if room <= 3:
-        return
+        return None
     text = shorten(frame.label, room)
     wide = cells(text) * CELL * SMALL
     starts = (left + 7, left + width - 5 - wide)
     near = [line for line in lines if line[0][1] < top + 16 and line[-1][1] > top + 3]
     crossed = [sum(passes(line, (start, top + 3, start + wide, top + 16)) for line in near) for start in starts]
-    canvas.text(starts[0] if crossed[0] <= crossed[1] else starts[1], top + 13, text, SMALL, True, "start")
+    start = starts[0] if crossed[0] <= crossed[1] else starts[1]
+    canvas.text(start, top + 13, text, SMALL, True, "start")
+    return start, top + 3, start + wide, top + 16
 
 
 def draw_stub(canvas: Canvas, centre: Point, box: Box) -> None:

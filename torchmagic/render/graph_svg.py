@@ -46,14 +46,17 @@ def draw_svg(record: GraphRecord, look: Look, style: str = "") -> str:
     foot = [view.note] if view.note else []
     wide = max([layout.width, graph_legend.least_width(legend), *(cells(text) * 6.6 for text in foot)])
     canvas.left += (wide - layout.width) / 2
-    for frame, rectangle in zip(view.frames, layout.frames, strict=True):
+    drawn = [
         draw_frame(canvas, frame, rectangle, layout.polylines)
+        for frame, rectangle in zip(view.frames, layout.frames, strict=True)
+    ]
+    words = [each for each in drawn if each is not None]
     nodes = {node.id: node for node in view.nodes}
     labels = free_labels(view, boxes, layout)
     for number_, (edge, line) in enumerate(zip(view.edges, layout.polylines, strict=True)):
         ends = boxes[edge.source], boxes[edge.target]
         centres = layout.centres[edge.source], layout.centres[edge.target]
-        draw_edge(canvas, edge, line, ends, centres, labels.get(number_), _edge_title(edge, nodes, large))
+        draw_edge(canvas, edge, line, ends, centres, labels.get(number_), _edge_title(edge, nodes, large), words)
     for ident, box in boxes.items():
         if ident in view.cut:
             draw_stub(canvas, layout.centres[ident], box)
