@@ -17,6 +17,7 @@ from torchmagic.observe.graph_facts import Call
 from torchmagic.observe.graph_modules import LIBRARIES, Places
 from torchmagic.observe.graph_story import Story
 from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
+from torchmagic.observe.quick_records import uncollected
 
 _OWN_FILES = frozenset({str(Path(__file__).with_name("call_watch.py"))})
 _MOST_CALLS = 30_000
@@ -199,7 +200,7 @@ class WatchMode(TorchFunctionMode):
     ) -> Any:
         watching: graph_pass.LivePass | None = None
         try:
-            with _without_modes():
+            with _without_modes(), uncollected():
                 given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
                 roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
                 if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
@@ -227,7 +228,7 @@ class WatchMode(TorchFunctionMode):
                 self.story.pass_failed(error, watching.graph, done, (func, args, kwargs), sys._getframe(2))
             raise
         finally:
-            with _without_modes():
+            with _without_modes(), uncollected():
                 watching.finish()
             self._after(watching, before, kwargs)
             self.story.pass_ended(watching.graph)
