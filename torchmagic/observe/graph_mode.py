@@ -78,8 +78,7 @@ class WatchMode(TorchFunctionMode):
         try:
             out = call(func, args, kwargs)
         except Exception as error:
-            with _without_modes():
-                self.story.call_failed(error, func, args, kwargs)
+            self._told(self.story.call_failed, error, func, args, kwargs)
             raise
         after = _sequence()
         try:
@@ -214,8 +213,7 @@ class WatchMode(TorchFunctionMode):
             try:
                 return call(func, args, kwargs)
             except Exception as error:
-                with _without_modes():
-                    self.story.pass_failed(error, None, (), (func, args, kwargs), sys._getframe(2))
+                self._told(self.story.pass_failed, error, None, (), (func, args, kwargs), sys._getframe(2))
                 raise
         before = _sequence()
         try:
@@ -223,15 +221,15 @@ class WatchMode(TorchFunctionMode):
         except BaseException as error:
             text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
             watching.seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
-            with _without_modes():
-                done = [(each.skeleton, each.site) for each in self.passes.values()]
-                self.story.pass_failed(error, watching.graph, done, (func, args, kwargs), sys._getframe(2))
+            done = [(each.skeleton, each.site) for each in self.passes.values()]
+            user = sys._getframe(2)
+            self._told(self.story.pass_failed, error, watching.graph, done, (func, args, kwargs), user)
             raise
         finally:
             with _without_modes(), uncollected():
                 watching.finish()
             self._after(watching, before, kwargs)
-            self.story.pass_ended(watching.graph)
+            self._told(self.story.pass_ended, watching.graph)
         if func is torch.autograd.grad:
             try:
                 with _without_modes():
@@ -241,6 +239,14 @@ class WatchMode(TorchFunctionMode):
             except Exception as error:
                 self._trouble(error)
         return out
+
+    def _told(self, tell: Callable[..., None], *facts: Any) -> None:
+        """Tell the story something; an error of ours is not the user's."""
+        try:
+            with _without_modes():
+                tell(*facts)
+        except Exception as error:
+            self._trouble(error)
 
     def _after(self, watching: graph_pass.LivePass, before: int, kwargs: Mapping[str, Any]) -> None:
         seen = watching.seen
