@@ -28,11 +28,15 @@ _MODELS = {
     ),
     "200-layer MLP": (
         "model = nn.Sequential(*[m for _ in range(200) for m in (nn.Linear(64, 64), nn.ReLU())])\n"
-        "x = torch.randn(32, 64)"
+        "x = torch.randn(32, 64)\n"
+        "for m in model[::2]:\n    nn.init.kaiming_normal_(m.weight, nonlinearity='relu')"  # or nothing arrives
     ),
 }
 _CHAIN = "t = torch.tensor(1., requires_grad=True)\ns = t\nfor _ in range(10_000):\n    s = s * 1.0001\ns.backward()"
-_LOOP = "for step in range(500):\n    opt.zero_grad()\n    loss = model(x).pow(2).mean()\n    loss.backward()\n    opt.step()"
+_LOOP = (
+    "for step in range(500):\n    opt.zero_grad()\n    loss = model(x).pow(2).mean()\n"
+    "    loss.backward()\n    opt.step()"
+)
 _TRAINING = (
     "model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))\n"
     "x = torch.randn(32, 64)\nopt = torch.optim.SGD(model.parameters(), lr=1e-3)"

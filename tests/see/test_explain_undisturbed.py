@@ -21,6 +21,8 @@ from torchmagic.errors import TorchmagicError
 from torchmagic.observe.errors import explain_error
 from torchmagic.observe.errors.site import node_text
 from torchmagic.observe.errors.words import mismatches
+from torchmagic.observe.failed_calls import failed_call
+from torchmagic.observe.recorded import Recorded
 
 
 def error_of(run: Callable[[], object]) -> Exception:
@@ -262,7 +264,7 @@ def test_the_call_tells_what_the_users_functions_computed() -> None:
             return encode(x) @ w
 
     error = error_of(run)
-    alone, told = explain_error(error), explain_error(error, call=seen[0])
+    alone, told = explain_error(error), explain_error(error, recorded=Recorded(call=failed_call(*seen[0])))
     assert alone is not None
     assert alone.operands[0].tensor is None
     assert told is not None

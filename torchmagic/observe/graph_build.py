@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torchmagic.graph_records import GraphEdge, GraphModule, GraphNode, GraphRecord
 from torchmagic.observe.graph_groups import group_records
 from torchmagic.observe.graph_ops import plain_name
-from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact
+from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact, folded_transposes
 from torchmagic.observe.quick_records import maker
 from torchmagic.observe.values import Reading, number_text
 
@@ -57,7 +57,7 @@ class _Builder:
         self.ids: dict[Place, str] = {}
         self.grads: dict[Place, _Grad] = {}
         self.data_ids: dict[int, str] = {}
-        self.folded = _linear_transposes(skeleton)
+        self.folded = folded_transposes(skeleton)
 
     def build(self, roots: list[str]) -> None:
         for number, op in enumerate(self.skeleton.ops):
@@ -175,23 +175,3 @@ def _gradient_of(skeleton: Skeleton) -> str:
     number, output = skeleton.roots[0]
     fact = skeleton.ops[number].outputs[output]
     return fact.name if fact.shape == () else ""
-
-
-def _linear_transposes(skeleton: Skeleton) -> dict[int, Place]:
-    """The transposes of a weight inside ``functional.linear``: their number and where the weight is."""
-    users: dict[int, list[int]] = {}
-    for number, op in enumerate(skeleton.ops):
-        for place in op.inputs:
-            if place is not None:
-                users.setdefault(place[0], []).append(number)
-    folded: dict[int, Place] = {}
-    for number, op in enumerate(skeleton.ops):
-        given = op.inputs[0] if op.grad_fn == "TBackward0" else None
-        by = users.get(number, [])
-        if given is None or len(by) != 1 or any(fact.name for fact in op.outputs.values()):
-            continue
-        user = skeleton.ops[by[0]]
-        last = user.inputs[-1]
-        if user.grad_fn == "AddmmBackward0" and last is not None and last[0] == number:
-            folded[number] = given
-    return folded

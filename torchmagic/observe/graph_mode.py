@@ -17,6 +17,7 @@ from torchmagic.observe.graph_facts import Call
 from torchmagic.observe.graph_modules import LIBRARIES, Places
 from torchmagic.observe.graph_story import Story
 from torchmagic.observe.graph_walk import TensorFact, Walk, leaf_fact, version_of
+from torchmagic.observe.quick_records import uncollected
 
 _OWN_FILES = frozenset({str(Path(__file__).with_name("call_watch.py"))})
 _MOST_CALLS = 30_000
@@ -79,8 +80,7 @@ class WatchMode(TorchFunctionMode):
         try:
             out = call(func, args, kwargs)
         except Exception as error:
-            with _without_modes():
-                self.story.call_failed(error, func, args, kwargs)
+            self._told(self.story.call_failed, error, func, args, kwargs)
             raise
         after = _sequence()
         try:
@@ -201,7 +201,7 @@ class WatchMode(TorchFunctionMode):
     ) -> Any:
         watching: graph_pass.LivePass | None = None
         try:
-            with _without_modes():
+            with _without_modes(), uncollected():
                 given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
                 roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
                 if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
@@ -217,8 +217,7 @@ class WatchMode(TorchFunctionMode):
             try:
                 return call(func, args, kwargs)
             except Exception as error:
-                with _without_modes():
-                    self.story.pass_failed(error, None, (), (func, args, kwargs), sys._getframe(2))
+                self._told(self.story.pass_failed, error, None, (), (func, args, kwargs), sys._getframe(2))
                 raise
         before = _sequence()
         try:
@@ -226,15 +225,15 @@ class WatchMode(TorchFunctionMode):
         except BaseException as error:
             text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
             watching.seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
-            with _without_modes():
-                done = [(each.skeleton, each.site) for each in self.passes.values()]
-                self.story.pass_failed(error, watching.graph, done, (func, args, kwargs), sys._getframe(2))
+            done = [(each.skeleton, each.site) for each in self.passes.values()]
+            user = sys._getframe(2)
+            self._told(self.story.pass_failed, error, watching.graph, done, (func, args, kwargs), user)
             raise
         finally:
-            with _without_modes():
+            with _without_modes(), uncollected():
                 watching.finish()
             self._after(watching, before, kwargs)
-            self.story.pass_ended(watching.graph)
+            self._told(self.story.pass_ended, watching.graph)
         if func is torch.autograd.grad:
             try:
                 with _without_modes():
@@ -244,6 +243,14 @@ class WatchMode(TorchFunctionMode):
             except Exception as error:
                 self._trouble(error)
         return out
+
+    def _told(self, tell: Callable[..., None], *facts: Any) -> None:
+        """Tell the story something; an error of ours is not the user's."""
+        try:
+            with _without_modes():
+                tell(*facts)
+        except Exception as error:
+            self._trouble(error)
 
     def _after(self, watching: graph_pass.LivePass, before: int, kwargs: Mapping[str, Any]) -> None:
         seen = watching.seen

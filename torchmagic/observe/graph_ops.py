@@ -73,6 +73,7 @@ def class_name(node: Any) -> str:
     return name if name != "Function" else str(node.name())
 
 
+@lru_cache(maxsize=512)
 def plain_name(grad_fn: str) -> str:
     """The operation in the words of the notes.
 

@@ -13,7 +13,7 @@ import torch
 from torchmagic.observe import names, values
 from torchmagic.observe.graph_facts import Call, data_name, put_calls, put_names, put_operands
 from torchmagic.observe.graph_groups import name_modules
-from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact, Walk, walk
+from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact, Walk, folded_transposes, walk
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
 _MOST_HELD = 8 << 20
@@ -138,14 +138,17 @@ class LivePass:
             handles.append(node.register_prehook(self._reader(op)))
         shared = _shared(graph)
         at_once = at_once or size > _MOST_HELD or not self._on_cpu
-        for node, op in computed:
-            if at_once:
+        folded = folded_transposes(graph.skeleton)
+        for number, (node, op) in enumerate(computed, len(graph.nodes) - len(computed)):
+            if number in folded:  # not drawn
+                pass
+            elif at_once:
                 handles.append(node.register_prehook(self._reader(op)))
             else:
                 arrived: list[Any] = []
                 handles.append(node.register_prehook(arrived.append))
                 self._held.append((op, arrived))
-            numbers = [number for number, place in enumerate(op.inputs) if place in shared]
+            numbers = [index for index, place in enumerate(op.inputs) if place in shared] if shared else None
             if numbers:
                 handles.append(node.register_hook(self._edge_reader(op, numbers)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import weakref
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -258,3 +259,22 @@ def _in_any_order(found: dict[Any, tuple[Any, ...]]) -> list[Any]:
 
 def _is_leaf(node: Any) -> bool:
     return type(node).__name__ == "AccumulateGrad"
+
+
+def folded_transposes(skeleton: Skeleton) -> dict[int, Place]:
+    """The transposes of a weight inside ``functional.linear``: their number and where the weight is.
+
+    The user wrote no transpose and holds none, so none is drawn.
+    """
+    ops = skeleton.ops
+    users = Counter(place[0] for op in ops for place in op.inputs if place is not None)
+    folded: dict[int, Place] = {}
+    for op in ops:
+        last = op.inputs[-1] if op.grad_fn == "AddmmBackward0" else None
+        if last is None:
+            continue
+        given = ops[last[0]]
+        weight = given.inputs[0] if given.grad_fn == "TBackward0" else None
+        if weight is not None and users[last[0]] == 1 and not any(fact.name for fact in given.outputs.values()):
+            folded[last[0]] = weight
+    return folded

@@ -16,6 +16,7 @@ from torchmagic.observe.graph_groups import name_modules
 from torchmagic.observe.graph_pass import Pass
 from torchmagic.observe.graph_saved import Saved
 from torchmagic.observe.graph_walk import Skeleton, TensorFact, Walk, walk
+from torchmagic.observe.quick_records import uncollected
 from torchmagic.observe.recorded import Recorded
 
 _MOST_GRAPHS = 3
@@ -66,7 +67,7 @@ class GraphWatch:
             touched_names: those that the cell assigned or changed.
         """
         touched = [name for name in dict.fromkeys(touched_names) if name in namespace]
-        with torch._C.DisableTorchFunction():
+        with torch._C.DisableTorchFunction(), uncollected():
             return self._record(namespace, touched)
 
     def _record(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord | None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from torchmagic.observe.quick_records import maker
+
 SMALL = 8
 """Tensors of at most this many elements are kept by value."""
 
@@ -69,6 +71,9 @@ class Reading:
         if self.is_norm or len(flat) != 1 or isinstance(flat[0], complex):
             return None
         return float(flat[0])
+
+
+_reading = maker(Reading)
 
 
 def number_text(value: complex | bool) -> str:
@@ -204,7 +209,7 @@ def read_gradients(grads: Sequence[torch.Tensor]) -> list[Reading | None]:
     for numbers in together.values():
         norms = _norms([grads[number] for number in numbers])
         for number, norm in zip(numbers, norms, strict=True):
-            found[number] = Reading(norm, True)
+            found[number] = _reading(norm, True)
     return found
 
 
