@@ -96,6 +96,7 @@ class WatchMode(TorchFunctionMode):
                     self._saw(before, after, out, args, kwargs, frame)
             except Exception as error:  # ours, not the user's: the cell goes on and the picture says so
                 self._trouble(error)
+        # else: it made no node of the graph; where it was given one, the graph was cut here
         return out
 
     def leave(self) -> None:

@@ -69,10 +69,15 @@ class OpFact:
 
 @dataclass(slots=True)
 class Skeleton:
-    """The facts of one graph: operations in order of computation, leaves first, and where its roots are."""
+    """The facts of one graph: operations in order of computation, leaves first, and where its roots are.
+
+    Attributes:
+        folded: what :func:`folded_transposes` found, once it has looked.
+    """
 
     ops: list[OpFact]
     roots: list[Place]
+    folded: dict[int, Place] | None = None
 
     def leaves(self) -> list[TensorFact]:
         """The facts of the leaves, in order of first use."""
@@ -247,9 +252,14 @@ def folded_transposes(skeleton: Skeleton) -> dict[int, Place]:
 
     The user wrote no transpose and holds none, so none is drawn.
     """
+    if skeleton.folded is not None:
+        return skeleton.folded
     ops = skeleton.ops
-    users = Counter(place[0] for op in ops for place in op.inputs if place is not None)
     folded: dict[int, Place] = {}
+    skeleton.folded = folded
+    if not any(op.grad_fn == "AddmmBackward0" for op in ops):
+        return folded
+    users = Counter([place[0] for op in ops for place in op.inputs if place is not None])
     for op in ops:
         last = op.inputs[-1] if op.grad_fn == "AddmmBackward0" else None
         if last is None:
