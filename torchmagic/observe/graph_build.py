@@ -81,16 +81,8 @@ class _Builder:
         ident = op.node = f"n{len(self.nodes) + 1}"
         self.nodes.append(
             _node(
-                ident,
-                "operation",
-                label,
-                "intermediate",
-                op.grad_fn,
-                detail=op.detail,
-                module=module,
-                filename=filename,
-                line=line,
-                order=order,
+                *(ident, "operation", label, "intermediate", op.grad_fn, None, None, None, None, op.detail),
+                *(None, None, None, "", module, filename, line, order),
             )
         )
         self._edges_into(ident, op, is_linear=label == "Linear")

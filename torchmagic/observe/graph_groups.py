@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 from torchmagic.graph_records import GraphModule
 from torchmagic.observe import names
 from torchmagic.observe.graph_modules import ModuleCall, SeenModule
-from torchmagic.observe.graph_walk import Skeleton
+from torchmagic.observe.graph_walk import Skeleton, Walk
 
 _MOST = 20_000
 _DEPTH = 4
@@ -34,6 +34,22 @@ def name_modules(skeleton: Skeleton, scopes: Sequence[Mapping[str, object]]) -> 
             seen = wanted.get(id(module))
             if seen is not None and not seen.path:
                 seen.path = path
+
+
+def name_parameters(graph: Walk) -> None:
+    """Name the parameters of the modules in whose calls the graph was made, where they have no name yet."""
+    ops = graph.skeleton.ops
+    known: set[int] = set()
+    for call in calls_of(graph.skeleton):
+        seen = call.module
+        module = None if id(seen) in known or not seen.path else seen.ref()
+        known.add(id(seen))
+        if module is None:
+            continue
+        for key, parameter in module.__dict__.get("_parameters", _NOTHING).items():
+            number = None if parameter is None else graph.numbers.get(id(parameter))
+            if number is not None and not ops[number].outputs[0].name:
+                ops[number].outputs[0].name = f"{seen.path}.{key}"
 
 
 def calls_of(skeleton: Skeleton) -> list[ModuleCall]:

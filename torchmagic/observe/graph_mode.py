@@ -6,7 +6,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, MethodWrapperType
+from types import CodeType, FrameType, FunctionType, MethodDescriptorType, MethodWrapperType
 from typing import Any
 
 import torch
@@ -19,11 +19,24 @@ from torchmagic.observe.graph_story import Story
 from torchmagic.observe.graph_walk import TensorFact, leaf_fact, version_of
 from torchmagic.observe.quick_records import uncollected
 
-_OWN_FILES = frozenset({str(Path(__file__).with_name("call_watch.py"))})
+_OWN = str(Path(__file__).parent)
 _MOST_CALLS = 30_000
 _MOST_RECENT = 5_000
 _MOST_SITES = 4
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
+
+_DESCRIPTORS = frozenset({MethodWrapperType, MethodDescriptorType})
+_FACTS = frozenset(
+    {
+        *(getattr(torch.Tensor, name) for name in ("dim", "is_complex", "is_floating_point", "numel", "size")),
+        *(
+            getattr(torch.Tensor, name).__get__
+            for name in ("device", "dtype", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_nested", "is_sparse")
+        ),
+        *(getattr(torch.Tensor, name).__get__ for name in ("layout", "ndim", "requires_grad", "shape")),
+    }
+)
+"""What only tells a fact of a tensor: no graph, no warning. A training step asks for dozens."""
 
 _sequence = torch._C._autograd._get_sequence_nr
 _is_compiling = torch.compiler.is_compiling
@@ -67,6 +80,8 @@ class WatchMode(TorchFunctionMode):
             kwargs = {}
         if _is_compiling() or _tracing() is not None:
             return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
+        if type(func) in _DESCRIPTORS and func in _FACTS:
+            return func(*args, **kwargs)
         is_python = type(func) is FunctionType
         frame = callers.caller(sys._getframe(1), is_python)
         call = self._callers.at(frame)
@@ -266,9 +281,6 @@ class WatchMode(TorchFunctionMode):
             self.calls[last] = Call(before, last, seen=False, order=order)
 
 
-_OWN_START = str(Path(__file__).with_name("graph_"))
-
-
 def is_own(code: CodeType) -> bool:
     """Whether a frame with this code is a watch's and not the user's."""
-    return code.co_filename.startswith(_OWN_START) or code.co_filename in _OWN_FILES or callers.is_call(code)
+    return code.co_filename.startswith(_OWN) or callers.is_call(code)

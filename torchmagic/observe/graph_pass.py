@@ -12,7 +12,7 @@ import torch
 
 from torchmagic.observe import names, values
 from torchmagic.observe.graph_facts import Call, data_name, put_calls, put_names, put_operands
-from torchmagic.observe.graph_groups import name_modules
+from torchmagic.observe.graph_groups import name_modules, name_parameters
 from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact, Walk, folded_transposes, walk
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
@@ -66,7 +66,6 @@ class PassWatch:
                     tensor = fact.alive()
                     if tensor is not None:
                         fact.name = data_name(tensor, data_names)
-        name_modules(graph.skeleton, variables)
         held = [fact for fact in graph.skeleton.leaves()[:_MOST_CHECKED] if _holds_gradient(fact)]
         return LivePass(graph, Pass(graph.skeleton, _site(frame), accumulated=held), roots, trouble)
 
@@ -77,6 +76,8 @@ class PassWatch:
             put_names(graph, plain)
             for name, value in plain:
                 data_names.setdefault(id(value), name)
+        name_modules(graph.skeleton, variables)
+        name_parameters(graph)
         leaves = graph.skeleton.leaves()
         data = [fact for op in graph.skeleton.ops for fact in op.data]
         if not all(fact.name or self._named_before(fact) for fact in [*leaves, *data]):

@@ -79,13 +79,17 @@ class OpFact:
 class Skeleton:
     """The facts of one graph: operations in order of computation, leaves first, and where its roots are.
 
-    ``not_finite`` is the number of the first operation whose result was NaN or infinite, where that was looked for.
-    ``how`` is how its backward pass was run ("backward", "grad", "inputs"), ``error`` how that ended where it raised,
-    ``freed`` whether it let go of what the operations had saved.
+    Attributes:
+        folded: what :func:`folded_transposes` found, once it has looked.
+        not_finite: number of the first operation whose result was NaN or infinite, where that was looked for.
+        how: how its backward pass was run ("backward", "grad", "inputs").
+        error: how that ended, where it raised.
+        freed: whether it let go of what the operations had saved.
     """
 
     ops: list[OpFact]
     roots: list[Place]
+    folded: dict[int, Place] | None = None
     not_finite: int = -1
     how: str = "backward"
     error: str = ""
@@ -264,9 +268,14 @@ def folded_transposes(skeleton: Skeleton) -> dict[int, Place]:
 
     The user wrote no transpose and holds none, so none is drawn.
     """
+    if skeleton.folded is not None:
+        return skeleton.folded
     ops = skeleton.ops
-    users = Counter(place[0] for op in ops for place in op.inputs if place is not None)
     folded: dict[int, Place] = {}
+    skeleton.folded = folded
+    if not any(op.grad_fn == "AddmmBackward0" for op in ops):
+        return folded
+    users = Counter([place[0] for op in ops for place in op.inputs if place is not None])
     for op in ops:
         last = op.inputs[-1] if op.grad_fn == "AddmmBackward0" else None
         if last is None:
