@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
+from torchmagic.observe.cut_facts import Cut, Source
 from torchmagic.observe.graph_build import build_record
-from torchmagic.observe.graph_cuts import Cut, Cuts, Source
+from torchmagic.observe.graph_cuts import Cuts
 from torchmagic.observe.graph_walk import OpFact, Skeleton, TensorFact
 
 _MOST_CUTS = 12
@@ -33,11 +34,12 @@ class Reach:
 def reaching(skeletons: Sequence[Skeleton], cuts: Cuts) -> list[Reach]:
     """The cuts whose results take part in the graphs, with the nodes that they became."""
     found: dict[int, Reach] = {}
-    for skeleton in skeletons:
+    known = cuts.by_reference()
+    for skeleton in skeletons if known else ():
         for op in skeleton.ops:
             facts = op.data if op.grad_fn else [op.outputs[0]]
             for fact in facts:
-                for cut in cuts.of(fact.ref) if fact.ref is not None and fact.node else ():
+                for cut in known.get(id(fact.ref), ()) if fact.ref is not None and fact.node else ():
                     if cut.quiet and not _is_float(fact):
                         continue  # a mask
                     reach = found.setdefault(id(cut), Reach(cut))

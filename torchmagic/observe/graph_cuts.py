@@ -8,78 +8,25 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import CodeType, FrameType, MethodWrapperType
 from typing import Any
 
 import torch
 
-from torchmagic.observe import cut_words, names, values
-from torchmagic.observe.graph_facts import Call, put_calls, put_names, put_operands
-from torchmagic.observe.graph_walk import Skeleton, TensorFact, leaf_fact, walk
+from torchmagic.observe import cut_words, values
+from torchmagic.observe.cut_facts import MOST_SOURCES, SKIP, Cut, note_sources
+from torchmagic.observe.graph_facts import Call
 
-SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<frozen", "<eval_with_key>")
 _OPTIMIZERS = str(Path(torch.__file__).parent / "optim")
 _DISTRIBUTIONS = str(Path(torch.__file__).parent / "distributions")
 _GRAD = torch.Tensor.grad
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})  # a subclass of the user's is not to notice
 _MOST_CUTS = 200
 _MOST_FOLLOWED = 4_000
-_MOST_SOURCES = 8
-_MOST_LEAVES = 2_000
-_MOST_WALKED = 5_000
-_MOST_DRAWN = 150
 _MOST_TOGETHER = 4
 _DATA_FREE = frozenset({"zero_", "fill_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_"})
-
-
-@dataclass(slots=True, eq=False)
-class Source:
-    """A tensor that was cut off: its node's sequence number and which output, or the leaf itself, weakly."""
-
-    key: int
-    output: int
-    ref: weakref.ref[torch.Tensor]
-    fact: TensorFact
-
-
-@dataclass(slots=True, eq=False)
-class Cut:
-    """One place in the user's code that cuts, however often it ran.
-
-    Attributes:
-        what: ``"detach()"``, ``"no_grad"``, ``"to int64"``.
-        why: a sentence on it.
-        filename, line: of the user's code.
-        quiet: whether it is ordinary unless it explains why something has no gradient.
-        meant: whether it is there to cut, as ``detach()`` is.
-        count: how often it ran.
-        sources: what it cut off, the last ones.
-        leaves: the leaves that the sources were computed from, as far as was looked, by ``id`` of the weak reference.
-        names: the names of ``leaves``.
-        skeleton: the graph of a source, where that is small.
-        reached: sequence numbers of operations of a graph that were given what came out.
-    """
-
-    what: str
-    why: str
-    filename: str
-    line: int
-    quiet: bool = False
-    meant: bool = False
-    count: int = 0
-    sources: list[Source] = field(default_factory=list)
-    leaves: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
-    skeleton: Skeleton | None = None
-    reached: set[int] = field(default_factory=set)
-
-    @property
-    def sentence(self) -> str:
-        """What cut and where, for the middle of a sentence."""
-        return f"{self.what} on line {self.line}" if self.line else self.what
 
 
 class Cuts:
@@ -92,7 +39,7 @@ class Cuts:
     >>> w = torch.ones(2, requires_grad=True)
     >>> y = w.detach()
     >>> cuts.saw(torch.Tensor.detach, (w,), {}, y, None)
-    >>> [cut.what for cut in cuts.of(weakref.ref(y))]
+    >>> [cut.what for cut in cuts.of_tensor(y)]
     ['detach()']
     """
 
@@ -106,12 +53,9 @@ class Cuts:
         """Every cut, in the order in which they first ran."""
         return list(self._cuts.values())
 
-    def of(self, ref: object) -> tuple[Cut, ...]:
-        """The cuts that the tensor behind a weak reference came out of; also when it is gone."""
-        for known, cuts in self._followed.values():
-            if known is ref:
-                return cuts
-        return ()
+    def by_reference(self) -> dict[int, tuple[Cut, ...]]:
+        """The cuts that tensors came out of, by ``id`` of the weak reference to them; also of those that are gone."""
+        return {id(ref): cuts for ref, cuts in self._followed.values()}
 
     def of_tensor(self, tensor: object) -> tuple[Cut, ...]:
         """The cuts that a tensor came out of."""
@@ -161,7 +105,7 @@ class Cuts:
             tensors = [each for each in out if type(each) in _PLAIN]
             if any(each.requires_grad for each in tensors):
                 return
-            for each in tensors[:_MOST_SOURCES]:
+            for each in tensors[:MOST_SOURCES]:
                 self._cut(name, [*args, *kwargs.values()], each, frame)
         elif type(out) in _PLAIN or cut_words.is_numbers(name):
             self._cut(name, [*args, *kwargs.values()], out, frame)
@@ -171,7 +115,7 @@ class Cuts:
         asked = [each for each in _flat([inputs]) if type(each) in _PLAIN and each.requires_grad]
         cut = self._site("autograd.grad", None, frame)
         cut.count += 1
-        self._note(cut, asked, frame)
+        note_sources(cut, asked, frame, self._calls)
         for each in _flat([results]):
             if type(each) in _PLAIN and not each.requires_grad:
                 self._follow(each, (cut,))
@@ -198,12 +142,12 @@ class Cuts:
         if sources:
             cut = self._site(name, out, frame)
             cut.count += 1
-            self._note(cut, sources, frame)
+            note_sources(cut, sources, frame, self._calls)
             cuts.append(cut)
         elif cuts and cut_words.is_numbers(name):
             cut = self._site(name, out, frame)
             cut.count += 1
-            cut.leaves.update(item for each in cuts for item in list(each.leaves.items())[:_MOST_SOURCES])
+            cut.leaves.update(item for each in cuts for item in list(each.leaves.items())[:MOST_SOURCES])
             cuts.append(cut)
         if cuts:
             self._follow(out, tuple(dict.fromkeys(cuts))[-_MOST_TOGETHER:])
@@ -263,73 +207,6 @@ class Cuts:
             if len(self._cuts) < _MOST_CUTS:
                 self._cuts[key] = cut
         return cut
-
-    def _note(self, cut: Cut, sources: Sequence[torch.Tensor], frame: FrameType | None) -> None:
-        """Keep what was cut off; what led to it is looked at the 1st, 2nd, 4th, 8th … time, as graphs may be large."""
-        closely = cut.count & (cut.count - 1) == 0
-        variables: list[dict[str, object]] | None = None
-        for tensor in sources[:_MOST_SOURCES]:
-            node = tensor.grad_fn
-            ref = weakref.ref(tensor)
-            if node is None:
-                if len(cut.leaves) < _MOST_LEAVES:
-                    cut.leaves[id(ref)] = ref
-                if any(source.ref is ref for source in cut.sources):
-                    continue
-            fact = leaf_fact(tensor, "intermediate" if node is not None else None)
-            if closely:
-                if variables is None:
-                    variables = names.frame_variables(frame, SKIP)
-                fact.name = _name(tensor, variables)
-                if node is not None:
-                    self._look_behind(cut, tensor, variables)
-            key = -1 if node is None else node._sequence_nr()
-            cut.sources.append(Source(key, tensor.output_nr if node is not None else 0, ref, fact))
-        del cut.sources[:-_MOST_SOURCES]
-
-    def _look_behind(self, cut: Cut, tensor: torch.Tensor, variables: Sequence[Mapping[str, object]]) -> None:
-        """Which leaves led there; and how, where that is a small graph."""
-        stack = [tensor.grad_fn]
-        seen: set[Any] = set(stack)
-        while stack and len(seen) < _MOST_WALKED:
-            node: Any = stack.pop()
-            leaf = getattr(node, "variable", None) if type(node).__name__ == "AccumulateGrad" else None
-            if leaf is not None and len(cut.leaves) < _MOST_LEAVES:
-                ref = weakref.ref(leaf)
-                cut.leaves[id(ref)] = ref
-            for following, _ in node.next_functions:
-                if following is not None and following not in seen:
-                    seen.add(following)
-                    stack.append(following)
-        if len(seen) > _MOST_DRAWN:
-            return
-        graph = walk([tensor])
-        put_calls(graph, self._calls)
-        data: dict[int, str] = {}
-        for scope in variables:
-            reached = names.named_tensors(scope)
-            put_names(graph, reached)
-            for name, each in reached:
-                data.setdefault(id(each), name)
-        put_operands(graph, data)
-        for op in graph.skeleton.ops:
-            for fact in op.data:
-                alive = fact.alive()
-                fact.name = fact.name or (data.get(id(alive), "") if alive is not None else "")
-        cut.skeleton = graph.skeleton
-
-
-def _name(tensor: torch.Tensor, variables: Sequence[Mapping[str, object]]) -> str:
-    for scope in variables:
-        for name, value in names.plain_tensors(scope):
-            if value is tensor:
-                return name
-    if tensor.grad_fn is None:
-        for scope in variables:
-            for name, value in names.named_tensors(scope):
-                if value is tensor:
-                    return name
-    return ""
 
 
 def _users(frame: FrameType | None) -> tuple[FrameType | None, str]:

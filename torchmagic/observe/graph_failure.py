@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from torchmagic.observe import names, values
-from torchmagic.observe.graph_cuts import Cut
+from torchmagic.observe.cut_facts import Cut
 from torchmagic.observe.graph_ops import hook_free, plain_name, saved_inputs, saved_result
 from torchmagic.observe.graph_walk import OpFact, Skeleton, Walk
 from torchmagic.observe.graph_writes import Write, Writes

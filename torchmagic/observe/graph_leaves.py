@@ -10,12 +10,12 @@ import torch
 
 from torchmagic.graph_records import GraphRecord, LeafGradient
 from torchmagic.observe import values
+from torchmagic.observe.cut_facts import Cut
 from torchmagic.observe.graph_cut_nodes import Reach, reaching
-from torchmagic.observe.graph_cuts import Cut, Cuts
+from torchmagic.observe.graph_cuts import Cuts
 from torchmagic.observe.graph_status import Judge
 from torchmagic.observe.graph_walk import Skeleton, TensorFact
 
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
 _MOST = 400
 _MOST_RELATIVES = 60
 
@@ -92,67 +92,7 @@ def with_step(record: GraphRecord, lr: float) -> GraphRecord:
     return replace(record, lr=lr, leaves=tuple(_stepped(leaf, lr) for leaf in record.leaves))
 
 
-def relatives(
-    variables: Mapping[str, object], held: Iterable[torch.Tensor], touched: Iterable[str] = ()
-) -> list[tuple[str, torch.Tensor]]:
-    """Parameters that belong with the leaves of a graph: of the same modules and optimizers; and leaves of the cell.
-
-    Args:
-        variables: the user's names.
-        held: the leaves of the graph.
-        touched: names that the cell assigned: their tensors that require gradients count, too.
-
-    >>> net = torch.nn.Linear(1, 1)
-    >>> [name for name, _ in relatives({"net": net}, [net.weight])]
-    ['net.weight', 'net.bias']
-    """
-    from torchmagic.observe.names import named_tensors, user_variables
-
-    ids = {id(tensor) for tensor in held}
-    chosen = set(touched)
-    found: dict[int, tuple[str, torch.Tensor]] = {}
-    for name, value in _opened(user_variables(variables)):
-        if issubclass(type(value), torch.nn.Module):
-            owned = [(text, each) for text, each in named_tensors({name: value}) if _is_parameter(each)]
-        elif issubclass(type(value), torch.optim.Optimizer):
-            groups = value.__dict__.get("param_groups", ())
-            owned = [
-                (f"{name}.param_groups[{i}]['params'][{j}]", each)
-                for i, group in enumerate(groups)
-                for j, each in enumerate(group.get("params", ()))
-            ]
-        elif isinstance(value, torch.Tensor):
-            if name in chosen and type(value) in _PLAIN and value.requires_grad and value.is_leaf:
-                found.setdefault(id(value), (name, value))
-            continue
-        else:
-            continue
-        if any(id(each) in ids for _, each in owned):
-            for text, each in owned:
-                found.setdefault(id(each), (text, each))
-    return list(found.values())
-
-
 # -- rows ------------------------------------------------------------------------------------------------
-
-
-def _opened(variables: Sequence[tuple[str, object]]) -> Iterable[tuple[str, object]]:
-    """The variables, modules first, and what stands one step inside an object of the user's."""
-    inner: list[tuple[str, object]] = []
-    for name, value in variables:
-        kind = type(value)
-        if issubclass(kind, (torch.nn.Module, torch.Tensor, torch.optim.Optimizer)):
-            continue
-        if kind in (list, tuple) and len(value) <= 64:  # type: ignore[arg-type]
-            inner.extend((f"{name}[{i}]", each) for i, each in enumerate(value))  # type: ignore[arg-type,var-annotated]
-        elif kind is dict and len(value) <= 64:  # type: ignore[arg-type]
-            inner.extend((f"{name}[{key!r}]", each) for key, each in value.items() if type(key) in (str, int))  # type: ignore[attr-defined]
-        elif not issubclass(kind, type) and kind.__module__ == "__main__":
-            state = getattr(value, "__dict__", None) if kind.__getattribute__ is object.__getattribute__ else None
-            if type(state) is dict:
-                inner.extend((f"{name}.{key}", each) for key, each in state.items())
-    whole = [*variables, *inner]
-    return sorted(whole, key=lambda item: not issubclass(type(item[1]), torch.nn.Module))
 
 
 def _is_parameter(tensor: object) -> bool:

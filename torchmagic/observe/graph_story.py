@@ -13,11 +13,13 @@ import torch
 
 from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import graph_failure, graph_leaves, names, values
+from torchmagic.observe.cut_facts import SKIP, Cut
 from torchmagic.observe.failed_calls import failed_call
 from torchmagic.observe.graph_counts import PassCounts
 from torchmagic.observe.graph_cut_nodes import cut_record, name_sources, no_graph_note, put_cuts
-from torchmagic.observe.graph_cuts import SKIP, Cut, Cuts
+from torchmagic.observe.graph_cuts import Cuts
 from torchmagic.observe.graph_failure import place_of as _place
+from torchmagic.observe.graph_relatives import relatives
 from torchmagic.observe.graph_walk import Skeleton, TensorFact, Walk, leaf_fact
 from torchmagic.observe.graph_writes import Writes
 from torchmagic.observe.recorded import Recorded, Spot
@@ -159,7 +161,7 @@ class Story:
                 if isinstance(each, torch.Tensor) and len(self._present) < _MOST_PRESENT:
                     ref = weakref.ref(each)
                     self._present[id(ref)] = ref
-            for name, tensor in graph_leaves.relatives(scope, held):
+            for name, tensor in relatives(scope, held):
                 if len(self._relatives) < _MOST_RELATIVES:
                     self._relatives.setdefault(id(tensor), (name, weakref.ref(tensor)))
 
@@ -176,7 +178,7 @@ class Story:
         held = [leaf for skeleton in skeletons for fact in skeleton.leaves() if (leaf := fact.alive()) is not None]
         there = {id(each) for ref in self._present.values() if (each := ref()) is not None}
         chosen = [name for name in touched if id(namespace.get(name)) in there] if record.backward_ran else []
-        found = graph_leaves.relatives(namespace, held, chosen)
+        found = relatives(namespace, held, chosen)
         ids = {id(tensor) for _, tensor in found}
         for name, ref in self._relatives.values():
             tensor = ref()

@@ -81,19 +81,21 @@ class OpFact:
 class Skeleton:
     """The facts of one graph: operations in order of computation, leaves first, and where its roots are.
 
-    ``not_finite`` is the number of the first operation whose result was NaN or infinite, where that was looked for.
-    ``how`` is how its backward pass was run ("backward", "grad", "inputs"), ``error`` how that ended where it raised,
-    ``freed`` whether it let go of what the operations had saved.
-    ``folded`` is what :func:`folded_transposes` found, once it has looked.
+    Attributes:
+        folded: what :func:`folded_transposes` found, once it has looked.
+        not_finite: number of the first operation whose result was NaN or infinite, where that was looked for.
+        how: how its backward pass was run ("backward", "grad", "inputs").
+        error: how that ended, where it raised.
+        freed: whether it let go of what the operations had saved.
     """
 
     ops: list[OpFact]
     roots: list[Place]
+    folded: dict[int, Place] | None = None
     not_finite: int = -1
     how: str = "backward"
     error: str = ""
     freed: bool = False
-    folded: dict[int, Place] | None = None
 
     def leaves(self) -> list[TensorFact]:
         """The facts of the leaves, in order of first use."""
