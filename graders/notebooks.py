@@ -1,4 +1,4 @@
-"""The one form in which notebooks are committed: no outputs, stable ids, sorted keys; `python -m graders.notebooks` makes it.
+"""The one form in which notebooks are committed: no outputs, stable ids, sorted keys (`python -m graders.notebooks`).
 
 Two people who change the same notebook then see the lines that they wrote in a diff, and nothing else.
 """
