@@ -34,8 +34,8 @@ def check_module(
         parameters: shapes by name; shapes in any order, whatever their names; or the number of learnable numbers.
         input_shape: of a float32 input that it must take.
         output_shape: of what it gives for that.
-        reference: what it must compute: a function of the input and a dict of the module's own parameters by name, or an
-            ``nn.Module`` with parameters of the same names or, in order, the same shapes, which gets their values.
+        reference: what it must compute: a function of the input and a dict of the module's own parameters by name, or
+            an ``nn.Module`` with parameters of the same names or, in order, the same shapes, which gets their values.
         seed: makes the same inputs each time.
         rtol, atol: how close; by default as ``torch.testing.assert_close`` for the dtype.
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from graders.answers import as_tensor, elements, is_tensor, number, number_text, value_text
+from graders.answers import as_tensor, elements, is_tensor, number, value_text
 from graders.failure import CheckFailed, describe
+from graders.wording import number_text
 
 
 def check_training(
