@@ -65,6 +65,7 @@ def check_fresh_leaves(
             )
         if not tensor.requires_grad:
             raise CheckFailed(f"`{label}` of `{name}` does not require gradients, so the next step finds none")
+        check_tensor(tensor, f"{label} of {name}", shape=tuple(start[label].shape))
         if tensor is start[label] or (before is not None and not torch.equal(start[label], before[label])):
             raise CheckFailed(f"`{name}` changes the `{label}` that it was given: return a new tensor")
         if start[label].grad is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import importlib.util
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def ast_mutants(source: str, label: str) -> list[AstMutant]:
     found: dict[str, AstMutant] = {}
     counts: Counter[str] = Counter()
     original = ast.unparse(tree)
+    places -= _not_run_here(tree)
     for statement, mutated, changed in _changes(tree, places):
         text = ast.unparse(mutated)
         if text == original:
@@ -132,6 +134,17 @@ def _changes(tree: ast.Module, places: set[int]) -> Iterator[tuple[ast.stmt, ast
                 if place == number:
                     break
             yield statement, ast.fix_missing_locations(changed), target
+
+
+def _not_run_here(tree: ast.Module) -> set[int]:
+    """The lines of functions that import what is not installed: no test can run them."""
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            imported = [alias.name for inner in ast.walk(node) if isinstance(inner, ast.Import) for alias in inner.names]
+            if any(importlib.util.find_spec(name.partition(".")[0]) is None for name in imported):
+                found |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return found
 
 
 def _statements(tree: ast.AST) -> list[ast.stmt]:

@@ -51,8 +51,8 @@ class Variant:
 
 
 def trial_cells(nb: Any) -> list[TrialCell]:
-    """A notebook's code cells."""
-    cells = []
+    """A notebook's code cells, below an empty one for what a student puts first."""
+    cells = [TrialCell("first", "")]
     for cell in nb.cells:
         if cell.cell_type == "code":
             meta = cell.metadata.get("nbgrader", {})

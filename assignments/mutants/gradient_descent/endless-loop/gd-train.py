@@ -1,0 +1,3 @@
+def train(X, y, lr, steps):
+    while True:
+        lr *= 1
