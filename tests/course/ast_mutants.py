@@ -141,7 +141,9 @@ def _not_run_here(tree: ast.Module) -> set[int]:
     found: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            imported = [alias.name for inner in ast.walk(node) if isinstance(inner, ast.Import) for alias in inner.names]
+            imported = [
+                alias.name for inner in ast.walk(node) if isinstance(inner, ast.Import) for alias in inner.names
+            ]
             if any(importlib.util.find_spec(name.partition(".")[0]) is None for name in imported):
                 found |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import importlib
 import json
 import linecache
 import os
@@ -25,6 +26,7 @@ from typing import Any
 import nbformat
 
 from graders.engine.hidden import hidden_lines
+from graders.engine.needs import hints
 
 ROOT = Path(__file__).resolve().parents[2]
 _SEED = re.compile(r"^(\s*seed = )\d+$")
@@ -158,6 +160,8 @@ def _main() -> None:
     say = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(1, 2)
+    for module in {name for variant in variants for text in variant.changes.values() for name in hints(text)}:
+        importlib.import_module(module)
     seconds = _seconds_of_all(cells)
     shell, done, found = Shell(cells, until_lost=False), 0, {}
     for variant in variants:

@@ -4,5 +4,5 @@ def recorded(x):
     names = []
     while node is not None:
         names.insert(0, node.name())
-        node = node.next_functions[0][0]
+        node = node.next_functions[0][0] if node.next_functions else None
     return names
