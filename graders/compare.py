@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from graders.answers import as_tensor, elements, is_tensor, number
@@ -27,12 +27,14 @@ def compare_values(
     inputs: Mapping[str, Any] | None = None,
     reference: Callable[..., Any] | None = None,
     arguments: Sequence[Any] = (),
+    thorough: bool = True,
 ) -> None:
     """Demand the elements of a tensor; NaN never passes.
 
     Args:
         inputs: what the answer was computed from, for the diagnosis.
         reference, arguments: what gave ``values``, for the diagnosis.
+        thorough: whether to diagnose.
 
     Raises:
         CheckFailed: they differ, or the shape does.
@@ -45,7 +47,12 @@ def compare_values(
     expected = elements(torch.as_tensor(values), "expected")
     mine = elements(got, name)
     compared = Compared(name, expected, mine)
-    found = functools.partial(find, expected, mine, inputs=inputs, reference=reference, arguments=arguments)
+
+    def found() -> list[Finding] | None:
+        if not thorough:
+            return None
+        return find(expected, mine, inputs=inputs, reference=reference, arguments=arguments)
+
     if mine.shape != expected.shape:
         raise diagnosed(
             f"`{name}` has shape {tuple(mine.shape)}, expected {tuple(expected.shape)}", "", found(), compared
@@ -57,16 +64,19 @@ def compare_values(
     raise diagnosed(said, hidden, found(), replace(compared, wrong=~close))
 
 
-def diagnosed(said: str, redacted: str, found: Sequence[Finding], compared: Compared | None = None) -> CheckFailed:
-    """The failure with the diagnosis behind its reason, where the findings give one."""
-    chosen = choose(found)
+def diagnosed(
+    said: str, redacted: str, found: Sequence[Finding] | None, compared: Compared | None = None
+) -> CheckFailed:
+    """The failure with the diagnosis behind its reason, where the findings give one; None where none was looked for."""
+    chosen = choose(found or ())
     why, hidden = (chosen.sentence, chosen.redacted) if chosen else ("", "")
     return CheckFailed(
         joined(said, why),
         redacted=joined(redacted or said, hidden),
         compared=compared,
-        findings=found,
+        findings=found or (),
         said=(said, redacted or said),
+        thorough=found is not None,
     )
 
 
@@ -105,7 +115,7 @@ def compare_answers(
     """Demand the answer that a reference gives: a tensor, a number, a text, or a list, tuple or dict of such.
 
     Args:
-        diagnosis: ``inputs``, ``reference`` and ``arguments`` as for :func:`compare_values`.
+        diagnosis: ``inputs``, ``reference``, ``arguments`` and ``thorough`` as for :func:`compare_values`.
 
     Raises:
         CheckFailed: it is of another kind, or differs.
@@ -169,7 +179,7 @@ def _compare_truths(got: Any, expected: bool, name: str) -> None:
     """True and False also as a tensor or a NumPy value of one element."""
     if is_tensor(got) and as_tensor(got, name).dtype is torch.bool and as_tensor(got, name).numel() == 1:
         found = bool(elements(as_tensor(got, name), name))
-    elif type(got) is bool or (type(got).__module__ == "numpy" and type(got).__name__ in ("bool", "bool_")):
+    elif issubclass(type(got), bool | np.bool_):
         found = bool(got)
     else:
         raise CheckFailed(f"`{name}` should be True or False, but it is {describe(got)}")

@@ -34,6 +34,8 @@ def comparison_of(error: BaseException) -> Comparison | None:
     """The record of the two sides of a failure; None where nothing was compared."""
     if not isinstance(error, CheckFailed) or error.compared is None:
         return None
+    if error.compared.expected.numel() == error.compared.got.numel() == 1:  # the sentence says it all
+        return None
     try:
         from graders.diagnose import choose
 
