@@ -142,8 +142,15 @@ def _broadcasts(item: torch.Tensor, to: torch.Tensor) -> bool:
         return False
 
 
-def _steps(name: str, x: torch.Tensor) -> Iterator[tuple[Step, torch.Tensor]]:
-    """Every operation of the tables on one input."""
+def _slices(name: str, x: torch.Tensor, dim: int, shape: torch.Size) -> Iterator[tuple[Step, torch.Tensor]]:
+    """Every slice of one dim that has the shape of what is expected."""
+    if len(shape) == x.dim() and shape[:dim] == x.shape[:dim] and shape[dim + 1 :] == x.shape[dim + 1 :]:
+        for start in range(min(x.shape[dim] - shape[dim] + 1, _MOST_SELECTED)):
+            yield Step("slice", name, dim, index=start), x.narrow(dim, start, shape[dim])
+
+
+def _steps(name: str, x: torch.Tensor, shape: torch.Size) -> Iterator[tuple[Step, torch.Tensor]]:
+    """Every operation of the tables on one input; ``shape`` is that of what is expected."""
     if not x.numel() or x.dim() > _MOST_DIMS:
         return
     for op, each in _EACH.items():
@@ -160,6 +167,7 @@ def _steps(name: str, x: torch.Tensor) -> Iterator[tuple[Step, torch.Tensor]]:
                 continue
             yield Step(op, name, dim), along(x, dim)
         if x.dim() > 1 or x.numel() > 2:
+            yield from _slices(name, x, dim, shape)
             for index in range(min(x.shape[dim], _MOST_SELECTED)):
                 yield Step("select", name, dim, index=index), x.select(dim, index)
 
@@ -169,7 +177,7 @@ def _closest(case: Case, inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[s
     right: list[Step] = []
     mine: list[Step] = []
     for name, item in inputs.items():
-        for step, made in _steps(name, item):
+        for step, made in _steps(name, item, case.expected.shape):
             if same(made, case.expected, case.tolerance):
                 right.append(step)
             if case.is_given(made):
@@ -189,6 +197,11 @@ _VALUE_AND_PLACE = {"position of the max": "max", "position of the min": "min", 
 def _between(right: Step, mine: Step) -> Iterator[tuple[int, str, str]]:
     """What a student mistook who did one thing in place of another: how far apart they are, a sentence, its kind."""
     if right.of != mine.of or right == mine:
+        return
+    if "slice" in (right.op, mine.op):
+        if right.op == mine.op and right.dim == mine.dim and abs(int(right.index or 0) - int(mine.index or 0)) == 1:
+            way = "early" if int(mine.index or 0) < int(right.index or 0) else "late"
+            yield 1, f"The slice of `{mine.of}` begins one place too {way} along dim {mine.dim}.", "off by one"
         return
     if "select" in (right.op, mine.op):
         if right.op == mine.op and right.dim == mine.dim and abs(int(right.index or 0) - int(mine.index or 0)) == 1:
