@@ -10,7 +10,8 @@ import torch
 from graders.miscomputed import from_values
 from graders.misconceptions import Case, Finding, distinct, same
 from graders.misplaced import from_places
-from graders.recomputed import from_inputs, from_reference
+from graders.recombined import from_reference
+from graders.recomputed import from_inputs
 
 _LARGEST = 100_000
 _TOLERANCES = {torch.float16: 2e-3, torch.bfloat16: 2e-2, torch.float32: 2e-5, torch.complex64: 2e-5}
