@@ -1,4 +1,4 @@
-"""The misconceptions that show when an answer is computed again from its inputs: another dim, reduction or term."""
+"""The misconceptions that show when an answer is computed again from its inputs: another dim, reduction or term.
 
 Each input is put through a table of operations. Where one of them gives what is expected, and another that differs in
 one respect gives what was given, that respect is the misconception.
