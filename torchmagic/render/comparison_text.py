@@ -26,7 +26,7 @@ def comparison_title(comparison: Comparison) -> str:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Small tensors side by side, each value that differs in brackets; of others, or where they differ, the facts of both.
+    """Small tensors side by side, each value that differs in brackets; where that does not tell it, the facts of both.
 
     >>> from torchmagic.records import TensorRecord
     >>> expected = TensorRecord("expected", "Tensor", (2,), "float32", "cpu")
