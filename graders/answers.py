@@ -39,9 +39,8 @@ def as_tensor(value: Any, name: str, *, must: str = "be a tensor", got: str = "i
     if type(value) in (torch.Tensor, torch.nn.Parameter):
         return value  # type: ignore[no-any-return]
     with torch._C.DisableTorchFunctionSubclass():
-        plain = _BASE.as_subclass(value, torch.Tensor)
-    found: torch.Tensor = plain
-    return found
+        plain: torch.Tensor = _BASE.as_subclass(value, torch.Tensor)
+    return plain
 
 
 def elements(value: torch.Tensor, name: str) -> torch.Tensor:
@@ -52,13 +51,15 @@ def elements(value: torch.Tensor, name: str) -> torch.Tensor:
     """
     try:
         with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
-            plain = _BASE.detach(value)
+            plain: torch.Tensor = _BASE.detach(value)
             if plain.is_nested:
                 plain = torch.nested.to_padded_tensor(plain, float("nan"))
             if plain.is_quantized:
                 plain = plain.dequantize()
             if plain.layout is not torch.strided:
                 plain = plain.to_dense()
+            if plain.is_floating_point() and plain.element_size() == 1:  # nothing computes in float8
+                plain = plain.float()
             return plain.cpu().resolve_conj().resolve_neg().clone()
     except Exception as error:  # exotic kinds raise anything
         if getattr(type(error), "is_no_answer", False):
@@ -155,12 +156,15 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], Any]) -> Any:
 def same_values(one: Any, other: Any) -> bool:
     """Whether two tensors are equal in shape, dtype and every element; NaN is equal to NaN.
 
+    Raises:
+        CheckFailed: the elements of one cannot be read.
+
     >>> same_values(torch.tensor([1.0]), torch.tensor([1.0])), same_values(torch.ones(2), torch.ones(2, 1))
     (True, False)
     """
-    if one.shape != other.shape or one.dtype != other.dtype:
+    mine, theirs = (elements(as_tensor(each, "it"), "it") for each in (one, other))
+    if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
         return False
-    mine, theirs = elements(one, "one"), elements(other, "other")
     return bool(torch.isclose(mine, theirs, rtol=0, atol=0, equal_nan=mine.is_floating_point()).all())
 
 

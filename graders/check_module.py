@@ -77,7 +77,7 @@ def parameters_of(module: Any, name: str) -> dict[str, torch.Tensor]:
     """
     if _is_module_class(module):
         raise CheckFailed(f"`{name}` is a class: make a module of it, as in {name}()")
-    if not _is_module(module):
+    if not is_module(module):
         raise CheckFailed(f"`{name}` should be an nn.Module, but it is {describe(module)}")
     pairs = call(lambda: list(module.named_parameters()), [], f"{name}.named_parameters()")
     found: dict[str, torch.Tensor] = {}
@@ -88,8 +88,12 @@ def parameters_of(module: Any, name: str) -> dict[str, torch.Tensor]:
     return found
 
 
-def _is_module(value: object) -> bool:
-    """By its true type, or, of an object in another process, by the one that it shows."""
+def is_module(value: object) -> bool:
+    """Whether that is a module, by its true type, or, of an object in another process, by the one that it shows.
+
+    >>> is_module(torch.nn.Linear(1, 1)), is_module(torch.nn.Linear)
+    (True, False)
+    """
     if issubclass(type(value), torch.nn.Module):
         return True
     try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from graders.answers import as_tensor, elements, is_tensor, number
@@ -27,12 +27,14 @@ def compare_values(
     inputs: Mapping[str, Any] | None = None,
     reference: Callable[..., Any] | None = None,
     arguments: Sequence[Any] = (),
+    thorough: bool = True,
 ) -> None:
     """Demand the elements of a tensor; NaN never passes.
 
     Args:
         inputs: what the answer was computed from, for the diagnosis.
         reference, arguments: what gave ``values``, for the diagnosis.
+        thorough: whether to diagnose.
 
     Raises:
         CheckFailed: they differ, or the shape does.
@@ -45,7 +47,12 @@ def compare_values(
     expected = elements(torch.as_tensor(values), "expected")
     mine = elements(got, name)
     compared = Compared(name, expected, mine)
-    found = functools.partial(find, expected, mine, inputs=inputs, reference=reference, arguments=arguments)
+
+    def found() -> list[Finding] | None:
+        if not thorough:
+            return None
+        return find(expected, mine, inputs=inputs, reference=reference, arguments=arguments)
+
     if mine.shape != expected.shape:
         raise diagnosed(
             f"`{name}` has shape {tuple(mine.shape)}, expected {tuple(expected.shape)}", "", found(), compared
@@ -57,16 +64,27 @@ def compare_values(
     raise diagnosed(said, hidden, found(), replace(compared, wrong=~close))
 
 
-def diagnosed(said: str, redacted: str, found: Sequence[Finding], compared: Compared | None = None) -> CheckFailed:
-    """The failure with the diagnosis behind its reason, where the findings give one."""
-    chosen = choose(found)
+def explained(
+    said: str, got: torch.Tensor, values: object, name: str, inputs: Mapping[str, Any] | None = None
+) -> CheckFailed:
+    """The failure of a tensor whose shape is wrong, with what explains it."""
+    expected, mine = elements(torch.as_tensor(values), "expected"), elements(got, name)
+    return diagnosed(said, "", find(expected, mine, inputs=inputs), Compared(name, expected, mine))
+
+
+def diagnosed(
+    said: str, redacted: str, found: Sequence[Finding] | None, compared: Compared | None = None
+) -> CheckFailed:
+    """The failure with the diagnosis behind its reason, where the findings give one; None where none was looked for."""
+    chosen = choose(found or ())
     why, hidden = (chosen.sentence, chosen.redacted) if chosen else ("", "")
     return CheckFailed(
         joined(said, why),
         redacted=joined(redacted or said, hidden),
         compared=compared,
-        findings=found,
+        findings=found or (),
         said=(said, redacted or said),
+        thorough=found is not None,
     )
 
 
@@ -105,7 +123,7 @@ def compare_answers(
     """Demand the answer that a reference gives: a tensor, a number, a text, or a list, tuple or dict of such.
 
     Args:
-        diagnosis: ``inputs``, ``reference`` and ``arguments`` as for :func:`compare_values`.
+        diagnosis: ``inputs``, ``reference``, ``arguments`` and ``thorough`` as for :func:`compare_values`.
 
     Raises:
         CheckFailed: it is of another kind, or differs.
@@ -119,11 +137,11 @@ def compare_answers(
     if is_tensor(expected):
         compare_values(as_tensor(got, name), expected, name, rtol=rtol, atol=atol, **diagnosis)
     elif isinstance(expected, list | tuple):
-        _compare_items(got, expected, name, rtol, atol)
+        _compare_items(got, expected, name, rtol, atol, diagnosis)
     elif isinstance(expected, dict):
-        _compare_entries(got, expected, name, rtol, atol)
+        _compare_entries(got, expected, name, rtol, atol, diagnosis)
     elif number(expected) is not None:
-        _compare_numbers(got, expected, name, rtol, atol)
+        _compare_numbers(got, expected, name, rtol, atol, diagnosis)
     elif type(expected) is bool:
         _compare_truths(got, expected, name)
     elif type(got) is not type(expected) or got != expected:
@@ -131,45 +149,81 @@ def compare_answers(
         raise CheckFailed(message, redacted=f"`{name}` is {describe(got)}, and that is not right")
 
 
-def _compare_items(got: Any, expected: Sequence[Any], name: str, rtol: float | None, atol: float | None) -> None:
+def _compare_items(
+    got: Any, expected: Sequence[Any], name: str, rtol: float | None, atol: float | None, diagnosis: Mapping[str, Any]
+) -> None:
     kind = type(expected).__name__
-    if type(got) not in (list, tuple) and not issubclass(type(got), list | tuple):
+    if type(got) not in (list, tuple):
         raise CheckFailed(f"`{name}` should be a {kind} of {len(expected)}, but it is {describe(got)}")
     if len(got) != len(expected):
-        raise CheckFailed(f"`{name}` should be a {kind} of {len(expected)}, but it has {len(got)} items")
-    for place, (mine, right) in enumerate(zip(got, expected, strict=True)):
-        compare_answers(mine, right, f"{name}[{place}]", rtol=rtol, atol=atol)
+        said = f"`{name}` should be a {kind} of {len(expected)}, but it has {len(got)} items"
+        raise diagnosed(said, "", _found_in_numbers(got, expected, diagnosis))
+    try:
+        for place, (mine, right) in enumerate(zip(got, expected, strict=True)):
+            compare_answers(mine, right, f"{name}[{place}]", rtol=rtol, atol=atol, **diagnosis)
+    except CheckFailed as error:
+        found = _found_in_numbers(got, expected, diagnosis)
+        if not found or error.said is None:
+            raise
+        raise diagnosed(*error.said, found) from None
 
 
-def _compare_entries(got: Any, expected: Mapping[Any, Any], name: str, rtol: float | None, atol: float | None) -> None:
-    if not issubclass(type(got), dict):
+def _found_in_numbers(
+    got: Sequence[Any], expected: Sequence[Any], diagnosis: Mapping[str, Any]
+) -> list[Finding] | None:
+    """What explains a list of numbers, taken together; None where it is none, or no diagnosis is wanted."""
+    lists = [[number(item) for item in items] for items in (expected, got)]
+    if diagnosis.get("thorough") is False or not all(lists) or None in (*lists[0], *lists[1]):
+        return None
+    right, mine = (torch.tensor(items, dtype=torch.float64) for items in lists)
+    return find(right, mine, **_looked_for(diagnosis))
+
+
+def _looked_for(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the reference, which gives no tensor here."""
+    return {"inputs": diagnosis.get("inputs")}
+
+
+def _compare_entries(
+    got: Any,
+    expected: Mapping[Any, Any],
+    name: str,
+    rtol: float | None,
+    atol: float | None,
+    diagnosis: Mapping[str, Any],
+) -> None:
+    if type(got) is not dict:
         raise CheckFailed(f"`{name}` should be a dict, but it is {describe(got)}")
     for key, right in expected.items():
         if key not in got:
             raise CheckFailed(f"`{name}` lacks the key {key!r}")
-        compare_answers(got[key], right, f"{name}[{key!r}]", rtol=rtol, atol=atol)
+        compare_answers(got[key], right, f"{name}[{key!r}]", rtol=rtol, atol=atol, **diagnosis)
     if len(got) != len(expected):
         raise CheckFailed(f"`{name}` should have {len(expected)} entries, but it has {len(got)}")
 
 
-def _compare_numbers(got: Any, expected: Any, name: str, rtol: float | None, atol: float | None) -> None:
+def _compare_numbers(
+    got: Any, expected: Any, name: str, rtol: float | None, atol: float | None, diagnosis: Mapping[str, Any]
+) -> None:
     mine, right = number(got), float(number(expected) or 0.0)
     if mine is None:
         raise CheckFailed(f"`{name}` should be a number, but it is {describe(got)}")
     tolerance = (1e-6 if atol is None else atol) + (1e-5 if rtol is None else rtol) * abs(right)
     if abs(mine - right) <= tolerance:  # NaN never is
         return
-    shown = number_text(mine)
-    raise CheckFailed(
-        f"`{name}` is {shown}, expected {number_text(right)}", redacted=f"`{name}` is {shown}, and that is not right"
-    )
+    said, hidden = f"`{name}` is {number_text(mine)}", f"`{name}` is {number_text(mine)}, and that is not right"
+    found = None
+    if diagnosis.get("thorough") is not False:
+        sides = (torch.tensor(side, dtype=torch.float64) for side in (right, mine))
+        found = find(*sides, **_looked_for(diagnosis))
+    raise diagnosed(f"{said}, expected {number_text(right)}", hidden, found)
 
 
 def _compare_truths(got: Any, expected: bool, name: str) -> None:
     """True and False also as a tensor or a NumPy value of one element."""
     if is_tensor(got) and as_tensor(got, name).dtype is torch.bool and as_tensor(got, name).numel() == 1:
         found = bool(elements(as_tensor(got, name), name))
-    elif type(got) is bool or (type(got).__module__ == "numpy" and type(got).__name__ in ("bool", "bool_")):
+    elif issubclass(type(got), bool | np.bool_):
         found = bool(got)
     else:
         raise CheckFailed(f"`{name}` should be True or False, but it is {describe(got)}")

@@ -24,7 +24,8 @@ class CheckFailed(AssertionError):
         redacted: the same reason without expected values, for hidden tests.
         compared: the two sides, where tensors were compared.
         findings: every misconception that explains what was given.
-        said: the reason and its redacted form without a diagnosis, where one was looked for.
+        said: the reason and its redacted form without a diagnosis, where one belongs to it.
+        thorough: whether a diagnosis was looked for.
 
     >>> str(CheckFailed("`y` has shape (3,), expected (3, 1)"))
     '`y` has shape (3,), expected (3, 1)'
@@ -38,12 +39,14 @@ class CheckFailed(AssertionError):
         compared: Compared | None = None,
         findings: Sequence[Finding] = (),
         said: tuple[str, str] | None = None,
+        thorough: bool = False,
     ) -> None:
         super().__init__(message)
         self.redacted = redacted or message
         self.compared = compared
         self.findings = tuple(findings)
         self.said = said
+        self.thorough = thorough
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback through the grader's own code."""
