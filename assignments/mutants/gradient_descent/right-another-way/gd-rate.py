@@ -2,7 +2,7 @@ def error_factor(x, lr):
     w = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
     before = w * x - 30
     (before**2).backward()
-    return float(((w - lr * w.grad) * x - 30) / before)
+    return (((w - lr * w.grad) * x - 30) / before).item()
 
 
 def behaviour(factor):
