@@ -17,16 +17,17 @@ LOG = "demo.log"
 TOLERANCE = 1e-6
 
 _CONFIG = """# A demo: its students share this machine and account, so exchange and homes lie in the course's folder.
+import importlib.util
 from pathlib import Path
 
 c.Exchange.root = str(Path(__file__).resolve().parent / "exchange")
 c.Exchange.cache = str(Path(__file__).resolve().parent / "students" / ".cache")
 c.ExchangeCollect.check_owner = False
 
-# Some of them submit endless loops: three seconds a cell are plenty here (nbgrader's default is thirty).
-# Others fill the memory: half a GiB is plenty too.
-c.Execute.timeout = 3
-c.EngineExecute.memory_mib = 512
+# Some of them submit endless loops: ten seconds a cell are plenty here (nbgrader's default is thirty).
+# Others fill the memory: half a GiB is plenty too, unless TensorFlow is there to be asked for.
+c.Execute.timeout = 10
+c.EngineExecute.memory_mib = 2048 if importlib.util.find_spec("tensorflow") else 512
 """
 
 

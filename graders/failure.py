@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+if TYPE_CHECKING:
+    from graders.comparison import Compared
+    from graders.misconceptions import Finding
+
 _LONGEST = 60
+_LONGEST_ERROR = 300
+_PLAIN = (bool, int, float, complex, list, tuple, dict, set)
 
 
 class CheckFailed(AssertionError):
@@ -15,14 +23,81 @@ class CheckFailed(AssertionError):
 
     Attributes:
         redacted: the same reason without expected values, for hidden tests.
+        compared: the two sides, where tensors were compared.
+        findings: every misconception that explains what was given.
+        said: the reason and its redacted form without a diagnosis, where one belongs to it.
+        thorough: whether a diagnosis was looked for.
 
     >>> str(CheckFailed("`y` has shape (3,), expected (3, 1)"))
     '`y` has shape (3,), expected (3, 1)'
     """
 
-    def __init__(self, message: str, *, redacted: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        redacted: str = "",
+        compared: Compared | None = None,
+        findings: Sequence[Finding] = (),
+        said: tuple[str, str] | None = None,
+        thorough: bool = False,
+    ) -> None:
         super().__init__(message)
         self.redacted = redacted or message
+        self.compared = compared
+        self.findings = tuple(findings)
+        self.said = said
+        self.thorough = thorough
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback through the grader's own code."""
+        from graders.failure_view import show_failure
+
+        return show_failure(self)
+
+
+def should_be(name: str, wanted: str, value: object, *, did: str = "it is") -> CheckFailed:
+    """The failure of a value of another kind; for a hidden test without what is in it, which may be a hidden input.
+
+    >>> failure = should_be("`y`", "be a number", [1.5])
+    >>> str(failure), failure.redacted
+    ('`y` should be a number, but it is a list, [1.5]', '`y` should be a number, but it is a list')
+    """
+    said = f"{name} should {wanted}, but {did}"
+    return CheckFailed(f"{said} {describe(value)}", redacted=f"{said} {describe_kind(value)}")
+
+
+def failed_call(error: BaseException, name: str) -> BaseException:
+    """What to raise where a call of a student's function raised ``error``.
+
+    That is a failure of theirs, with the error's text (for a hidden test with its built-in kind alone, as the text may
+    hold the inputs); but what the engine raises, and a lack of memory, stay what they are.
+
+    >>> failed_call(ValueError("no"), "f")
+    CheckFailed('`f` raised ValueError: no')
+    """
+    if isinstance(error, CheckFailed | MemoryError) or getattr(type(error), "is_no_answer", False):
+        return error
+    kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+    try:
+        text = " ".join(str(error).split())[:_LONGEST_ERROR]
+    except Exception:  # an exception of the student's own may have no text
+        text = ""
+    said = f"`{name}` raised {type(error).__name__[:_LONGEST]}{': ' if text else ''}{text}"
+    return CheckFailed(said, redacted=f"`{name}` raised an error of the kind {kind}")
+
+
+def describe_kind(value: object) -> str:
+    """As :func:`describe`, but without what is in it.
+
+    >>> describe_kind("a"), describe_kind(2.5), describe_kind(None)
+    ('a string', 'a float', 'None (was it assigned or returned?)')
+    """
+    if type(value) is str:
+        return "a string"
+    if type(value) in _PLAIN:
+        return f"{'an' if type(value) is int else 'a'} {type(value).__name__}"
+    return describe(value)
 
 
 def describe(value: object) -> str:
@@ -35,19 +110,29 @@ def describe(value: object) -> str:
     """
     if value is None:
         return "None (was it assigned or returned?)"
-    kind = type(value)
+    try:
+        return _described(value, type(value))
+    except Exception:  # an object of the student's own may raise whatever is asked of it
+        return "an object that cannot be described"
+
+
+def _described(value: Any, kind: type) -> str:
     if issubclass(kind, torch.Tensor):
         return _describe_tensor(value)
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
-        return f"a NumPy array of shape {value.shape}: turn it into a tensor with torch.from_numpy"
-    if kind in (bool, int, float, complex, list, tuple, dict, set):
-        text = repr(value)
+    if numpy is not None and issubclass(kind, numpy.ndarray):
+        shape = numpy.ndarray.shape.__get__(value)
+        return f"a NumPy array of shape {shape}: turn it into a tensor with torch.from_numpy"
+    if kind in _PLAIN:
+        try:
+            text = repr(value)
+        except Exception:  # of something within
+            text = f"of {len(value)}"
         article = "an" if kind is int else "a"
         return f"{article} {kind.__name__}, {text if len(text) <= _LONGEST else text[:_LONGEST] + '…'}"
     if kind is str:
         return f"a string, {value!r:.{_LONGEST}}"
-    if _is_function(value):
+    if kind in _FUNCTIONS or _shows_a_function(value):
         return "a function"
     return f"an object of type {_type_name(value)}"
 
@@ -60,13 +145,12 @@ def _describe_tensor(tensor: Any) -> str:
         return "a tensor"
 
 
-def _is_function(value: object) -> bool:
-    import types
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
-    try:
-        return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType))
-    except Exception:  # an object's own __class__ may raise anything
-        return False
+
+def _shows_a_function(value: object) -> bool:
+    """Of an object of another process, which shows its type to isinstance."""
+    return isinstance(value, _FUNCTIONS)
 
 
 def _type_name(value: object) -> str:

@@ -17,10 +17,10 @@ import torchmagic
 from torchmagic import graph_records, records
 from torchmagic.errors import TorchmagicError
 from torchmagic.graph_records import GraphRecord
-from torchmagic.records import Explanation, GroupRecord, Inspection, Stats, TensorRecord
+from torchmagic.records import Comparison, Explanation, GroupRecord, Inspection, Stats, TensorRecord
 from torchmagic.shown import Shown
 
-SHOWN = [TensorRecord, GroupRecord, Inspection, Explanation, GraphRecord]
+SHOWN = [TensorRecord, GroupRecord, Inspection, Comparison, Explanation, GraphRecord]
 
 _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**70), 2**70),
