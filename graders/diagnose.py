@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 _COUNTS = (2, 3, 4, 5)
+
+
+def diagnose(expected: torch.Tensor, got: torch.Tensor, *, inputs: Mapping[str, Any] | None = None) -> str:
+    """One sentence that names the misconception which explains every number of ``got`` exactly, or "".
+
+    Args:
+        inputs: what the answer was computed from, by name.
+
+    >>> diagnose(torch.tensor([1.0, 2.0]), torch.tensor([-1.0, -2.0]))
+    'The sign is flipped.'
+    """
+    return diagnose_gradient(expected, got)
 
 
 def diagnose_gradient(expected: torch.Tensor, got: torch.Tensor) -> str:

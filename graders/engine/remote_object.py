@@ -30,6 +30,8 @@ class RemoteError(TypeError):
 class CannotSend(RemoteError):
     """A value of the test cell's own that the student's process cannot be given: nothing that a student could mend."""
 
+    is_no_answer = True  # a check passes it on
+
 
 class RemoteObject:
     """A handle to an object of the student's; attributes, items, iteration and arithmetic go over the wire."""

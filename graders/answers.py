@@ -1,0 +1,195 @@
+"""What a student gave, made safe to look at: the tensor behind a subclass, a call with its error in words, a plain number."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from graders.failure import CheckFailed, describe, failed_call
+
+_BASE: Any = torch._C.TensorBase
+
+
+def is_tensor(value: object) -> bool:
+    """Whether a value is a tensor by its true type, whatever it says of itself.
+
+    >>> is_tensor(torch.ones(1)), is_tensor([1.0])
+    (True, False)
+    """
+    return issubclass(type(value), torch.Tensor)
+
+
+def as_tensor(value: Any, name: str, *, must: str = "be a tensor", got: str = "it is") -> torch.Tensor:
+    """A student's tensor without the methods of a subclass, still in its graph.
+
+    Raises:
+        CheckFailed: it is no tensor.
+
+    >>> as_tensor(3, "y")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: `y` should be a tensor, but it is an int, 3
+    """
+    if not is_tensor(value):
+        raise CheckFailed(f"`{name}` should {must}, but {got} {describe(value)}")
+    if type(value) in (torch.Tensor, torch.nn.Parameter):
+        return value  # type: ignore[no-any-return]
+    with torch._C.DisableTorchFunctionSubclass():
+        plain = _BASE.as_subclass(value, torch.Tensor)
+    return plain if type(plain) is torch.Tensor else torch.Tensor(plain)
+
+
+def elements(value: torch.Tensor, name: str) -> torch.Tensor:
+    """The elements of a tensor of any kind, dense, in this computer's memory and off the graph.
+
+    Raises:
+        CheckFailed: it has none that can be read, as on the device meta.
+    """
+    try:
+        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+            plain = _BASE.detach(value)
+            if plain.is_nested:
+                plain = torch.nested.to_padded_tensor(plain, float("nan"))
+            if plain.is_quantized:
+                plain = plain.dequantize()
+            if plain.layout is not torch.strided:
+                plain = plain.to_dense()
+            return plain.cpu().resolve_conj().resolve_neg().clone()
+    except Exception as error:  # exotic kinds raise anything
+        if getattr(type(error), "is_no_answer", False):
+            raise
+        raise CheckFailed(f"the values of `{name}` cannot be read: it is {describe(value)}") from error
+
+
+def as_function(f: Any, name: str) -> Callable[..., Any]:
+    """Something that can be called.
+
+    Raises:
+        CheckFailed: it cannot.
+
+    >>> as_function(3, "f")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: `f` should be a function, but it is an int, 3
+    """
+    if not callable(f) or is_tensor(f):
+        raise CheckFailed(f"`{name}` should be a function, but it is {describe(f)}")
+    return f  # type: ignore[no-any-return]
+
+
+def call(f: Callable[..., Any], arguments: Sequence[Any], name: str, /, **keywords: Any) -> Any:
+    """What a student's function gives.
+
+    Raises:
+        CheckFailed: it raised something; said with the error's text, in a hidden test with its kind alone.
+
+    >>> call(lambda x: 1 / x, [0], "f")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: `f` raised ZeroDivisionError: division by zero
+    """
+    try:
+        return f(*arguments, **keywords)
+    except (Exception, SystemExit) as error:
+        failure = failed_call(error, name)
+        if failure is error:
+            raise
+        raise failure from error
+
+
+def number(value: Any) -> float | None:
+    """A plain finite or infinite number, or that of a tensor or array of one element; None for anything else.
+
+    >>> number(torch.tensor([2.0])), number(3), number(True), number("3")
+    (2.0, 3.0, None, None)
+    """
+    if is_tensor(value):
+        plain = as_tensor(value, "")
+        if plain.numel() != 1 or plain.is_complex() or plain.dtype is torch.bool or plain.is_meta:
+            return None
+        return float(elements(plain, "").reshape(()))
+    if type(value) is bool or not issubclass(type(value), numbers.Real):
+        return None
+    try:
+        return float(value)
+    except Exception:  # an int too large for a float, or a class of the student's own
+        return None
+
+
+def tensors_in(value: Any, label: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors in plain lists, tuples and dicts, each with how to reach it.
+
+    >>> [label for label, _ in tensors_in([torch.ones(1), {"a": torch.ones(2)}], "x")]
+    ['x[0]', "x[1]['a']"]
+    """
+    if is_tensor(value):
+        yield label, value
+    elif type(value) in (list, tuple):
+        for place, item in enumerate(value):
+            yield from tensors_in(item, f"{label}[{place}]")
+    elif type(value) is dict:
+        for key, item in value.items():
+            yield from tensors_in(item, f"{label}[{key!r}]")
+
+
+def map_tensors(value: Any, change: Callable[[torch.Tensor], Any]) -> Any:
+    """The same lists, tuples and dicts with each tensor changed.
+
+    >>> map_tensors([torch.ones(1), 2], lambda tensor: tensor.item())
+    [1.0, 2]
+    """
+    if is_tensor(value):
+        return change(value)
+    if type(value) in (list, tuple):
+        return type(value)(map_tensors(item, change) for item in value)
+    if type(value) is dict:
+        return {key: map_tensors(item, change) for key, item in value.items()}
+    return value
+
+
+def called(f: Any, name: str) -> str:
+    """What to call a function in a message."""
+    if name:
+        return name
+    try:
+        own = f.__name__
+    except Exception:  # an object of a student's own may raise anything
+        return "your function"
+    return own if type(own) is str and own.isidentifier() else "your function"
+
+
+def number_text(value: float | complex | bool) -> str:
+    """A number as a student would write it.
+
+    >>> number_text(0.1 + 0.2), number_text(2.0), number_text(3)
+    ('0.3', '2', '3')
+    """
+    return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def value_text(value: Any) -> str:
+    """A tensor's elements where they are few, its shape otherwise; other values as :func:`describe` says.
+
+    >>> value_text(torch.tensor([1.0, 2.5])), value_text(torch.ones(20, 20))
+    ('[1, 2.5]', 'values of shape (20, 20)')
+    """
+    if not is_tensor(value):
+        return describe(value)
+    plain = as_tensor(value, "")
+    if plain.numel() > 12 or plain.is_meta:
+        return f"values of shape {tuple(plain.shape)}"
+    return _nested(elements(plain, "").tolist())
+
+
+def _nested(items: Any) -> str:
+    return f"[{', '.join(map(_nested, items))}]" if isinstance(items, list) else number_text(items)
+
+
+def arguments_text(arguments: Sequence[Any] | Mapping[str, Any]) -> str:
+    """The arguments of a call, for a visible message."""
+    items = arguments.values() if isinstance(arguments, Mapping) else arguments
+    return ", ".join(value_text(item) if is_tensor(item) else repr(item)[:60] for item in items)
