@@ -9,8 +9,32 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graders.checks import check_tensor
+from graders.answers import as_tensor, elements, is_tensor
+from graders.check_tensor import check_tensor
 from graders.failure import CheckFailed, describe
+
+#: Dtypes that come of numbers when none is asked for, and of which.
+_INFERRED = {torch.int64: "whole numbers", torch.float64: "NumPy's numbers", torch.bool: "truth values"}
+
+
+def check_table(value: Any, name: str, shape: Sequence[int]) -> None:
+    """Demand a float32 tensor of this shape; a dtype that was inferred from the numbers is named.
+
+    Raises:
+        CheckFailed: it is something else.
+
+    >>> check_table(torch.tensor([[1, 2]]), "as_table([[1, 2]])", shape=(1, 2))
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: `as_table([[1, 2]])` has dtype int64, expected float32. The dtype was inferred from ...
+    """
+    try:
+        check_tensor(value, name, shape=shape, dtype=torch.float32)
+    except CheckFailed as failed:
+        if _shape(value) != tuple(shape) or value.dtype not in _INFERRED:
+            raise
+        whose = _INFERRED[value.dtype]
+        raise CheckFailed(f"{failed}. The dtype was inferred from {whose}: say which one you want.") from None
 
 
 def check_pair(value: Any, name: str, labels: Sequence[str]) -> tuple[Any, ...]:
@@ -52,7 +76,7 @@ def check_like(value: Any, template: torch.Tensor, name: str, *, dtype: torch.dt
 
 
 def _unlike(value: Any, template: torch.Tensor, dtype: torch.dtype | None) -> str:
-    if not issubclass(type(value), torch.Tensor) or value.shape != template.shape:
+    if _shape(value) != tuple(template.shape):
         return ""
     if value.device != template.device:
         return f"It should live where the argument lives, on {template.device}."
@@ -108,7 +132,14 @@ def check_shared(shared: Any, before: npt.NDArray[Any], array: npt.NDArray[Any],
     check_tensor(shared, name, dtype=torch.from_numpy(wanted).dtype, values=torch.from_numpy(wanted))
 
 
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The true shape of a plain tensor; None for anything else."""
+    if not is_tensor(value) or value.is_nested:
+        return None
+    return tuple(as_tensor(value, "").shape)
+
+
 def _holds(tensor: torch.Tensor, array: npt.NDArray[Any]) -> bool:
-    if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.is_complex():
+    if tensor.device.type == "meta" or tensor.is_complex():
         return False
-    return bool(torch.allclose(tensor.detach().double(), torch.from_numpy(array).double()))
+    return bool(torch.allclose(elements(as_tensor(tensor, ""), "").double(), torch.from_numpy(array).double()))

@@ -1,4 +1,4 @@
-"""What a student predicts of tensors before they are made: a dtype, a shape, one of some choices. Reasons tell no answer."""
+"""What a student predicts of tensors before they are made: a dtype, a shape, one of some choices."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def check_dtype(predicted: Any, tensor: torch.Tensor, name: str) -> None:
 
 
 def check_shape(predicted: Any, shape: Sequence[int] | None, name: str) -> None:
-    """Demand that ``predicted`` is this shape, as a tuple or list; or None where ``shape`` is None: it cannot be computed.
+    """Demand that ``predicted`` is this shape, as a tuple or list; None where ``shape`` is None: it cannot be computed.
 
     Raises:
         CheckFailed: it is something else; the message says in which way, but not what is right.
