@@ -1,4 +1,4 @@
-"""Grader of the assignment *shape, dtype, device*: facts about a tensor, rounding, and functions that work on every device."""
+"""Grader of the assignment *shape, dtype, device*: facts about a tensor, rounding, working on every device."""
 
 from __future__ import annotations
 

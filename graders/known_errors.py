@@ -18,8 +18,8 @@ def check_named(value: Any, right: Any, name: str, wrong: Mapping[str, Any], **a
 
     Args:
         right: the expected elements, as for ``check_tensor``.
-        wrong: what a misconception gives, by a sentence that names it. One that happens to give the right values, or the
-            same as another one, is not named.
+        wrong: what a misconception gives, by a sentence that names it. One that happens to give the right values, or
+            the same as another one, is not named.
         asked: what else ``check_tensor`` should ask.
 
     Raises:
