@@ -1,4 +1,4 @@
-"""Demand a tensor: its shape, dtype, device, layout, place in the graph, and its values, with a diagnosis where they differ."""
+"""Demand a tensor: its shape, dtype, device, layout, place in the graph, and its values, with a diagnosis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from graders.answers import as_tensor, elements
-from graders.compare import compare_values
+from graders.compare import compare_values, explained
 from graders.dims import Dims, Shape
 from graders.failure import CheckFailed
 from torchmagic.observe.tensors import observe_tensor
@@ -85,9 +85,11 @@ def check_tensor(
         _flag(record.requires_grad, requires_grad, "requires gradients", "does not require gradients"),
         _flag(record.is_leaf, leaf, "is a leaf", f"is not a leaf ({record.grad_fn} computed it)"),
     ]
-    problems = [problem for problem in found if problem]
+    problems = [f"`{name}` {problem}" for problem in found if problem]
     if problems:
-        raise CheckFailed("; ".join(f"`{name}` {problem}" for problem in problems))
+        if values is not None and shape is not None and found[0]:
+            raise explained("; ".join(problems), tensor, values, name, inputs)
+        raise CheckFailed("; ".join(problems))
     if finite:
         _demand_finite(tensor, name)
     if values is not None:
@@ -97,8 +99,8 @@ def check_tensor(
 def dtype_problem(got: torch.dtype, wanted: Dtype | None) -> str:
     """Why a dtype is not as wanted, or "".
 
-    >>> dtype_problem(torch.int64, "float"), dtype_problem(torch.int64, torch.float32), dtype_problem(torch.int64, "int")
-    ('has dtype int64, expected a floating-point one such as float32', 'has dtype int64, expected float32', '')
+    >>> dtype_problem(torch.int64, "float"), dtype_problem(torch.int64, torch.int64)
+    ('has dtype int64, expected a floating-point one such as float32', '')
     """
     text = str(got).removeprefix("torch.")
     if isinstance(wanted, str):

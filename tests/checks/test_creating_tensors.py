@@ -12,7 +12,7 @@ import torch
 from graders.creating_tensors import check_copied, check_like, check_pair, check_shared, check_table
 from graders.failure import CheckFailed
 
-from .odd_values import count_refused, odd_values
+from .any_values import count_refused, odd_values
 
 OLD, NEW = np.array([1.0, 2.0]), np.array([9.0, 2.0])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from graders.failure import CheckFailed
 from graders.predictions import check_all_there, check_choice, check_dtype, check_shape
 
-from .odd_values import count_refused, odd_values
+from .any_values import count_refused, odd_values
 
 DTYPES = (torch.bool, torch.uint8, torch.int64, torch.float16, torch.float32, torch.float64, torch.complex64)
 _sizes = st.lists(st.integers(0, 9), max_size=4).map(tuple)
