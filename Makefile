@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 600
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench compat fuzz lint types golden pictures clean
+.PHONY: help venv demo test check bench compat fuzz mutants notebooks lint types golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -44,6 +44,12 @@ fuzz: $(STAMP)  ## fuzz what the judge reads from a submission, for FUZZ_SECONDS
 
 compat: $(STAMP)  ## nbgrader's own tests, with the plugin (some minutes)
 	@$(BIN)/python -m tests.compat
+
+mutants: $(STAMP)  ## make small mistakes in the solutions: do the hidden tests catch them? (TOPIC=name for one)
+	@$(BIN)/python -m tests.course.mutation $(TOPIC)
+
+notebooks: $(STAMP)  ## bring the notebooks into the form in which they are committed
+	@$(BIN)/python -m graders.notebooks assignments || true
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

@@ -54,7 +54,7 @@ def check_number(value: Any, expected: float, name: str, *, tolerance: float = 1
 
 
 def check_derivative(value: Any, name: str, *, weight: float, x: float, target: float) -> None:
-    """Demand the derivative of (W·x − target)² with respect to W, 2·(W·x − target)·x.
+    """Demand the derivative of (W·x − target)² with respect to W.
 
     Raises:
         CheckFailed: it is another number; where one wrong formula alone gives that number, it is named.
@@ -65,14 +65,16 @@ def check_derivative(value: Any, name: str, *, weight: float, x: float, target: 
     graders.failure.CheckFailed: `g` is -6, expected -12. The factor 2 from the square is missing.
     """
     number = as_number(value, name)
-    error = weight * x - target
-    right = 2 * error * x
+    at = torch.tensor(weight, dtype=torch.float64, requires_grad=True)
+    error = float(weight * x - target)
+    (slope,) = torch.autograd.grad((at * x - target) ** 2, at)
+    right = float(slope)
     if _close(number, right):
         return
     wrong = {
-        "The factor 2 from the square is missing.": error * x,
-        "The inner derivative is missing: W·x changes by x for each unit of W.": 2 * error,
-        "That is the derivative with respect to x, not W.": 2 * error * weight,
+        "The factor 2 from the square is missing.": right / 2,
+        "The inner derivative is missing: W·x changes by x for each unit of W.": right / x if x else math.nan,
+        "That is the derivative with respect to x, not W.": right / x * weight if x else math.nan,
         "The sign is flipped: the error is the prediction minus the target.": -right,
         "That is the loss itself, not its derivative.": error**2,
         "That is the error itself, not the derivative of the loss.": error,
@@ -115,24 +117,24 @@ def check_each_gradient(values: Any, expected: Sequence[float], name: str) -> No
     )
 
 
-def check_step(new: Any, old: float, gradient: float, rate: float, name: str) -> None:
-    """Demand that ``new`` is one step of gradient descent away from ``old``.
+def check_step(new: Any, expected: float, *, old: float, rate: float, name: str) -> None:
+    """Demand the weight after one step of gradient descent with the learning rate ``rate``, from ``old``.
 
     Raises:
-        CheckFailed: it is not; a step in the wrong direction and a forgotten rate are named.
+        CheckFailed: it is another; a step in the wrong direction and a forgotten rate are named.
 
-    >>> check_step(4.6, 3.0, -16.0, 0.1, "W_new")
+    >>> check_step(4.6, 4.6, old=3.0, rate=0.1, name="W_new")
     """
     number = as_number(new, name)
-    expected = old - rate * gradient
     if _close(number, expected):
         return
+    moved = expected - old
     why = ""
-    if _close(number, old + rate * gradient):
+    if _close(number, old - moved):
         why = "That step goes up the slope: the rate times the gradient is subtracted."
-    elif _close(number, old - gradient):
+    elif _close(number, old + moved / rate):
         why = "The learning rate is missing: the size of a step is learning rate times gradient."
-    elif _close(number, -rate * gradient):
+    elif _close(number, moved):
         why = "That is the step alone: it starts from the old weight."
     raise _not_right(name, number, expected, why)
 

@@ -16,7 +16,7 @@ def check_depends(result: Any, on: Mapping[str, Any], name: str) -> None:
     Raises:
         CheckFailed: the result is no tensor, was cut from the graph, or does not depend on a leaf.
 
-    >>> a = torch.tensor(2.0, requires_grad=True)
+    >>> a = torch.ones(3, requires_grad=True)
     >>> check_depends(a * 3, {"a": a}, "z")
     """
     _demand_graph(result, name)
@@ -35,7 +35,7 @@ def check_kept_apart(result: Any, leaf: Any, name: str, label: str) -> None:
     Raises:
         CheckFailed: one does.
 
-    >>> a = torch.tensor(2.0, requires_grad=True)
+    >>> a = torch.ones(3, requires_grad=True)
     >>> check_kept_apart(a * 3 - a.detach(), torch.tensor(1.0, requires_grad=True), "z", "b")
     """
     if not issubclass(type(result), torch.Tensor):

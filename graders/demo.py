@@ -23,9 +23,9 @@ c.Exchange.root = str(Path(__file__).resolve().parent / "exchange")
 c.Exchange.cache = str(Path(__file__).resolve().parent / "students" / ".cache")
 c.ExchangeCollect.check_owner = False
 
-# Some of them submit endless loops: three seconds a cell are plenty here (nbgrader's default is thirty).
+# Some of them submit endless loops: ten seconds a cell are plenty here (nbgrader's default is thirty).
 # Others fill the memory: half a GiB is plenty too.
-c.Execute.timeout = 3
+c.Execute.timeout = 10
 c.EngineExecute.memory_mib = 512
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -21,6 +22,7 @@ from torchmagic.cellrun import ORDERS
 from torchmagic.error_cards import ErrorCards, explained
 from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import below_magics, completions, magics_above, split_expressions, split_options
+from torchmagic.hints import Hints
 from torchmagic.records import Explanation
 from torchmagic.running import CellRun
 
@@ -42,6 +44,7 @@ class TorchMagics(Magics):
         self._shell: Any = shell
         self._running: list[CellRun] = []
         self.cards = ErrorCards(display)
+        self._hints = Hints()
         self._always: str | None = None  # the options under which every cell is shown, or None
 
     @no_var_expand
@@ -52,6 +55,12 @@ class TorchMagics(Magics):
             self.say(self.cards.switch(line))
         except ValueError as error:
             raise UsageError(str(error)) from None
+
+    @no_var_expand
+    @line_magic
+    def hint(self, line: str) -> None:
+        """``%hint q3``: the next hint for question 3 of the assignment in this folder; ``%hint``: what there is."""
+        self.say(self._hints.answer(line, Path.cwd()))
 
     @magic_arguments()
     @argument("--all", action="store_true", help="show tensors that the cell only read, too")
@@ -295,7 +304,7 @@ def unload(shell: Any) -> None:
     shell.events.unregister("pre_run_cell", magics.before_cell)
     shell.events.unregister("post_run_cell", magics.after_cell)
     for kind in ("line", "cell"):
-        for name in (*NAMES, "torchmagic"):
+        for name in (*NAMES, "torchmagic", "hint"):
             shell.magics_manager.magics[kind].pop(name, None)
     shell.magics_manager.registry.pop("TorchMagics", None)
 

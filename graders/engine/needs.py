@@ -15,6 +15,7 @@ _LOAD_EXT = re.compile(r"^\s*%(?:re)?load_ext\s+([\w.]+)\s*$", re.MULTILINE)
 #: Words that stand for a first use that costs half a second, and the module that it spends that on importing.
 _HINTS = {
     re.compile(r"\boptim\b"): "torch._dynamo",
+    re.compile(r"\bexport\.export\b"): "torch.export._trace",
     re.compile(r"\b(?:backward\(\s*[^)\s]|grad_outputs\b|jvp\b|vjp\b|hvp\b)"): "torch.fx.experimental.symbolic_shapes",
     re.compile(r"\b(?:testing|assert_close|gradcheck|gradgradcheck)\b"): "torch.testing",
 }

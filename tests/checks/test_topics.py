@@ -83,9 +83,9 @@ def test_gradients_of_several_passes(values: Any, why: str) -> None:
     [(1.4, "up the slope"), (19.0, "The learning rate is missing"), (1.6, "the step alone"), (5.0, "expected 4.6")],
 )
 def test_a_wrong_step_is_named(new: float, why: str) -> None:
-    check_step(torch.tensor(4.6), 3.0, -16.0, 0.1, "W")
+    check_step(torch.tensor(4.6), 4.6, old=3.0, rate=0.1, name="W")
     with pytest.raises(CheckFailed) as caught:
-        check_step(new, 3.0, -16.0, 0.1, "W")
+        check_step(new, 4.6, old=3.0, rate=0.1, name="W")
     assert why in str(caught.value)
     assert "4.6" not in caught.value.redacted
 

@@ -1,0 +1,5 @@
+%load_ext torchmagic
+%hint
+%hint q1
+%hint no-such-question
+import math

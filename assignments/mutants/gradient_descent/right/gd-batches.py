@@ -1,0 +1,3 @@
+def batches(X, y, batch_size, generator):
+    data = TensorDataset(X, y)
+    return list(DataLoader(data, batch_size=batch_size, shuffle=True, generator=generator))

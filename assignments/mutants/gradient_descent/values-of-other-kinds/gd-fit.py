@@ -1,0 +1,2 @@
+def fit(X, y, lr, epochs, batch_size, generator):
+    return nn.Linear

@@ -1,0 +1,5 @@
+error_factor = 3
+
+
+def behaviour(factor):
+    return [factor]

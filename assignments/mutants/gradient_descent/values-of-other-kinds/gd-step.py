@@ -1,0 +1,2 @@
+def one_step(W, b, X, y, lr):
+    return None

@@ -1,0 +1,6 @@
+def shrink(x):
+    count = 0
+    while x.abs().max() > 1:
+        x = x / 2
+        count = count + 1
+    return x, count

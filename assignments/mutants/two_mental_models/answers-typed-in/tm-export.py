@@ -1,0 +1,2 @@
+def exported(module, example):
+    return ['relu'], lambda x: 0 * x

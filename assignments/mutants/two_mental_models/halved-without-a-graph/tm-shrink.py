@@ -1,0 +1,7 @@
+def shrink(x):
+    x = x.detach()
+    count = 0
+    while x.abs().max() >= 1:
+        x = x / 2
+        count = count + 1
+    return x, count

@@ -1,0 +1,5 @@
+def mended(x):
+    return torch.where(x.sum() > 0, 2 * x, -x)
+
+
+program = mended

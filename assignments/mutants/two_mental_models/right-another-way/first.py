@@ -1,0 +1,3 @@
+%load_ext torchmagic
+%hint q3
+import numpy as np

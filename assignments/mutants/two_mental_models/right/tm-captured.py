@@ -1,0 +1,3 @@
+def captured(module):
+    graph = torch.fx.symbolic_trace(module).graph
+    return [(node.op, str(node.target)) for node in graph.nodes]

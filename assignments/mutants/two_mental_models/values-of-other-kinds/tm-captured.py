@@ -1,0 +1,2 @@
+def captured(module):
+    return 'placeholder'

@@ -1,0 +1,2 @@
+mended = None
+program = 'mended'
