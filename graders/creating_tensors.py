@@ -139,7 +139,7 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     return tuple(as_tensor(value, "").shape)
 
 
-def _holds(tensor: torch.Tensor, array: npt.NDArray[Any]) -> bool:
+def _holds(tensor: torch.Tensor, numbers: npt.NDArray[Any]) -> bool:
     if tensor.device.type == "meta" or tensor.is_complex():
         return False
-    return bool(torch.allclose(elements(as_tensor(tensor, ""), "").double(), torch.from_numpy(array).double()))
+    return bool(torch.allclose(elements(as_tensor(tensor, ""), "").double(), torch.from_numpy(numbers).double()))
