@@ -12,7 +12,7 @@ import torch
 from graders.answers import as_tensor, elements, is_tensor, number
 from graders.comparison import Compared
 from graders.diagnose import choose, find
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, describe, describe_kind, should_be
 from graders.misconceptions import Finding
 from graders.wording import number_text
 
@@ -146,7 +146,7 @@ def compare_answers(
         _compare_truths(got, expected, name)
     elif type(got) is not type(expected) or got != expected:
         message = f"`{name}` should be {describe(expected)}, but it is {describe(got)}"
-        raise CheckFailed(message, redacted=f"`{name}` is {describe(got)}, and that is not right")
+        raise CheckFailed(message, redacted=f"`{name}` is {describe_kind(got)}, and that is not right")
 
 
 def _compare_items(
@@ -154,7 +154,7 @@ def _compare_items(
 ) -> None:
     kind = type(expected).__name__
     if type(got) not in (list, tuple):
-        raise CheckFailed(f"`{name}` should be a {kind} of {len(expected)}, but it is {describe(got)}")
+        raise should_be(f"`{name}`", f"be a {kind} of {len(expected)}", got)
     if len(got) != len(expected):
         said = f"`{name}` should be a {kind} of {len(expected)}, but it has {len(got)} items"
         raise diagnosed(said, "", _found_in_numbers(got, expected, diagnosis))
@@ -193,7 +193,7 @@ def _compare_entries(
     diagnosis: Mapping[str, Any],
 ) -> None:
     if type(got) is not dict:
-        raise CheckFailed(f"`{name}` should be a dict, but it is {describe(got)}")
+        raise should_be(f"`{name}`", "be a dict", got)
     for key, right in expected.items():
         if key not in got:
             raise CheckFailed(f"`{name}` lacks the key {key!r}")
@@ -207,7 +207,7 @@ def _compare_numbers(
 ) -> None:
     mine, right = number(got), float(number(expected) or 0.0)
     if mine is None:
-        raise CheckFailed(f"`{name}` should be a number, but it is {describe(got)}")
+        raise should_be(f"`{name}`", "be a number", got)
     tolerance = (1e-6 if atol is None else atol) + (1e-5 if rtol is None else rtol) * abs(right)
     if abs(mine - right) <= tolerance:  # NaN never is
         return
@@ -226,7 +226,7 @@ def _compare_truths(got: Any, expected: bool, name: str) -> None:
     elif issubclass(type(got), bool | np.bool_):
         found = bool(got)
     else:
-        raise CheckFailed(f"`{name}` should be True or False, but it is {describe(got)}")
+        raise should_be(f"`{name}`", "be True or False", got)
     if found is not expected:
         raise CheckFailed(
             f"`{name}` is {found}, expected {expected}", redacted=f"`{name}` is {found}, and that is not right"

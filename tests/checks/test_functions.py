@@ -226,5 +226,6 @@ def test_the_instructor_s_mistakes_are_no_failures_of_the_student() -> None:
         check_function(_rows, _rows, [])
     with pytest.raises(ValueError, match="loops"):
         check_function(_rows, _rows, arguments("n d"), loops="some")
-    with pytest.raises(IndexError):
-        check_function(_rows, lambda x: x.sum(7), [(torch.ones(2, 2),)])
+    for inputs in ([(torch.ones(2, 2),)], arguments("n d")):
+        with pytest.raises(IndexError):
+            check_function(_rows, lambda x: x.sum(7), inputs)
