@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from graders.answers import as_tensor, is_tensor, number
+from graders.answers import as_tensor, elements, is_tensor, number
 from graders.check_tensor import check_tensor
 from graders.failure import CheckFailed, describe
 
@@ -203,7 +203,7 @@ def _pairs(given: Any, name: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
         if type(pair) not in (list, tuple) or len(pair) != 2:
             said = f"`{name}[{place}]` should be a pair (X_batch, y_batch), but it is {describe(pair)}"
             raise CheckFailed(said)
-        part, target = (as_tensor(item, f"{name}[{place}]").detach() for item in pair)
+        part, target = (elements(as_tensor(item, f"{name}[{place}]"), f"{name}[{place}]") for item in pair)
         if part.dim() != 2 or target.dim() != 2 or len(part) != len(target):
             shapes = f"{tuple(part.shape)} and {tuple(target.shape)}"
             raise CheckFailed(f"`{name}[{place}]` should hold as many rows of X as of y, but the shapes are {shapes}")

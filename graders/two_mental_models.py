@@ -134,12 +134,12 @@ def check_predicted(given: Any, true: bool | int, name: str) -> None:
     graders.failure.CheckFailed: the prediction of `by_value` should be True or False, but it is a string, 'yes'
     """
     if isinstance(true, bool):
-        if not isinstance(given, bool):
+        if type(given) is not bool:
             wanted = "should be True or False"
             raise CheckFailed(f"the prediction of `{name}` {wanted}, but it is {describe(given)}")
         hint = "does its Python ask the stand-in for a number?"
     else:
-        if isinstance(given, bool) or number(given) is None:
+        if type(given) is bool or number(given) is None:
             raise CheckFailed(f"the prediction of `{name}` should be a number, but it is {describe(given)}")
         hint = "what runs while the function is captured, and what when its graph is run?"
     right = given is true if isinstance(true, bool) else number(given) == true

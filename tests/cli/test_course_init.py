@@ -87,6 +87,18 @@ def test_installation_without_a_clone(run: Run, tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "new").exists()
 
 
+def test_the_whole_course_with_its_hints(run: Run, tmp_path: Path) -> None:
+    result = run("course", "init", "whole")
+    assert result.exit_code == 0, result.output
+    ours = clone_assignments() / "source"
+    topics = sorted(path.name for path in ours.iterdir() if path.is_dir())
+    assert f"{len(topics)} assignments: {', '.join(topics)}." in result.output
+    made = _files(tmp_path / "whole" / "source")
+    assert made == {name: content for name, content in _files(ours).items() if ".ipynb_checkpoints" not in name}
+    for topic in topics:
+        assert {f"{topic}/{topic}.ipynb", f"{topic}/hints.json"} <= set(made)
+
+
 def test_the_clones_own_course_has_the_same_configuration() -> None:
     assert (clone_assignments() / "nbgrader_config.py").read_text() == config_text("assignments")
 

@@ -17,8 +17,8 @@ from graders.nbgrader_plugin.autograde import grade_assignment
 from graders.nbgrader_plugin.course import Course
 from graders.nbgrader_plugin.rows import SubmissionRow
 
-SOURCES = clone_assignments() / "source"
-TOPICS = sorted(path.name for path in SOURCES.iterdir() if path.is_dir())
+from .courseware import SOURCES, TOPICS
+
 MUTANTS = {topic: load_mutants(clone_assignments() / "mutants", topic) for topic in TOPICS}
 
 
