@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graders.failure import CheckFailed
@@ -48,6 +48,7 @@ def test_what_is_no_dtype(said: Any) -> None:
         check_dtype(said, torch.zeros(1, dtype=torch.int32), "a")
 
 
+@settings(deadline=None)
 @given(_sizes, _sizes)
 def test_a_shape_passes_as_tuple_list_and_size_and_no_other_does(right: tuple[int, ...], said: tuple[int, ...]) -> None:
     for spelling in (said, list(said), torch.Size(said)):
