@@ -100,9 +100,8 @@ def check_shapes(f: Any, right: Mapping[tuple[Shape, Shape], Shape | None], oper
 
 
 def _broadcast_slip(a: Shape, b: Shape, given: Shape | None, right: Shape | None) -> str:
-    dims = max(len(a), len(b))
-    left = _broadcast((*a, *(1,) * (dims - len(a))), (*b, *(1,) * (dims - len(b))))
-    if given is not None and len(a) != len(b) and given == left:
+    flipped = _broadcast(a[::-1], b[::-1])
+    if flipped is not None and len(a) != len(b) and given == flipped[::-1] != right:
         return "The shapes were aligned at the left; it is their ends that meet."
     if right is None:
         return "" if given is None else "Two sizes fit only if they are equal or one of them is 1."
