@@ -17,6 +17,7 @@ from tests.course.ast_mutants import ast_mutants
 from tests.course.trials import ROOT, TrialCell, Variant, read_trial, run_trials
 
 FLOOR = 0.97
+_UNCHANGED = "the solution itself"
 SOURCES = ROOT / "assignments" / "source"
 
 
@@ -74,8 +75,10 @@ def run_mutation(topic: str) -> Caught:
     cells = read_trial(SOURCES / topic / f"{topic}.ipynb")
     variants = generated(cells)
     with tempfile.TemporaryDirectory() as folder:
-        scores = run_trials(cells, variants, until_lost=True, cwd=Path(folder))
+        scores = run_trials(cells, [*variants, Variant(_UNCHANGED)], until_lost=True, cwd=Path(folder))
     full = sum(cell.points or 0.0 for cell in cells)
+    if sum(scores[_UNCHANGED].values()) < full:
+        raise RuntimeError(f"the solution of {topic} does not get full marks: {scores[_UNCHANGED]}")
     survivors = tuple(v.name for v in variants if sum(scores[v.name].values()) >= full - 1e-9)
     return Caught(topic, len(variants), survivors, frozenset(equivalents(topic)))
 

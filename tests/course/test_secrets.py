@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _TELLING = 18
 #: Everybody's words, which answer nothing.
 _IDIOMS = {"withtorch.no_grad():", "model.parameters()", "optimizer.zero_grad()", "torch.Generator()"}
-#: The notes' first number, which the question names itself and the library's own examples draw.
-_IDIOMS |= {"a=torch.tensor(2.0,requires_grad=True)", "torch.tensor(2.0,requires_grad=True)"}
+#: So are one function of torch's of one name, and a number that the question itself names as a parameter.
+_IDIOM = re.compile(r"torch\.\w+\(\w+\)|(\w+=)?torch\.tensor\([\d.]+,requires_grad=True\)")
 _SEED = re.compile(r"^\s*seed = ([0-9]+)$", re.MULTILINE)
 
 
@@ -62,7 +62,7 @@ def secrets(topic: str) -> set[str]:
             tree = ast.parse(plain_python(cell.source))
             kept = [s for s in ast.walk(tree) if isinstance(s, ast.stmt) and only[s.lineno - 1]]
             found |= _telling(text for s in kept if not hasattr(s, "body") for text in _parsed(ast.unparse(s)))
-    return {text for text in found - _IDIOMS if text not in _visible(topic)}
+    return {text for text in found - _IDIOMS if not _IDIOM.fullmatch(text) and text not in _visible(topic)}
 
 
 def _visible(topic: str) -> str:
