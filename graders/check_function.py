@@ -26,8 +26,8 @@ from graders.check_tensor import Dtype, dtype_problem
 from graders.compare import compare_answers, joined
 from graders.diagnose import agreed
 from graders.failure import CheckFailed
+from graders.loops import demand_no_loop
 from graders.misconceptions import Finding
-from graders.operations import demand_no_loop
 from graders.properties import Property
 from graders.search import search
 

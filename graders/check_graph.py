@@ -9,7 +9,7 @@ import torch
 
 from graders.answers import as_tensor
 from graders.failure import CheckFailed, should_be
-from graders.operations import graph_nodes
+from graders.loops import graph_nodes
 from torchmagic.observe.graph_ops import plain_name
 
 

@@ -1,97 +1,147 @@
-"""Count the operations in a result's graph, in this process or another: a loop over rows makes more for more rows."""
+"""Grader of the assignment *operations*: products worked out by hand, and shapes predicted without computing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from graders.answers import as_tensor, call, is_tensor, tensors_in
-from graders.failure import CheckFailed
+from graders.answers import as_function, as_tensor, call, elements, is_tensor
+from graders.failure import CheckFailed, describe
+from graders.predictions import check_shape
 
-_ROWS = (4, 12)
-
-
-def graph_nodes(root: Any, most: int = 5000) -> list[Any]:
-    """The nodes that a ``grad_fn`` leads to, each once, without recursion.
-
-    >>> x = torch.ones(2, requires_grad=True)
-    >>> [type(node).__name__ for node in graph_nodes((x * 2).grad_fn)]
-    ['MulBackward0', 'AccumulateGrad']
-    """
-    if root is None:
-        return []
-    found = {id(root): root}
-    waiting = [root]
-    for node in waiting:
-        for following, _ in node.next_functions:
-            if following is not None and id(following) not in found and len(found) < most:
-                found[id(following)] = following
-                waiting.append(following)
-    return waiting
+Shape = tuple[int, ...]
 
 
-def count_operations(result: Any) -> int | None:
-    """How many operations a result's graph has; None where it hangs on none."""
-    roots = [tensor.grad_fn for _, tensor in tensors_in(result) if tensor.requires_grad and tensor.grad_fn is not None]
-    if not roots:
-        return None
-    nodes = {id(node): node for root in roots for node in graph_nodes(root)}
-    return sum(type(node).__name__ != "AccumulateGrad" for node in nodes.values())
-
-
-def demand_no_loop(
-    f: Callable[..., Any], reference: Callable[..., Any] | None, tried: Sequence[tuple[Any, ...]], name: str
-) -> None:
-    """Demand that more rows do not mean more operations.
+def check_rows(value: Any, shape: Sequence[int], name: str) -> torch.Tensor:
+    """The numbers in a list of rows (or a tensor) of this shape.
 
     Raises:
-        CheckFailed: they do.
+        CheckFailed: it is something else.
+
+    >>> check_rows([[1, 2], [3, 4]], (2, 2), "rows").tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    >>> check_rows([1, 2], (2, 2), "rows")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: `rows` should be a list of 2 rows with 2 numbers in each, but it is a list, [1, 2]
     """
-    grown = _grown(tried, reference)
-    if grown is None:
+    height, width = shape
+    if is_tensor(value):
+        rows = elements(as_tensor(value, name), name)
+        if tuple(rows.shape) == tuple(shape) and not rows.is_complex():
+            return rows.double()
+    elif _is_list(value, height) and all(_is_list(row, width) and all(map(_is_number, row)) for row in value):
+        return torch.tensor([[float(number) for number in row] for row in value], dtype=torch.float64)
+    raise CheckFailed(
+        f"`{name}` should be a list of {height} rows with {width} numbers in each, but it is {describe(value)}"
+    )
+
+
+def check_worked_out(value: Any, operation: str, first: torch.Tensor, second: torch.Tensor, name: str) -> None:
+    """Demand the result of ``first * second`` or ``first @ second`` for two square matrices, as a list of rows.
+
+    Raises:
+        CheckFailed: some numbers are wrong; the message names the slip that leads to all of them, but no right number.
+
+    >>> check_worked_out([[2, 0], [0, 2]], "@", torch.eye(2), 2 * torch.ones(2, 2), "matmul")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: `matmul` has 2 of 4 numbers wrong. That is the product position by position, with `*`.
+    """
+    given = check_rows(value, first.shape, name)
+    one, two = first.double(), second.double()
+    results = {"*": one * two, "@": one @ two}
+    right = results.pop(operation)
+    wrong = int((given - right).abs().gt(1e-6).sum()) + int(given.isnan().sum())
+    if not wrong:
         return
-    counts = [count_operations(call(f, arguments, name)) for arguments in grown]
-    if counts[0] is None or counts[1] is None:
-        if reference is not None and count_operations(reference(*grown[0])) is not None:
-            raise CheckFailed(f"The result of `{name}` lost its connection to its inputs (.item(), .tolist(), detach?)")
-        return
-    if counts[1] > counts[0]:
-        said = f"{counts[0]} operations for {_ROWS[0]} rows, {counts[1]} for {_ROWS[1]}"
-        raise CheckFailed(f"`{name}` should work on all rows at once, without a Python loop over them: it needs {said}")
+    slips = {
+        "That is the product position by position, with `*`.": results.get("*"),
+        "That is the matrix product, with `@`.": results.get("@"),
+        "That is the product the other way round: the second matrix came first.": two @ one,
+        "Rows and columns changed places.": right.T,
+        "That is rows times rows: the second matrix gives its columns.": one @ two.T,
+        "That is columns times columns: the first matrix gives its rows.": one.T @ two,
+        "That is the sum of both.": one + two,
+    }
+    fitting = [why for why, numbers in slips.items() if numbers is not None and torch.equal(given, numbers)]
+    why = f". {fitting[0]}" if len(fitting) == 1 else ""
+    raise CheckFailed(f"`{name}` has {wrong} of {right.numel()} numbers wrong{why}")
 
 
-def _grown(tried: Sequence[tuple[Any, ...]], reference: Callable[..., Any] | None) -> list[list[Any]] | None:
-    """The arguments of one example with few and with many rows; None where no example has rows."""
-    for arguments in tried:
-        rows = {
-            item.shape[0] for item in arguments if is_tensor(item) and as_tensor(item, "").dim() and item.shape[0] > 0
-        }
-        if not rows:
-            continue
-        first = next(item.shape[0] for item in arguments if is_tensor(item) and item.dim() and item.shape[0] > 0)
-        for together in (True, False):
-            made = [_repeat(arguments, first, count, together) for count in _ROWS]
-            try:
-                for attempt in made if reference is not None else ():
-                    reference(*attempt)  # type: ignore[misc]
-            except Exception:  # these arguments do not grow together
-                continue
-            return made
-    return None
+def check_shapes(f: Any, right: Mapping[tuple[Shape, Shape], Shape | None], operation: str) -> None:
+    """Demand of a function that predicts a result's shape from two shapes that it is right for all pairs.
+
+    Args:
+        right: by the two shapes, the result's shape, or None where the operation is impossible.
+        operation: ``"*"`` or ``"@"``.
+
+    Raises:
+        CheckFailed: it is not; a rule that is mistaken is named. Without a hidden test also for which shapes.
+
+    >>> check_shapes(lambda a, b: a, {((2, 1), (1, 3)): (2, 3)}, "*")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: the shape of `(2, 1) * (1, 3)` is not (2, 1): look at dim 1 again. A size of 1 is ...
+    """
+    name = "broadcast_shape" if operation == "*" else "matmul_shape"
+    function = as_function(f, name)
+    for (a, b), wanted in right.items():
+        given = call(function, (a, b), name)
+        try:
+            check_shape(given, wanted, f"{a} {operation} {b}")
+        except CheckFailed as failed:
+            plain = tuple(given) if isinstance(given, tuple | list) else None
+            why = (_broadcast_slip if operation == "*" else _matmul_slip)(a, b, plain, wanted)
+            said = f"{name}() is wrong for {_kind(a, b, wanted)}"
+            raise CheckFailed(f"{failed}. {why}".strip(), redacted=f"{said}. {why}".strip()) from None
 
 
-def _repeat(arguments: tuple[Any, ...], rows: int, count: int, together: bool) -> list[Any]:
-    made: list[Any] = []
-    done = False
-    for item in arguments:
-        if not is_tensor(item):
-            made.append(item)
-            continue
-        grows = item.dim() > 0 and item.shape[0] == rows and (together or not done)
-        done = done or grows
-        copy = item.detach()
-        copy = copy[torch.arange(count) % rows].clone() if grows else copy.clone()
-        made.append(copy.requires_grad_() if copy.is_floating_point() or copy.is_complex() else copy)
-    return made
+def _broadcast_slip(a: Shape, b: Shape, given: Shape | None, right: Shape | None) -> str:
+    flipped = _broadcast(a[::-1], b[::-1])
+    if flipped is not None and len(a) != len(b) and given == flipped[::-1] != right:
+        return "The shapes were aligned at the left; it is their ends that meet."
+    if right is None:
+        return "" if given is None else "Two sizes fit only if they are equal or one of them is 1."
+    if given is None:
+        return "Shapes need not be the same: a missing size counts as 1, and a size of 1 fits any other."
+    if given in (a, b):
+        return "A size of 1 is stretched to the other one, in whichever of the two shapes it is."
+    return ""
+
+
+def _matmul_slip(a: Shape, b: Shape, given: Shape | None, right: Shape | None) -> str:
+    if right is None:
+        return "" if given is None else "The columns of the first must be as many as the rows of the second."
+    if given is None:
+        return "Only the columns of the first and the rows of the second have to agree; what is before them broadcasts."
+    if given == _broadcast(a, b):
+        return "That is the rule of `*`."
+    if given[-2:] == (b[-1], a[-2]) != right[-2:]:
+        return "The rows come from the first, the columns from the second."
+    if given == (*a[:-1], b[-1]):
+        return "The batch is not always the one of the first."
+    return ""
+
+
+def _broadcast(a: Shape, b: Shape) -> Shape | None:
+    try:
+        return tuple(torch.broadcast_shapes(a, b))
+    except RuntimeError:
+        return None
+
+
+def _kind(a: Shape, b: Shape, right: Shape | None) -> str:
+    if right is None:
+        return "some shapes that do not fit"
+    return "two shapes with different numbers of dims" if len(a) != len(b) else "two shapes with as many dims"
+
+
+def _is_list(value: Any, length: int) -> bool:
+    return type(value) in (list, tuple) and len(value) == length
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)

@@ -100,7 +100,8 @@ class Engine:
         if self._controls is None:
             return
         students, judges = self._controls
-        wanted = [(students, "import", name) for name in needs.students]
+        wanted = [(control, "first", name) for control in self._controls for name in needs.first]
+        wanted += [(students, "import", name) for name in needs.students]
         wanted += [(judges, "import", name) for name in needs.judges]
         wanted += [(judges, "read", text) for text in needs.texts]
         for control, what, item in wanted:

@@ -19,6 +19,10 @@ _HINTS = {
     re.compile(r"\b(?:backward\(\s*[^)\s]|grad_outputs\b|jvp\b|vjp\b|hvp\b)"): "torch.fx.experimental.symbolic_shapes",
     re.compile(r"\b(?:testing|assert_close|gradcheck|gradgradcheck)\b"): "torch.testing",
 }
+#: A tensor without numbers: PyTorch writes half of what it does with one in Python, and takes seconds to import that at
+#: the first operation. A test's tensor gets to the student's process too, whoever wrote "meta".
+_META = re.compile(r"""["']meta["']""")
+_FOR_META = "torch._dynamo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,13 @@ class Needs:
     Attributes:
         students, judges: modules to import in the students' parent and in the judges'.
         texts: cells that every judge will read.
+        first: modules to import in both, before any submission runs: each would take a second or more of its time.
     """
 
     students: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
 
 def read_needs(cells: Iterable[Cell]) -> Needs:
@@ -41,6 +47,8 @@ def read_needs(cells: Iterable[Cell]) -> Needs:
     >>> needs = read_needs([Cell(0, "import math\\n%load_ext torchmagic", "provided"), Cell(1, "gradcheck(f)", "test")])
     >>> needs.students, needs.judges
     (('math', 'torchmagic'), ('math', 'torch.testing'))
+    >>> read_needs([Cell(0, "f(torch.ones(2, device='meta'))", "test")]).first
+    ('torch._dynamo',)
     """
     students: dict[str, None] = {}
     judges: dict[str, None] = {}
@@ -55,7 +63,8 @@ def read_needs(cells: Iterable[Cell]) -> Needs:
             students.update(dict.fromkeys(_LOAD_EXT.findall(cell.source)))
         if cell.role != "student":
             judges.update(imports)
-    return Needs(tuple(students), tuple(judges), tuple(texts))
+    first = (_FOR_META,) if any(map(_META.search, texts)) else ()
+    return Needs(tuple(students), tuple(judges), tuple(texts), first)
 
 
 def hints(source: str) -> list[str]:

@@ -147,7 +147,8 @@ def _serve(
     """Fork ``child`` for each request on ``control`` until it closes, and get warmer on the way.
 
     ``todo``, and what is asked to be preloaded, is done once the first fork is on its way, or when nothing else is:
-    the first submission then runs on one core while another one gets warm for all that follow.
+    the first submission then runs on one core while another one gets warm for all that follow. What is to be preloaded
+    "first" is done at once.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
@@ -166,7 +167,12 @@ def _serve(
             return
         request = json.loads(data)
         if "preload" in request:
-            todo.append(functools.partial(preload, *request["preload"]))
+            what, item = request["preload"]
+            if what == "first":
+                preload("import", item)
+                gc.freeze()
+            else:
+                todo.append(functools.partial(preload, what, item))
             continue
         started = True
         if os.fork() == 0:

@@ -1,0 +1,11 @@
+def copy_and_share(array, value):
+    copied = torch.tensor(array)
+    shared = torch.tensor(array)
+    array[0] = value
+    return copied, shared
+
+
+def without_first(t):
+    result = t.clone()
+    result[0] = 0
+    return result

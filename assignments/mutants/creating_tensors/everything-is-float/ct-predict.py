@@ -1,0 +1,1 @@
+predicted = {name: torch.float32 for name in "abcdefgh"}

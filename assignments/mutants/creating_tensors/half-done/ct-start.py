@@ -1,0 +1,2 @@
+def start(inputs, outputs):
+    return torch.randn(inputs, outputs), torch.zeros(outputs)

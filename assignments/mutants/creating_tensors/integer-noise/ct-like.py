@@ -1,0 +1,6 @@
+def blank(t):
+    return torch.zeros_like(t)
+
+
+def noise(t):
+    return torch.randn_like(t)

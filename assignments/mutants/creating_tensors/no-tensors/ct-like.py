@@ -1,0 +1,6 @@
+def blank(t):
+    return "zeros"
+
+
+def noise(t):
+    return noise

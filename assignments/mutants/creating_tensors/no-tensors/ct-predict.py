@@ -1,0 +1,1 @@
+predicted = ["int64"] * 8

@@ -1,0 +1,2 @@
+def start(inputs, outputs):
+    return np.random.randn(inputs, outputs), None

@@ -1,0 +1,1 @@
+pattern = {"rainfall": "data", "labels": "data", "weights": "like", "velocity": "shape", "mask": "shape"}

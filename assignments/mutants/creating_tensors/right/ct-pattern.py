@@ -1,0 +1,1 @@
+pattern = {"rainfall": "data", "labels": "data", "weights": "shape", "velocity": "like", "mask": "like"}

@@ -1,0 +1,2 @@
+def start(inputs, outputs):
+    return torch.randn(outputs, inputs), torch.zeros(outputs)

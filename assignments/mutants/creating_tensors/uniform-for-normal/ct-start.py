@@ -1,0 +1,2 @@
+def start(inputs, outputs):
+    return torch.rand(inputs, outputs), torch.zeros(outputs)

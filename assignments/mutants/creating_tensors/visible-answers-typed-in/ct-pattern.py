@@ -1,0 +1,1 @@
+pattern = dict.fromkeys(["rainfall", "labels", "weights", "velocity", "mask"], "data")

@@ -1,0 +1,1 @@
+predicted = dict.fromkeys('abcdefgh', torch.float16)

@@ -1,0 +1,2 @@
+def likeness(x):
+    return x @ x.permute(2, 1, 0)

@@ -1,0 +1,2 @@
+def broadcast_shape(a, b):
+    return tuple((torch.ones(a) * torch.ones(b)).shape)

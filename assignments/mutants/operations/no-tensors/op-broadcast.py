@@ -1,0 +1,2 @@
+def broadcast_shape(a, b):
+    return f"({max(a)}, {max(b)})"

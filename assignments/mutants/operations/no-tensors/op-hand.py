@@ -1,0 +1,1 @@
+elementwise, matmul = 12, [[14, "5"], [15, None]]

@@ -1,0 +1,2 @@
+def matmul_shape(a, b):
+    return matmul_shape

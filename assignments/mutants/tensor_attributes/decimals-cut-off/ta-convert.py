@@ -1,0 +1,6 @@
+def to_unit(image):
+    return image.to(torch.float32) / 255
+
+
+def nearest(t):
+    return t.long()

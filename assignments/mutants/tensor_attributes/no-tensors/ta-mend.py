@@ -1,0 +1,1 @@
+cost = look_up = mean_error = "mended"

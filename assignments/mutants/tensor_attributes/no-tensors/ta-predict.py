@@ -1,0 +1,1 @@
+dtypes, shapes = None, "(3,)"

@@ -1,0 +1,2 @@
+at_fault = {"a": "dtype", "b": "shape", "c": "device", "d": "dtype", "e": "shape", "f": "device"}
+at_fault["f"] = "dtype"

@@ -1,0 +1,1 @@
+at_fault = dict.fromkeys('abcdef', 'device')
