@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graders.engine.hidden import failed_in_hidden_line
+from graders.engine.hidden import failed_in_hidden_line, failed_in_visible_line
 from graders.failure import CheckFailed
 
 _WIDTH = 96
@@ -59,7 +59,7 @@ class Rubric:
 def _reason(error: Exception) -> str:
     """Why a part was lost; of a hidden line only what a check says of it: other words may tell its inputs."""
     if isinstance(error, CheckFailed):
-        return error.redacted
+        return str(error) if failed_in_visible_line(error) else error.redacted
     if failed_in_hidden_line(error):
         return "a hidden test failed"
     text = str(error).strip()

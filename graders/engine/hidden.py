@@ -35,3 +35,18 @@ def failed_in_hidden_line(error: BaseException) -> bool:
             if frame.lineno in hidden_lines(source):
                 return True
     return False
+
+
+def failed_in_visible_line(error: BaseException) -> bool:
+    """True where an exception came through a cell whose text Python keeps, and through none of its hidden lines.
+
+    A student's own notebook holds visible lines alone; one that plain nbgrader grades holds the hidden ones too.
+    """
+    known = False
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith((TEST_CELL, "<ipython-input-")) or "ipykernel_" in frame.filename:
+            source = "".join(linecache.getlines(frame.filename))
+            known = known or bool(source)
+            if frame.lineno in hidden_lines(source):
+                return False
+    return known
