@@ -69,14 +69,14 @@ def _wrong_rules(
     unasked = "A size of 1 is left only where keepdim=True asks for it."
     yield forgotten if keepdim else unasked, _reduced(shape, named, not keepdim)
     yield "The dimension that is named goes; the others stay.", _reduced(shape, set(range(count)) - places, keepdim)
-    if min(named, default=0) >= 0:
-        yield "Dimensions count from 0.", _reduced(shape, {one - 1 for one in named if one}, keepdim)
     if min(named, default=0) < 0:
         unsigned = {one for one in named if one >= 0}
         yield "Negative dimensions count from the end: -1 is the last one.", _reduced(shape, unsigned, keepdim)
     if len(places) > 1:
         for place in places:
             yield "All dimensions that are named go, not one of them alone.", _reduced(shape, {place}, keepdim)
+    if min(named, default=0) >= 0:
+        yield "Dimensions count from 0.", _reduced(shape, {one - 1 for one in named if one}, keepdim)
 
 
 def _reduced(shape: tuple[int, ...], dims: Sequence[int] | set[int], keepdim: bool) -> tuple[int, ...]:
