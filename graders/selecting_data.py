@@ -177,7 +177,7 @@ def check_top_k(
     """Demand, for each k, the fraction of rows in which fewer than k scores are above the label's; no scores are equal.
 
     Raises:
-        CheckFailed: it is another number; a misconception is named where it alone explains what ``f`` gives for every k.
+        CheckFailed: it is another number; a misconception is named that alone explains it for every k.
 
     >>> scores, labels = torch.tensor([[0.1, 0.9, 0.5], [0.2, 0.5, 0.1]]), torch.tensor([2, 1])
     >>> check_top_k(lambda scores, labels, k: torch.tensor(0.5), scores, labels, [1, 2], "top_k")

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graders.failure import CheckFailed
-from graders.selecting_data import check_best, check_fraction, check_picked, check_put_back, check_top_k, check_untouched
+from graders.selecting_data import (
+    check_best,
+    check_fraction,
+    check_picked,
+    check_put_back,
+    check_top_k,
+    check_untouched,
+)
 
 GRID = torch.tensor([[7, 3, 9], [1, 8, 4], [6, 2, 5]])
 INDEX = torch.tensor([[1], [2], [1]])
@@ -37,6 +44,7 @@ def test_what_is_right_passes(seed: int, rows: int, columns: int, data: Any) -> 
     values = torch.rand(rows, 1, generator=generator, dtype=torch.float64) + 1
     back = torch.zeros(rows, columns, dtype=torch.float64).scatter(1, labels[:, None], values)
     check_put_back(back, values, labels[:, None], columns, "back")
+
     def top_k(scores: torch.Tensor, labels: torch.Tensor, k: int) -> torch.Tensor:
         return (scores.topk(k, 1).indices == labels[:, None]).any(1).float().mean()
 
@@ -150,7 +158,13 @@ def test_a_fraction_of_another_kind(got: Any) -> None:
 
 @pytest.mark.parametrize(
     ("got", "why"),
-    [(3.0, "a count of rows"), (75.0, "in percent"), (0.25, "of misses"), (0.5, "expected 0.75"), (float("nan"), "nan")],
+    [
+        (3.0, "a count of rows"),
+        (75.0, "in percent"),
+        (0.25, "of misses"),
+        (0.5, "expected 0.75"),
+        (float("nan"), "nan"),
+    ],
 )
 def test_a_wrong_fraction_is_named(got: float, why: str) -> None:
     assert why in _why(check_fraction, torch.tensor(got), torch.tensor([True, False, True, True]), "accuracy")

@@ -19,6 +19,7 @@ POINTS = {
     "backward_pass": (14, 3),
     "computation_graph": (14, 3),
     "reductions": (19, 3),
+    "selecting_data": (18, 3),
 }
 
 
