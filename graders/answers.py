@@ -1,8 +1,7 @@
-"""What a student gave, made safe to look at: the tensor behind a subclass, a call with its error in words, a plain number."""
+"""What a student gave, made safe to look at: the tensor behind a subclass, a call's error in words, a plain number."""
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from graders.failure import CheckFailed, describe, failed_call
+from graders.wording import number_text
 
 _BASE: Any = torch._C.TensorBase
 
@@ -39,8 +39,8 @@ def as_tensor(value: Any, name: str, *, must: str = "be a tensor", got: str = "i
     if type(value) in (torch.Tensor, torch.nn.Parameter):
         return value  # type: ignore[no-any-return]
     with torch._C.DisableTorchFunctionSubclass():
-        plain = _BASE.as_subclass(value, torch.Tensor)
-    return plain if type(plain) is torch.Tensor else torch.Tensor(plain)
+        plain: torch.Tensor = _BASE.as_subclass(value, torch.Tensor)
+    return plain
 
 
 def elements(value: torch.Tensor, name: str) -> torch.Tensor:
@@ -58,6 +58,8 @@ def elements(value: torch.Tensor, name: str) -> torch.Tensor:
                 plain = plain.dequantize()
             if plain.layout is not torch.strided:
                 plain = plain.to_dense()
+            if plain.is_floating_point() and plain.element_size() == 1:  # nothing computes in float8
+                plain = plain.float()
             return plain.cpu().resolve_conj().resolve_neg().clone()
     except Exception as error:  # exotic kinds raise anything
         if getattr(type(error), "is_no_answer", False):
@@ -151,6 +153,21 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], Any]) -> Any:
     return value
 
 
+def same_values(one: Any, other: Any) -> bool:
+    """Whether two tensors are equal in shape, dtype and every element; NaN is equal to NaN.
+
+    Raises:
+        CheckFailed: the elements of one cannot be read.
+
+    >>> same_values(torch.tensor([1.0]), torch.tensor([1.0])), same_values(torch.ones(2), torch.ones(2, 1))
+    (True, False)
+    """
+    mine, theirs = (elements(as_tensor(each, "it"), "it") for each in (one, other))
+    if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
+        return False
+    return bool(torch.isclose(mine, theirs, rtol=0, atol=0, equal_nan=mine.is_floating_point()).all())
+
+
 def called(f: Any, name: str) -> str:
     """What to call a function in a message."""
     if name:
@@ -160,15 +177,6 @@ def called(f: Any, name: str) -> str:
     except Exception:  # an object of a student's own may raise anything
         return "your function"
     return own if type(own) is str and own.isidentifier() else "your function"
-
-
-def number_text(value: float | complex | bool) -> str:
-    """A number as a student would write it.
-
-    >>> number_text(0.1 + 0.2), number_text(2.0), number_text(3)
-    ('0.3', '2', '3')
-    """
-    return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 def value_text(value: Any) -> str:

@@ -34,8 +34,8 @@ def check_module(
         parameters: shapes by name; shapes in any order, whatever their names; or the number of learnable numbers.
         input_shape: of a float32 input that it must take.
         output_shape: of what it gives for that.
-        reference: what it must compute: a function of the input and a dict of the module's own parameters by name, or an
-            ``nn.Module`` with parameters of the same names or, in order, the same shapes, which gets their values.
+        reference: what it must compute: a function of the input and a dict of the module's own parameters by name, or
+            an ``nn.Module`` with parameters of the same names or, in order, the same shapes, which gets their values.
         seed: makes the same inputs each time.
         rtol, atol: how close; by default as ``torch.testing.assert_close`` for the dtype.
 
@@ -77,7 +77,7 @@ def parameters_of(module: Any, name: str) -> dict[str, torch.Tensor]:
     """
     if _is_module_class(module):
         raise CheckFailed(f"`{name}` is a class: make a module of it, as in {name}()")
-    if not _is_module(module):
+    if not is_module(module):
         raise CheckFailed(f"`{name}` should be an nn.Module, but it is {describe(module)}")
     pairs = call(lambda: list(module.named_parameters()), [], f"{name}.named_parameters()")
     found: dict[str, torch.Tensor] = {}
@@ -88,8 +88,12 @@ def parameters_of(module: Any, name: str) -> dict[str, torch.Tensor]:
     return found
 
 
-def _is_module(value: object) -> bool:
-    """By its true type, or, of an object in another process, by the one that it shows."""
+def is_module(value: object) -> bool:
+    """Whether that is a module, by its true type, or, of an object in another process, by the one that it shows.
+
+    >>> is_module(torch.nn.Linear(1, 1)), is_module(torch.nn.Linear)
+    (True, False)
+    """
     if issubclass(type(value), torch.nn.Module):
         return True
     try:

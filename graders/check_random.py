@@ -1,4 +1,4 @@
-"""Demand random numbers of a distribution, and that seeds decide them; a right answer fails less than once in 10⁹ times."""
+"""Demand random numbers of a distribution, and that seeds decide them; a right answer fails once in 10⁹ times at most."""
 
 from __future__ import annotations
 

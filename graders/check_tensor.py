@@ -1,4 +1,4 @@
-"""Demand a tensor: its shape, dtype, device, layout, place in the graph, and its values, with a diagnosis where they differ."""
+"""Demand a tensor: its shape, dtype, device, layout, place in the graph, and its values, diagnosed where they differ."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def check_tensor(
 def dtype_problem(got: torch.dtype, wanted: Dtype | None) -> str:
     """Why a dtype is not as wanted, or "".
 
-    >>> dtype_problem(torch.int64, "float"), dtype_problem(torch.int64, torch.float32), dtype_problem(torch.int64, "int")
-    ('has dtype int64, expected a floating-point one such as float32', 'has dtype int64, expected float32', '')
+    >>> dtype_problem(torch.int64, "float"), dtype_problem(torch.int64, torch.int64)
+    ('has dtype int64, expected a floating-point one such as float32', '')
     """
     text = str(got).removeprefix("torch.")
     if isinstance(wanted, str):

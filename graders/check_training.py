@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from graders.answers import as_tensor, elements, is_tensor, number, number_text, value_text
+from graders.answers import as_tensor, elements, is_tensor, number, value_text
 from graders.failure import CheckFailed, describe
+from graders.wording import number_text
 
 
 def check_training(
@@ -48,6 +49,8 @@ def check_training(
         _demand_fall(_history(losses, name), name, steps, below)
     for label, value in (parameters or {}).items():
         mine = _values(value, label)
+        if not bool(mine.isfinite().all()):
+            raise CheckFailed(f"`{label}` holds NaN or infinity after training: were the steps too large?")
         if start is not None and label in start:
             _demand_moved(mine, _values(start[label], label), label)
         if truth is not None and label in truth:
@@ -57,7 +60,7 @@ def check_training(
 def _history(losses: Any, name: str) -> list[float]:
     if is_tensor(losses):
         tensor = as_tensor(losses, name)
-        if tensor.dim() != 1 or tensor.is_complex():
+        if elements(tensor, name).dim() != 1 or tensor.is_complex() or tensor.dtype is torch.bool:
             raise CheckFailed(f"`{name}` should hold one loss for each step, but it is {describe(losses)}")
         return [float(item) for item in elements(tensor, name).tolist()]
     if type(losses) not in (list, tuple):

@@ -16,7 +16,7 @@ from graders.check_training import check_training
 from graders.diagnose import diagnose
 from graders.dims import Dims
 from graders.failure import CheckFailed
-from graders.gradients import check_gradient
+from graders.gradients import check_grad, check_gradient
 from graders.properties import linearity, permutation, scale, shift
 from graders.rubric import Rubric, rubric
 
@@ -25,6 +25,7 @@ __all__ = [
     "Dims",
     "Rubric",
     "check_function",
+    "check_grad",
     "check_gradient",
     "check_graph",
     "check_module",

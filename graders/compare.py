@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
-from graders.answers import as_tensor, elements, is_tensor, number, number_text
-from graders.diagnose import diagnose
+from graders.answers import as_tensor, elements, is_tensor, number
+from graders.comparison import Compared
+from graders.diagnose import choose, find
 from graders.failure import CheckFailed, describe
+from graders.misconceptions import Finding
+from graders.wording import number_text
 
 
 def compare_values(
@@ -20,11 +25,16 @@ def compare_values(
     rtol: float | None = None,
     atol: float | None = None,
     inputs: Mapping[str, Any] | None = None,
+    reference: Callable[..., Any] | None = None,
+    arguments: Sequence[Any] = (),
+    thorough: bool = True,
 ) -> None:
     """Demand the elements of a tensor; NaN never passes.
 
     Args:
         inputs: what the answer was computed from, for the diagnosis.
+        reference, arguments: what gave ``values``, for the diagnosis.
+        thorough: whether to diagnose.
 
     Raises:
         CheckFailed: they differ, or the shape does.
@@ -36,17 +46,47 @@ def compare_values(
     """
     expected = elements(torch.as_tensor(values), "expected")
     mine = elements(got, name)
+    compared = Compared(name, expected, mine)
+
+    def found() -> list[Finding] | None:
+        if not thorough:
+            return None
+        return find(expected, mine, inputs=inputs, reference=reference, arguments=arguments)
+
     if mine.shape != expected.shape:
-        why = diagnose(expected, mine, inputs=inputs)
-        raise CheckFailed(_joined(f"`{name}` has shape {tuple(mine.shape)}, expected {tuple(expected.shape)}", why))
+        raise diagnosed(
+            f"`{name}` has shape {tuple(mine.shape)}, expected {tuple(expected.shape)}", "", found(), compared
+        )
     close = are_close(mine, expected, rtol, atol)
     if bool(close.all()):
         return
-    why = diagnose(expected, mine, inputs=inputs)
-    wrong = (~close).nonzero()
-    raise CheckFailed(
-        _joined(_difference(name, mine, expected, wrong), why), redacted=_joined(_redacted(name, mine, wrong), why)
+    said, hidden = _difference(name, mine, expected, (~close).nonzero()), _redacted(name, mine, close)
+    raise diagnosed(said, hidden, found(), replace(compared, wrong=~close))
+
+
+def diagnosed(
+    said: str, redacted: str, found: Sequence[Finding] | None, compared: Compared | None = None
+) -> CheckFailed:
+    """The failure with the diagnosis behind its reason, where the findings give one; None where none was looked for."""
+    chosen = choose(found or ())
+    why, hidden = (chosen.sentence, chosen.redacted) if chosen else ("", "")
+    return CheckFailed(
+        joined(said, why),
+        redacted=joined(redacted or said, hidden),
+        compared=compared,
+        findings=found or (),
+        said=(said, redacted or said),
+        thorough=found is not None,
     )
+
+
+def joined(said: str, why: str) -> str:
+    """Two sentences, the second of which may be empty.
+
+    >>> joined("`y` is 2", ""), joined("`y` is 2", "The sign is flipped.")
+    ('`y` is 2', '`y` is 2. The sign is flipped.')
+    """
+    return f"{said}{'' if said.endswith(('.', '?')) else '.'} {why}" if why else said
 
 
 def are_close(
@@ -70,9 +110,12 @@ def compare_answers(
     *,
     rtol: float | None = None,
     atol: float | None = None,
-    inputs: Mapping[str, Any] | None = None,
+    **diagnosis: Any,
 ) -> None:
     """Demand the answer that a reference gives: a tensor, a number, a text, or a list, tuple or dict of such.
+
+    Args:
+        diagnosis: ``inputs``, ``reference``, ``arguments`` and ``thorough`` as for :func:`compare_values`.
 
     Raises:
         CheckFailed: it is of another kind, or differs.
@@ -84,14 +127,16 @@ def compare_answers(
     graders.failure.CheckFailed: `f` should be a string, 'down', but it is a string, 'up'
     """
     if is_tensor(expected):
-        compare_values(as_tensor(got, name), expected, name, rtol=rtol, atol=atol, inputs=inputs)
+        compare_values(as_tensor(got, name), expected, name, rtol=rtol, atol=atol, **diagnosis)
     elif isinstance(expected, list | tuple):
         _compare_items(got, expected, name, rtol, atol)
     elif isinstance(expected, dict):
         _compare_entries(got, expected, name, rtol, atol)
     elif number(expected) is not None:
         _compare_numbers(got, expected, name, rtol, atol)
-    elif type(got) is not type(expected) or not got == expected:
+    elif type(expected) is bool:
+        _compare_truths(got, expected, name)
+    elif type(got) is not type(expected) or got != expected:
         message = f"`{name}` should be {describe(expected)}, but it is {describe(got)}"
         raise CheckFailed(message, redacted=f"`{name}` is {describe(got)}, and that is not right")
 
@@ -124,25 +169,37 @@ def _compare_numbers(got: Any, expected: Any, name: str, rtol: float | None, ato
     tolerance = (1e-6 if atol is None else atol) + (1e-5 if rtol is None else rtol) * abs(right)
     if abs(mine - right) <= tolerance:  # NaN never is
         return
-    why = diagnose(torch.tensor(right), torch.tensor(mine))
     shown = number_text(mine)
     raise CheckFailed(
-        _joined(f"`{name}` is {shown}, expected {number_text(right)}", why),
-        redacted=_joined(f"`{name}` is {shown}, and that is not right", why),
+        f"`{name}` is {shown}, expected {number_text(right)}", redacted=f"`{name}` is {shown}, and that is not right"
     )
 
 
-def _joined(said: str, why: str) -> str:
-    return f"{said}. {why}" if why else said
+def _compare_truths(got: Any, expected: bool, name: str) -> None:
+    """True and False also as a tensor or a NumPy value of one element."""
+    if is_tensor(got) and as_tensor(got, name).dtype is torch.bool and as_tensor(got, name).numel() == 1:
+        found = bool(elements(as_tensor(got, name), name))
+    elif issubclass(type(got), bool | np.bool_):
+        found = bool(got)
+    else:
+        raise CheckFailed(f"`{name}` should be True or False, but it is {describe(got)}")
+    if found is not expected:
+        raise CheckFailed(
+            f"`{name}` is {found}, expected {expected}", redacted=f"`{name}` is {found}, and that is not right"
+        )
 
 
 def _difference(name: str, got: torch.Tensor, expected: torch.Tensor, wrong: torch.Tensor) -> str:
     where = tuple(wrong[0].tolist())
     place = f" at {list(where)}" if where else ""
     count = f" ({len(wrong)} of {got.numel()} values differ)" if got.numel() > 1 else ""
-    return f"`{name}`{place} is {number_text(got[where].item())}, expected {number_text(expected[where].item())}{count}"
+    mine, right = got[where].item(), expected[where].item()
+    texts = number_text(mine), number_text(right)
+    if texts[0] == texts[1]:  # they differ further on
+        texts = str(mine), str(right)
+    return f"`{name}`{place} is {texts[0]}, expected {texts[1]}{count}"
 
 
-def _redacted(name: str, got: torch.Tensor, wrong: torch.Tensor) -> str:
+def _redacted(name: str, got: torch.Tensor, close: torch.Tensor) -> str:
     nan = " (NaN)" if got.is_floating_point() and bool(got.isnan().any()) else ""
-    return f"`{name}` has {len(wrong)} of {got.numel()} values wrong{nan}"
+    return f"`{name}` has {int((~close).sum())} of {got.numel()} values wrong{nan}"

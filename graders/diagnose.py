@@ -81,6 +81,26 @@ def choose(found: Sequence[Finding]) -> Finding | None:
     return next(iter(best.values())) if len(best) == 1 else None
 
 
+def agreed(cases: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """The misconception that explains every one of several wrong answers, or none.
+
+    >>> one, other = Finding("sign", "The sign is flipped."), Finding("root", "It is the square root.")
+    >>> [finding.kind for finding in agreed([[one, other], [one]])]
+    ['sign']
+    >>> agreed([[one], [other]])
+    []
+    """
+    if not cases:
+        return []
+    kinds = set.intersection(*({finding.kind for finding in case} for case in cases))
+    best: dict[str, Finding] = {}
+    for finding in (finding for case in cases for finding in case if finding.kind in kinds):
+        if finding.kind not in best or finding.rank < best[finding.kind].rank:
+            best[finding.kind] = finding
+    chosen = choose(list(best.values()))
+    return [chosen] if chosen else []
+
+
 def diagnose_gradient(expected: torch.Tensor, got: torch.Tensor) -> str:
     """The same for a gradient, which may also be one number: a flipped sign and a factor tell enough there.
 

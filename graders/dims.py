@@ -59,7 +59,7 @@ class Dims:
 
 
 def parse_shape(wanted: Shape) -> tuple[str | int | None, ...]:
-    """The parts of a shape: sizes, None for any size, names, and at most one ``*name`` or ``...`` for any number of dims.
+    """The parts of a shape: sizes, None for any, names, and at most one ``*name`` or ``...`` for any number of dims.
 
     Raises:
         ValueError: it is no shape.

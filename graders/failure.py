@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from graders.comparison import Compared
+    from graders.misconceptions import Finding
 
 _LONGEST = 60
 _LONGEST_ERROR = 300
@@ -17,14 +22,37 @@ class CheckFailed(AssertionError):
 
     Attributes:
         redacted: the same reason without expected values, for hidden tests.
+        compared: the two sides, where tensors were compared.
+        findings: every misconception that explains what was given.
+        said: the reason and its redacted form without a diagnosis, where one belongs to it.
+        thorough: whether a diagnosis was looked for.
 
     >>> str(CheckFailed("`y` has shape (3,), expected (3, 1)"))
     '`y` has shape (3,), expected (3, 1)'
     """
 
-    def __init__(self, message: str, *, redacted: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        redacted: str = "",
+        compared: Compared | None = None,
+        findings: Sequence[Finding] = (),
+        said: tuple[str, str] | None = None,
+        thorough: bool = False,
+    ) -> None:
         super().__init__(message)
         self.redacted = redacted or message
+        self.compared = compared
+        self.findings = tuple(findings)
+        self.said = said
+        self.thorough = thorough
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback through the grader's own code."""
+        from graders.failure_view import show_failure
+
+        return show_failure(self)
 
 
 def failed_call(error: BaseException, name: str) -> BaseException:

@@ -1,4 +1,4 @@
-"""What must hold of a function whatever its inputs: small objects that a test cell names and ``check_function`` tries."""
+"""What must hold of a function whatever its inputs: small objects that a test cell names, for ``check_function``."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Scale:
     def check(self, ask: Ask, arguments: Sequence[Any], generator: torch.Generator, name: str) -> None:
         factor = 4.0
         after = ask(_with(arguments, self.argument, factor * arguments[self.argument]))
-        grows = {0: "stay the same", 1: "be 4 times as large"}.get(self.power, f"grow by 4 to the {self.power:g}")
+        grows = "stay the same" if self.power == 0 else f"be {factor**self.power:g} times as large"
         said = f"`{name}` should {grows} when its argument {self.argument + 1} is 4 times as large"
         _demand(after, factor**self.power * ask(arguments), said)
 
@@ -103,7 +103,7 @@ def permutation(dim: int = 0, *, of: Sequence[int] = (0,), result_dim: int | Non
     Args:
         dim: the dim whose order changes.
         of: the arguments (counted from 0) that change together, such as inputs and their targets.
-        result_dim: the dim of the result that follows (equivariance); None where the result stays the same (invariance).
+        result_dim: the dim of the result that follows (equivariance); None where it stays the same (invariance).
 
     >>> generator = torch.Generator().manual_seed(0)
     >>> permutation().check(lambda args: args[0].sum(0), [torch.arange(4.0)], generator, "f")

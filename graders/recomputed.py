@@ -137,7 +137,7 @@ def _left_out(case: Case, inputs: Mapping[str, torch.Tensor]) -> Iterator[Findin
 
 def _broadcasts(item: torch.Tensor, to: torch.Tensor) -> bool:
     try:
-        return torch.broadcast_shapes(item.shape, to.shape) == to.shape
+        return bool(torch.broadcast_shapes(item.shape, to.shape) == to.shape)
     except RuntimeError:
         return False
 

@@ -7,8 +7,10 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graders.engine.hidden import failed_in_hidden_line, failed_in_visible_line
+from graders.engine.hidden import failed_in_hidden_line
 from graders.failure import CheckFailed
+from graders.failure_view import comparison_of, display
+from torchmagic.records import Comparison
 
 _WIDTH = 96
 
@@ -20,6 +22,7 @@ class Lost:
     label: str
     points: float
     reason: str
+    comparison: Comparison | None = None
 
 
 class Rubric:
@@ -38,7 +41,7 @@ class Rubric:
         try:
             yield
         except Exception as error:  # whatever an answer leads to costs this part alone
-            self.lost.append(Lost(label, points, _reason(error)))
+            self.lost.append(_lost(label, points, error))
         else:
             self._earned += points
 
@@ -53,18 +56,21 @@ class Rubric:
         for lost in self.lost:
             said = f"{lost.label}: 0 of {lost.points:g} points. {lost.reason}"
             print(textwrap.fill(said, _WIDTH, subsequent_indent="  ", replace_whitespace=False))
+            if lost.comparison is not None:
+                display(lost.comparison)
         return float(self._earned)
 
 
-def _reason(error: Exception) -> str:
+def _lost(label: str, points: float, error: Exception) -> Lost:
     """Why a part was lost; of a hidden line only what a check says of it: other words may tell its inputs."""
+    hidden = failed_in_hidden_line(error)
     if isinstance(error, CheckFailed):
-        return str(error) if failed_in_visible_line(error) else error.redacted
-    if failed_in_hidden_line(error):
-        return "a hidden test failed"
+        return Lost(label, points, error.redacted if hidden else str(error), None if hidden else comparison_of(error))
+    if hidden:
+        return Lost(label, points, "a hidden test failed")
     text = str(error).strip()
     reason = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
-    return reason.removesuffix(": ")
+    return Lost(label, points, reason.removesuffix(": "))
 
 
 def rubric(points: float) -> Rubric:

@@ -1,7 +1,6 @@
 """Hypothesis strategies for the inputs of a student's function: shapes, tensors, and pairs that broadcast or multiply.
 
-Give tuples of them to ``check_function``: ``inputs=strategies.arguments(tensors("n d"), tensors("d"))``. Same names in one
-``arguments`` mean same sizes.
+Give tuples of them to ``check_function``: ``inputs=strategies.arguments("n d", "d")``. The same name means the same size.
 """
 
 from __future__ import annotations
@@ -72,8 +71,8 @@ def arguments(draw: Any, *parts: Any, sizes: Mapping[str, int] | None = None, ma
     """Tuples of arguments, in which names of dims mean the same size.
 
     Args:
-        parts: for each argument a shape as text (``"n d"``: a float32 tensor), a (shape, dtype) or (shape, dtype, elements),
-            a strategy, or any other value, that is given as it is.
+        parts: for each argument a shape as text (``"n d"``: a float32 tensor), a (shape, dtype) or (shape, dtype,
+            elements), a strategy, or any other value, that is given as it is.
         sizes: what some names stand for.
 
     >>> from hypothesis import find

@@ -303,6 +303,27 @@ class Inspection(Shown):
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison(Shown):
+    """An answer beside what it should be.
+
+    Attributes:
+        expected, got: the facts of both; the name of ``got`` is what the student calls it.
+        expected_rows, got_rows: the elements of small tensors of two dims at most, as text; () for others.
+        wrong: the places (row, column) in ``got_rows`` that differ.
+        count: how many elements differ; None where the shapes do not let them be compared.
+        why: the misconception that explains it, or "".
+    """
+
+    expected: TensorRecord
+    got: TensorRecord
+    expected_rows: tuple[tuple[str, ...], ...] = ()
+    got_rows: tuple[tuple[str, ...], ...] = ()
+    wrong: tuple[tuple[int, int], ...] = ()
+    count: int | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GraphNode:
     """A tensor (box) or an operation (diamond) of the autograd graph.
 

@@ -15,6 +15,7 @@ _RENDERERS = {
     "TensorRecord": ("text:tensor_text", "html:tensor_html"),
     "GroupRecord": ("text:group_text", "html:group_html"),
     "Inspection": ("text:inspection_text", "html:inspection_html"),
+    "Comparison": ("comparison_text:comparison_text", "comparison_html:comparison_html"),
     "Explanation": ("explanation_text:explanation_text", "explanation_html:explanation_html"),
     "GraphRecord": ("graph_text:graph_text", "graph_html:graph_html"),
 }

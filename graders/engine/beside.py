@@ -50,7 +50,7 @@ def report_of(
     report = CellReport(cell.key, Outcome.PASSED, outputs, seconds=seconds, tamper_proof=False)
     if result.get("status") != "ok":
         name = str(result.get("ename"))[:100]
-        failed = Outcome.FAILED if name == "AssertionError" else Outcome.ERROR
+        failed = Outcome.FAILED if name in ("AssertionError", "CheckFailed") else Outcome.ERROR
         outcome = Outcome.MEMORY if result.get("memory") is True else failed
         text = "" if hidden_lines(cell.source) else " ".join(str(result.get("evalue")).split())[:200]
         kept = tuple(output for output in outputs if output.get("output_type") != "error")

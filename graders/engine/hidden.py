@@ -30,23 +30,17 @@ def hidden_lines(source: str) -> set[int]:
 def failed_in_hidden_line(error: BaseException) -> bool:
     """True where an exception came through a hidden line of a test cell, by the text that Python keeps of the cell."""
     for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename.startswith(TEST_CELL):
-            source = "".join(linecache.getlines(frame.filename))
-            if frame.lineno in hidden_lines(source):
-                return True
+        lines = linecache.getlines(frame.filename)
+        if not lines and frame.filename.startswith(TEST_CELL):  # it cannot be told
+            return True
+        if _is_cell(frame.filename, lines) and frame.lineno in hidden_lines("".join(lines)):
+            return True
     return False
 
 
-def failed_in_visible_line(error: BaseException) -> bool:
-    """True where an exception came through a cell whose text Python keeps, and through none of its hidden lines.
+def _is_cell(filename: str, lines: list[str]) -> bool:
+    """Whether that is a test cell: the judge's, or one that plain nbgrader runs in a notebook's kernel."""
+    return filename.startswith(TEST_CELL) or (filename not in _MODULES and any(_BEGIN_HIDDEN in line for line in lines))
 
-    A student's own notebook holds visible lines alone; one that plain nbgrader grades holds the hidden ones too.
-    """
-    known = False
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename.startswith((TEST_CELL, "<ipython-input-")) or "ipykernel_" in frame.filename:
-            source = "".join(linecache.getlines(frame.filename))
-            known = known or bool(source)
-            if frame.lineno in hidden_lines(source):
-                return False
-    return known
+
+_MODULES = frozenset((__file__,))  # names the markers itself

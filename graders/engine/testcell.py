@@ -24,6 +24,7 @@ from graders.engine.remote_object import CannotSend
 from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.wire import WireError, WireTimeout
 from graders.failure import CheckFailed
+from graders.failure_view import comparison_of
 
 _WIDTH = 96
 _LARGEST = 1 << 62
@@ -37,13 +38,14 @@ class CellTimeout(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a test cell did not pass; ``hidden`` where a hidden line took part in it."""
+    """Why a test cell did not pass; ``hidden`` where a hidden line took part in it, ``shown`` an output beside it."""
 
     outcome: Outcome
     name: str
     text: str
     line: int | None
     hidden: bool
+    shown: Mapping[str, Any] | None = None
 
 
 class _Streams:
@@ -102,6 +104,8 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
             failure = _explain(error, cell)
     outputs: list[Mapping[str, Any]] = list(streams.outputs)
     if failure is not None:
+        if failure.shown is not None:
+            outputs.append(failure.shown)
         outputs.append(_error_output(failure, cell))
         score = None if failure.outcome is Outcome.GRADER_ERROR else 0.0
         return CellReport(
@@ -229,7 +233,15 @@ def _explain(error: BaseException, cell: Cell) -> Failure:
     if hidden:
         name, text = (name, error.redacted) if isinstance(error, CheckFailed) else (_builtin_name(error), _HIDDEN)
     outcome = Outcome.FAILED if isinstance(error, AssertionError) else Outcome.ERROR
-    return Failure(outcome, name, text, line, hidden)
+    return Failure(outcome, name, text, line, hidden, None if hidden else _card(error))
+
+
+def _card(error: BaseException) -> dict[str, Any] | None:
+    """What was expected beside what was given, where a check compared tensors."""
+    record = comparison_of(error)
+    if record is None:
+        return None
+    return {"output_type": "display_data", "data": record._repr_mimebundle_(None, None), "metadata": {}}
 
 
 def _builtin_name(error: BaseException) -> str:

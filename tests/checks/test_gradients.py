@@ -55,9 +55,10 @@ def test_wrong_ones_fail_with_a_reason(name: str) -> None:
     assert "`f`" in str(caught.value)
 
 
-def test_what_the_function_raises_comes_through() -> None:
-    with pytest.raises(ZeroDivisionError):
-        check_gradient(lambda x: 1 / 0, [1.0])
+def test_what_the_function_raises_is_said_and_kept() -> None:
+    with pytest.raises(CheckFailed, match="`f` raised ZeroDivisionError: division by zero") as caught:
+        check_gradient(lambda x: 1 / 0, [1.0], name="f")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 _numbers = st.lists(st.floats(-100, 100).filter(lambda v: abs(v) > 1e-3), min_size=2, max_size=6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graders.backward_pass import as_number, check_derivative, check_each_gradient, check_number, check_step
-from graders.checks import CheckFailed, rubric
+from graders.checks import CheckFailed, check_tensor, rubric
 from graders.computation_graph import check_depends, check_kept_apart, check_operation
 
 _small = st.floats(-10, 10).map(lambda value: round(value, 2))
@@ -134,6 +135,27 @@ def test_a_rubric_adds_up_what_was_earned(parts: list[tuple[int, bool]]) -> None
     assert len(points.lost) == sum(not passes for _, passes in parts)
 
 
+def test_a_rubric_says_less_of_a_hidden_line(capsys: pytest.CaptureFixture[str]) -> None:
+    source = "\n".join(
+        [
+            "with points.part(1, 'seen'):",
+            "    check_tensor(torch.zeros(2), 'x', values=[77.5, 0.0])",
+            "with points.part(1, 'hidden'):",
+            "    ### BEGIN HIDDEN TESTS",
+            "    check_tensor(torch.zeros(2), 'x', values=[55.5, 0.0])",
+            "    ### END HIDDEN TESTS",
+        ]
+    )
+    linecache.cache["<cell 1>"] = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
+    points = rubric(2)
+    exec(compile(source, "<cell 1>", "exec"), {"points": points, "check_tensor": check_tensor, "torch": torch})
+    assert points.score() == 0.0
+    said = capsys.readouterr().out
+    assert "77.5" in said
+    assert "55.5" not in said
+    assert "hidden: 0 of 1 points. `x` has 1 of 2 values wrong" in said
+
+
 def test_a_rubric_keeps_reasons_and_demands_its_points(capsys: pytest.CaptureFixture[str]) -> None:
     points = rubric(2)
     with points.part(1, "first"):
@@ -142,7 +164,7 @@ def test_a_rubric_keeps_reasons_and_demands_its_points(capsys: pytest.CaptureFix
         _ = {}["k"]
     assert points.score() == 0.0
     assert capsys.readouterr().out.splitlines() == [
-        "first: 0 of 1 points. that is not right",
+        "first: 0 of 1 points. the answer is 42",
         "second: 0 of 1 points. KeyError: 'k'",
     ]
     with pytest.raises(ValueError, match="add up to 0 points, not to 3"):

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 import torchmagic
 from torchmagic import records
 from torchmagic.errors import TorchmagicError
-from torchmagic.records import Explanation, GraphRecord, GroupRecord, Inspection, Stats, TensorRecord
+from torchmagic.records import Comparison, Explanation, GraphRecord, GroupRecord, Inspection, Stats, TensorRecord
 from torchmagic.shown import Shown
 
-SHOWN = [TensorRecord, GroupRecord, Inspection, Explanation, GraphRecord]
+SHOWN = [TensorRecord, GroupRecord, Inspection, Comparison, Explanation, GraphRecord]
 
 _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**70), 2**70),
