@@ -51,7 +51,7 @@ def elements(value: torch.Tensor, name: str) -> torch.Tensor:
     """
     try:
         with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
-            plain = _BASE.detach(value)
+            plain: torch.Tensor = _BASE.detach(value)
             if plain.is_nested:
                 plain = torch.nested.to_padded_tensor(plain, float("nan"))
             if plain.is_quantized:

@@ -118,8 +118,8 @@ def _generate(run: Callable[[Any], None], strategy: Any, examples: int, seed: in
         run(drawn)
 
     with _nothing_kept():
-        wrapped: Any = hypothesis.seed(seed)(settings(hypothesis.given(strategy)(test)))
-        wrapped()
+        given: Any = hypothesis.given(strategy)
+        hypothesis.seed(seed)(settings(given(test)))()
 
 
 @contextlib.contextmanager

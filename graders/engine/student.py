@@ -261,8 +261,8 @@ class StudentServer(Link):
 
     def refer(self, value: object, packer: Packer) -> dict[str, Json]:
         """An object of the test's by its number, one of the student's by its handle."""
-        if isinstance(value, Borrowed):
-            return {"t": "ref", "k": value._borrowed_number}
+        if issubclass(type(value), Borrowed):
+            return {"t": "ref", "k": value._borrowed_number}  # type: ignore[attr-defined]
         for table in (self._modules, self._optimizers.by_number, self._own_generators.by_number):
             for number, known in table.items():
                 if known is value:

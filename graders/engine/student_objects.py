@@ -57,10 +57,10 @@ class Objects:
         home = public_home(value)
         if home:
             facts["home"] = home
-        if isinstance(value, types.ModuleType):
+        if issubclass(kind, types.ModuleType):
             facts["module"] = facts["name"]
-        if isinstance(value, type):
-            facts["classes"] = [_path(base) for base in value.__mro__[:40]]
+        if issubclass(kind, type):
+            facts["classes"] = [_path(base) for base in type.__dict__["__mro__"].__get__(value)[:40]]
         return facts
 
 
