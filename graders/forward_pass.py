@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from graders.answers import as_tensor, call, elements
+from graders.check_tensor import check_tensor
 from graders.failure import CheckFailed, describe
 from graders.reductions import as_shape
 
@@ -166,9 +168,49 @@ def check_mse(value: Any, expected: float, prediction: torch.Tensor, target: tor
     named = [why for why, other in wrong.items() if _near(got, float(other)) and not _near(expected, float(other))]
     why = f" {named[0]}" if len(named) == 1 else ""
     said = f"`{name}` is {got:.6g}"
-    raise CheckFailed(
-        f"{said}, expected {expected:.6g}.{why}", redacted=f"{said}, and that is not right.{why}"
-    )
+    raise CheckFailed(f"{said}, expected {expected:.6g}.{why}", redacted=f"{said}, and that is not right.{why}")
+
+
+def check_prediction(value: Any, expected: torch.Tensor, given: Mapping[str, torch.Tensor], name: str) -> None:
+    """Demand the predictions of a line from X, W and b; another way to combine them that fits exactly is named.
+
+    Raises:
+        CheckFailed: they are others.
+
+    >>> given = {"X": torch.eye(2), "W": torch.ones(2, 2), "b": torch.ones(2)}
+    >>> check_prediction(torch.eye(2) + 1, torch.full((2, 2), 2.0), given, "forward")
+    Traceback (most recent call last):
+    ...
+    graders.failure.CheckFailed: `forward` at [0, 1] is 1, expected 2 (2 of 4 values differ). It is X * W, ...
+    """
+    try:
+        check_tensor(value, name, values=expected, rtol=1e-4, atol=1e-4)
+    except CheckFailed as error:
+        got = elements(as_tensor(value, name), name)
+        why = next(
+            (said for said, wrong in _wrong_lines(**given) if _same(got, wrong) and not _same(expected, wrong)), ""
+        )
+        if not why:
+            raise
+        raise CheckFailed(f"{error}. {why}", redacted=f"{error.redacted}. {why}") from None
+
+
+def _wrong_lines(X: torch.Tensor, W: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:  # noqa: N803
+    ways: dict[str, Callable[[], torch.Tensor]] = {
+        "It is X * W, element by element: a matrix product is asked.": lambda: X * W + b,
+        "It is W @ X: in a matrix product the order counts.": lambda: W @ X + b,
+        "W was transposed.": lambda: torch.mm(X, W.T) + b,
+        "`b` is not added.": lambda: torch.mm(X, W),
+        "`b` is subtracted.": lambda: torch.mm(X, W) - b,
+        "`b` was laid along the rows: it has a number for each output.": lambda: torch.mm(X, W) + b[:, None],
+    }
+    for said, way in ways.items():
+        with contextlib.suppress(RuntimeError):  # these shapes do not go together so
+            yield said, way()
+
+
+def _same(got: torch.Tensor, other: torch.Tensor) -> bool:
+    return got.shape == other.shape and bool(torch.isclose(got.double(), other.double(), rtol=1e-4, atol=1e-4).all())
 
 
 def check_refused(f: Callable[..., Any], arguments: Sequence[Any], kind: type[Exception], name: str) -> None:

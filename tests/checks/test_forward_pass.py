@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graders.failure import CheckFailed
-from graders.forward_pass import check_mse, check_noise, check_refused, check_step_shapes, items
+from graders.forward_pass import check_mse, check_noise, check_prediction, check_refused, check_step_shapes, items
 
 
 def _why(check: Any, *args: object) -> str:
@@ -157,3 +157,29 @@ def test_a_call_that_should_be_refused() -> None:
     check_refused(lambda x: int("x"), [1], ValueError, "f")
     assert "it returned an int, 1" in _why(check_refused, lambda x: x, [1], ValueError, "f")
     assert "it raised ZeroDivisionError" in _why(check_refused, lambda x: x / 0, [1], ValueError, "f")
+
+
+_X, _W, _B = _noise(1)[0][:6].reshape(4, 3), _noise(2)[0][:6].reshape(3, 4), _noise(3)[0][:2].reshape(4)
+_SQUARE = _noise(4)[0][:8].reshape(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("line", "x", "w", "why"),
+    [
+        (lambda x, w, b: x * w + b, _SQUARE, _SQUARE.T, "element by element"),
+        (lambda x, w, b: w @ x + b, _SQUARE, _SQUARE.flip(0), "It is W @ X"),
+        (lambda x, w, b: x @ w.T + b, _SQUARE, _SQUARE.flip(0), "W was transposed"),
+        (lambda x, w, b: x @ w, _X, _W, "`b` is not added"),
+        (lambda x, w, b: x @ w - b, _X, _W, "`b` is subtracted"),
+        (lambda x, w, b: x @ w + b[:, None], _X, _W, "laid along the rows"),
+        (lambda x, w, b: x @ w + 7, _X, _W, "16 of 16 values differ"),
+        (lambda x, w, b: None, _X, _W, "`f` should be a tensor"),
+    ],
+)
+def test_another_line_is_named(line: Any, x: torch.Tensor, w: torch.Tensor, why: str) -> None:
+    right = x @ w + _B
+    check_prediction(torch.addmm(_B, x, w), right, {"X": x, "W": w, "b": _B}, "f")
+    with pytest.raises(CheckFailed) as caught:
+        check_prediction(line(x, w, _B), right, {"X": x, "W": w, "b": _B}, "f")
+    assert why in str(caught.value)
+    assert "expected" not in caught.value.redacted or "shape" in caught.value.redacted

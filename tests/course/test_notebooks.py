@@ -18,6 +18,7 @@ from .conftest import SOURCES, TOPICS
 POINTS = {
     "backward_pass": (14, 3),
     "computation_graph": (14, 3),
+    "forward_pass": (17, 3),
     "reductions": (19, 3),
     "selecting_data": (18, 3),
 }
