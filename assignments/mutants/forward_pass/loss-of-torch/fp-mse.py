@@ -1,5 +1,5 @@
 def mse(prediction, target):
     """The mean of the squared differences; a ValueError where the shapes differ."""
     if prediction.shape != target.shape:
-        raise ValueError(f"the prediction has shape {tuple(prediction.shape)}, the target {tuple(target.shape)}")
+        raise ValueError("prediction and target should have the same shape")
     return torch.nn.functional.mse_loss(prediction, target)

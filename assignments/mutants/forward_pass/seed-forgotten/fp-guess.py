@@ -1,4 +1,3 @@
-torch.manual_seed(1)
 X, y = make_data(10, true_W, true_b, 0.1)
 W, b = make_parameters(1, 1)
 prediction = forward(X, W, b)
