@@ -1,4 +1,4 @@
-"""Demand a tensor: its shape, dtype, device, layout, place in the graph, and its values, diagnosed where they differ."""
+"""Demand a tensor: its shape, dtype, device, layout, place in the graph, and its values, with a diagnosis."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from graders.wording import number_text
 from torchmagic.observe.tensors import observe_tensor
-from torchmagic.records import Comparison
+from torchmagic.records import Comparison, TensorRecord
 
 _MOST_ROWS, _MOST_COLUMNS = 12, 8
 
@@ -39,15 +39,23 @@ class Compared:
         grids = _grid(self.expected), _grid(self.got)
         if self.wrong is not None and all(grids):
             wrong = tuple((row, column) for row, column in _flat(self.wrong).nonzero().tolist())
+        small = all(grids)
         return Comparison(
-            expected=observe_tensor(self.expected, "expected"),
-            got=observe_tensor(self.got, self.name),
+            expected=_facts(self.expected, "expected", small),
+            got=_facts(self.got, self.name, small),
             expected_rows=grids[0] if all(grids) else (),
             got_rows=grids[1] if all(grids) else (),
             wrong=wrong,
             count=None if self.wrong is None else int(self.wrong.sum()),
             why=why,
         )
+
+
+def _facts(tensor: torch.Tensor, name: str, small: bool) -> TensorRecord:
+    """The facts of one side; where all its elements are shown, no more than its shape, dtype and device."""
+    record = observe_tensor(tensor, name, stats=not small, plot=not small)
+    plain = replace(record, nbytes=None, strides=None, contiguous=None, is_view=False, version=None)
+    return replace(plain, value_text=None) if small else plain
 
 
 def _grid(tensor: torch.Tensor) -> tuple[tuple[str, ...], ...]:

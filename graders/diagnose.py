@@ -7,8 +7,11 @@ from typing import Any
 
 import torch
 
-from graders.misconceptions import Case, Finding, distinct, from_answer, same
-from graders.recomputed import from_inputs, from_reference
+from graders.miscomputed import from_values
+from graders.misconceptions import Case, Finding, distinct, same
+from graders.misplaced import from_places
+from graders.recombined import from_reference
+from graders.recomputed import from_inputs
 
 _LARGEST = 100_000
 _TOLERANCES = {torch.float16: 2e-3, torch.bfloat16: 2e-2, torch.float32: 2e-5, torch.complex64: 2e-5}
@@ -62,7 +65,7 @@ def find(
         if case is None or same(case.expected, case.got, case.tolerance):
             return []
         usable = {name: item for name, item in given.items() if item is not None and item.numel() <= _LARGEST}
-        found = [*from_inputs(case, usable), *from_answer(case)]
+        found = [*from_inputs(case, usable), *from_places(case), *from_values(case)]
         if reference is not None:
             found += from_reference(case, reference, arguments, list(given))
         return found

@@ -1,4 +1,4 @@
-"""How a failed check looks to a student: the line of their notebook, the reason, and both sides; no line of the grader."""
+"""How a failed check looks to a student: the line of their notebook, the reason, both sides; no line of the grader."""
 
 from __future__ import annotations
 

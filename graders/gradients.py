@@ -54,8 +54,8 @@ def check_gradient(
         f: the student's function or module; it must give a tensor of floating dtype.
         inputs: what to call it with; gradients are taken for floating tensors and numbers, and for a module's
             parameters. Other values are given as they are.
-        reference: a function that is right; its value and its gradients are compared too. For a module it is called with
-            the inputs and a dict of the parameters by name. Without one the gradients are compared with finite differences.
+        reference: a function that is right; its value and its gradients are compared too. For a module it is called
+            with the inputs and a dict of the parameters by name. Without one finite differences are what is right.
         name: what the student calls the function, for the message.
         points: at how many points: the first is ``inputs``, in the others each number is up to 30 % larger or smaller.
         seed: makes the same points each time.
@@ -98,8 +98,8 @@ def check_grad(
     Args:
         parameter: the student's parameter.
         name: what the student calls it.
-        expected: the gradient (a tensor, a list or a number), or a function that computes the loss from a float64 copy of
-            the parameter: then its gradient is expected.
+        expected: the gradient (a tensor, a list or a number), or a function that computes the loss from a float64 copy
+            of the parameter: then its gradient is expected.
 
     Raises:
         CheckFailed: there is none, or another one; one that was added up over several backward passes is named.

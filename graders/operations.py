@@ -1,4 +1,4 @@
-"""Count the operations in a result's graph, in this process or another: a Python loop over rows makes more for more rows."""
+"""Count the operations in a result's graph, in this process or another: a loop over rows makes more for more rows."""
 
 from __future__ import annotations
 

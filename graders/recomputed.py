@@ -1,23 +1,22 @@
-"""The misconceptions that show when an answer is computed again from its inputs: another dim, another reduction, no bias.
+"""The misconceptions that show when an answer is computed again from its inputs: another dim, reduction or term.
 
-Each input is put through a table of operations. Where one of them gives what is expected, and another that differs in one
-respect gives what was given, that respect is the misconception.
+Each input is put through a table of operations. Where one of them gives what is expected, and another that differs in
+one respect gives what was given, that respect is the misconception.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from graders.misconceptions import CHANGED, RECOMPUTED, Case, Finding, distinct, same
+from graders.misconceptions import RECOMPUTED, Case, Finding, distinct, same
+from graders.recombined import from_two
 
 _MOST_DIMS = 4
 _MOST_SELECTED = 32
-_LARGEST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +76,6 @@ _EACH: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
 }
-_PAIRS: Mapping[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "a + b": torch.add,
-    "a - b": torch.sub,
-    "b - a": lambda a, b: b - a,
-    "a * b": torch.mul,
-    "a / b": torch.div,
-    "b / a": lambda a, b: b / a,
-    "a // b": torch.floor_divide,
-    "a @ b": torch.matmul,
-    "b @ a": lambda a, b: b @ a,
-    "a @ b.T": lambda a, b: a @ b.mT,
-    "a.T @ b": lambda a, b: a.mT @ b,
-    "(a - b)**2": lambda a, b: (a - b) ** 2,
-    "the mean of (a - b)**2": lambda a, b: ((a - b) ** 2).mean(),
-    "the sum of (a - b)**2": lambda a, b: ((a - b) ** 2).sum(),
-    "the mean of a - b": lambda a, b: (a - b).mean(),
-    "the mean of |a - b|": lambda a, b: (a - b).abs().mean(),
-    "the sum of |a - b|": lambda a, b: (a - b).abs().sum(),
-    "the root of the mean of (a - b)**2": lambda a, b: ((a - b) ** 2).mean().sqrt(),
-}
 
 
 def from_inputs(case: Case, inputs: Mapping[str, torch.Tensor]) -> Iterator[Finding]:
@@ -109,7 +88,7 @@ def from_inputs(case: Case, inputs: Mapping[str, torch.Tensor]) -> Iterator[Find
     steps = list(_closest(case, given))
     if len({sentence for sentence, _ in steps}) == 1:
         yield Finding(steps[0][1], steps[0][0], RECOMPUTED)
-    yield from _between_two(case, given)
+    yield from from_two(case, given)
 
 
 def _unchanged(case: Case, inputs: Mapping[str, torch.Tensor]) -> Iterator[Finding]:
@@ -142,8 +121,15 @@ def _broadcasts(item: torch.Tensor, to: torch.Tensor) -> bool:
         return False
 
 
-def _steps(name: str, x: torch.Tensor) -> Iterator[tuple[Step, torch.Tensor]]:
-    """Every operation of the tables on one input."""
+def _slices(name: str, x: torch.Tensor, dim: int, shape: torch.Size) -> Iterator[tuple[Step, torch.Tensor]]:
+    """Every slice of one dim that has the shape of what is expected."""
+    if len(shape) == x.dim() and shape[:dim] == x.shape[:dim] and shape[dim + 1 :] == x.shape[dim + 1 :]:
+        for start in range(min(x.shape[dim] - shape[dim] + 1, _MOST_SELECTED)):
+            yield Step("slice", name, dim, index=start), x.narrow(dim, start, shape[dim])
+
+
+def _steps(name: str, x: torch.Tensor, shape: torch.Size) -> Iterator[tuple[Step, torch.Tensor]]:
+    """Every operation of the tables on one input; ``shape`` is that of what is expected."""
     if not x.numel() or x.dim() > _MOST_DIMS:
         return
     for op, each in _EACH.items():
@@ -160,6 +146,7 @@ def _steps(name: str, x: torch.Tensor) -> Iterator[tuple[Step, torch.Tensor]]:
                 continue
             yield Step(op, name, dim), along(x, dim)
         if x.dim() > 1 or x.numel() > 2:
+            yield from _slices(name, x, dim, shape)
             for index in range(min(x.shape[dim], _MOST_SELECTED)):
                 yield Step("select", name, dim, index=index), x.select(dim, index)
 
@@ -169,14 +156,13 @@ def _closest(case: Case, inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[s
     right: list[Step] = []
     mine: list[Step] = []
     for name, item in inputs.items():
-        for step, made in _steps(name, item):
+        for step, made in _steps(name, item, case.expected.shape):
             if same(made, case.expected, case.tolerance):
                 right.append(step)
             if case.is_given(made):
                 mine.append(step)
-    named = [
-        (cost, said, kind) for one, other in itertools.product(right, mine) for cost, said, kind in _between(one, other)
-    ]
+    pairs = itertools.product(right, mine)
+    named = [found for one, other in pairs for found in _between(one, other)]
     least = min((cost for cost, _, _ in named), default=0)
     for cost, said, kind in dict.fromkeys(named):
         if cost == least:
@@ -190,10 +176,15 @@ def _between(right: Step, mine: Step) -> Iterator[tuple[int, str, str]]:
     """What a student mistook who did one thing in place of another: how far apart they are, a sentence, its kind."""
     if right.of != mine.of or right == mine:
         return
+    if "slice" in (right.op, mine.op):
+        if right.op == mine.op and right.dim == mine.dim and abs(int(right.index or 0) - int(mine.index or 0)) == 1:
+            way = "early" if int(mine.index or 0) < int(right.index or 0) else "late"
+            yield 1, f"The slice of `{mine.of}` begins one place too {way} along dim {mine.dim}.", "off by one"
+        return
     if "select" in (right.op, mine.op):
         if right.op == mine.op and right.dim == mine.dim and abs(int(right.index or 0) - int(mine.index or 0)) == 1:
-            said = f"Along dim {mine.dim} of `{mine.of}` it is index {mine.index}, and the one beside it is asked: they count"
-            yield 1, f"{said} from 0.", "off by one"
+            said = f"Along dim {mine.dim} of `{mine.of}` it is index {mine.index}, and the one beside it is asked"
+            yield 1, f"{said}: they count from 0.", "off by one"
         elif right.op == mine.op and right.dim != mine.dim and right.index == mine.index:
             said = f"It is index {mine.index} along dim {mine.dim} of `{mine.of}`, where dim {right.dim} is asked."
             yield 1, said, "wrong dim"
@@ -225,94 +216,3 @@ def _wrong_dim(right: Step, mine: Step) -> str:
     given = "everything" if mine.dim is None else f"dim {mine.dim}"
     asked = "all of it" if right.dim is None else f"dim {right.dim}"
     return f"It is the {what} of `{mine.of}` over {given}, where {asked} is asked."
-
-
-def _between_two(case: Case, inputs: Mapping[str, torch.Tensor]) -> Iterator[Finding]:
-    """One operation on two inputs in place of another; or the right one, broadcast to (n, n)."""
-    for (first, a), (second, b) in itertools.combinations(inputs.items(), 2):
-        right = {_text(op, first, second) for op, made in _paired(a, b) if same(made, case.expected, case.tolerance)}
-        mine = {_text(op, first, second) for op, made in _paired(a, b) if case.is_given(made)}
-        if len(right) == len(mine) == 1 and right != mine:
-            yield Finding("other operation", f"It is {mine.pop()}, where {right.pop()} is asked.", RECOMPUTED)
-        size = a.numel()
-        if 1 < size == b.numel() == max(a.shape) == max(b.shape):
-            yield from _outer(case, (first, a.reshape(-1)), (second, b.reshape(-1)))
-
-
-def _outer(case: Case, one: tuple[str, torch.Tensor], other: tuple[str, torch.Tensor]) -> Iterator[Finding]:
-    """A column that met a row: every number of the one with every number of the other."""
-    (first, a), (second, b) = one, other
-    size = a.numel()
-    for op, made in _paired(a, b):
-        if "@" in op or made.numel() != case.expected.numel():
-            continue
-        if not same(made.reshape(case.expected.shape), case.expected, case.tolerance):
-            continue
-        for column, row in ((a.reshape(-1, 1), b), (a, b.reshape(-1, 1))):
-            outer = _made(op, column, row)
-            if outer is not None and case.is_given(outer):
-                said = f"`{first}` and `{second}` were broadcast to {(size, size)}: give both the same shape first."
-                hidden = f"`{first}` and `{second}` were broadcast to (n, n): give both the same shape first."
-                yield Finding("broadcast", said, RECOMPUTED, hidden)
-                return
-
-
-def _paired(a: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
-    for op in _PAIRS:
-        made = _made(op, a, b)
-        if made is not None:
-            yield op, made
-
-
-def _made(op: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor | None:
-    if ".T" in op and min(a.dim(), b.dim()) < 2:
-        return None
-    try:
-        if "@" not in op and torch.broadcast_shapes(a.shape, b.shape).numel() > _LARGEST:
-            return None
-        return _PAIRS[op](a, b)
-    except RuntimeError:  # the shapes do not fit
-        return None
-
-
-def _text(op: str, first: str, second: str) -> str:
-    words = op.replace("the mean of ", "M ").replace("the sum of ", "S ").replace("the root of M", "R")
-    named = words.replace("a", "\0").replace("b", second).replace("\0", first)
-    named = named.replace("R ", "the root of M ").replace("M ", "the mean of ").replace("S ", "the sum of ")
-    for start in ("the root of the mean of ", "the mean of ", "the sum of "):
-        if named.startswith(start):
-            return f"{start}`{named.removeprefix(start)}`"
-    return f"`{named}`"
-
-
-def from_reference(
-    case: Case, reference: Callable[..., Any], arguments: Sequence[Any], names: Sequence[str]
-) -> Iterator[Finding]:
-    """What explains the given numbers as those that the reference gives for other arguments."""
-    tensors = [place for place, item in enumerate(arguments) if issubclass(type(item), torch.Tensor)]
-    for one, other in itertools.combinations(tensors, 2):
-        swapped = list(arguments)
-        swapped[one], swapped[other] = swapped[other], swapped[one]
-        made = _asked(reference, swapped)
-        if made is not None and case.is_given(made):
-            yield Finding("arguments swapped", f"Arguments {one + 1} and {other + 1} have changed places.", RECOMPUTED)
-    for place in tensors:
-        item = arguments[place]
-        if item.dim() == 2 and min(item.shape) > 0:
-            made = _asked(reference, [*arguments[:place], item.T.contiguous(), *arguments[place + 1 :]])
-            if made is None:
-                continue
-            if case.is_given(made) or (made.dim() == 2 and min(made.shape) > 1 and case.is_given(made.T)):
-                said = f"It would be right if the dims of argument {place + 1} were swapped: is it the other dim?"
-                yield Finding("wrong dim", said, CHANGED)
-
-
-def _asked(reference: Callable[..., Any], arguments: Sequence[Any]) -> torch.Tensor | None:
-    try:
-        made = reference(*(item.clone() if issubclass(type(item), torch.Tensor) else item for item in arguments))
-    except Exception:  # it does not take such arguments
-        return None
-    if not issubclass(type(made), torch.Tensor) or made.layout is not torch.strided:
-        return None
-    plain: torch.Tensor = made.detach()
-    return plain if plain.is_complex() else plain.double()

@@ -1,6 +1,6 @@
 """Hypothesis strategies for the inputs of a student's function: shapes, tensors, and pairs that broadcast or multiply.
 
-Give tuples of them to ``check_function``: ``inputs=strategies.arguments("n d", "d")``. The same name means the same size.
+Give tuples of them to ``check_function``: ``inputs=arguments("n d", "d")``. The same name means the same size.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ ODD: dict[str, Any] = {
     "None": lambda: None,
     "list": lambda: [1.0, 2.0],
     "nested list": lambda: [[1.0], [2.0, 3.0]],
-    "empty list": lambda: [],
+    "empty list": list,
     "list of odd things": lambda: [RaisesInEverything(), None, "x"],
     "lying list": lambda: LyingList([1.0]),
     "tuple": lambda: (torch.ones(2),),

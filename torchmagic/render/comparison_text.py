@@ -26,7 +26,7 @@ def comparison_title(comparison: Comparison) -> str:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Small tensors side by side, each value that differs in brackets; then the facts of both.
+    """Small tensors side by side, each value that differs in brackets; where that does not tell it, the facts of both.
 
     >>> from torchmagic.records import TensorRecord
     >>> expected = TensorRecord("expected", "Tensor", (2,), "float32", "cpu")
@@ -35,10 +35,10 @@ def comparison_text(comparison: Comparison) -> str:
     y: 1 of 2 values differ
     expected    y
      1  2        1 [3]
-    expected  Tensor (2,) float32 on cpu
-    y  Tensor (2,) float32 on cpu
     """
     lines = [comparison_title(comparison)]
+    expected, got = comparison.expected, comparison.got
+    told = False
     if comparison.expected_rows and comparison.got_rows:
         left = _grid(comparison.expected_rows, frozenset())
         right = _grid(comparison.got_rows, frozenset(comparison.wrong))
@@ -48,7 +48,9 @@ def comparison_text(comparison: Comparison) -> str:
             for place in range(max(len(left), len(right))):
                 one, other = (side[place] if place < len(side) else "" for side in (left, right))
                 lines.append(f"{one:{width}}{_GAP}{other}".rstrip())
-    lines.append(inspection_text(Inspection(tensors=(comparison.expected, comparison.got))))
+            told = (expected.shape, expected.dtype, expected.device) == (got.shape, got.dtype, got.device)
+    if not told:
+        lines.append(inspection_text(Inspection(tensors=(expected, got))))
     return "\n".join(lines)
 
 
