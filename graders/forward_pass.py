@@ -56,6 +56,8 @@ def check_noise(deviations: Any, scale: float, inputs: Any, name: str) -> None:
     graders.failure.CheckFailed: the noise of `make_data`: there is none, y lies on the line exactly
     """
     noise, given = (elements(as_tensor(value, name), name).double() for value in (deviations, inputs))
+    if noise.dim() != 2 or len(noise) != len(given):
+        raise CheckFailed(f"`{name}` should give a table with a row for each example, but it is {describe(deviations)}")
     why = next(_not_noise(noise, scale, given), "")
     if why:
         raise CheckFailed(f"the noise of `{name}`: {why}")
@@ -143,14 +145,14 @@ def check_mse(value: Any, expected: float, prediction: torch.Tensor, target: tor
     ...
     graders.failure.CheckFailed: `mse` is 4, expected 2. It is the sum of the squares, not their mean.
     """
-    tensor = as_tensor(value, name)
+    tensor = elements(as_tensor(value, name), name)
     error = prediction.double() - target.double()
     if tensor.shape != ():
         why = "" if tensor.shape != error.shape else ". Each error has its own number still: a reduction is missing."
         raise CheckFailed(f"`{name}` has shape {tuple(tensor.shape)}, expected (){why}")
     if not tensor.dtype.is_floating_point:
         raise CheckFailed(f"`{name}` should be a floating tensor, but it is {describe(value)}")
-    got = float(elements(tensor, name))
+    got = float(tensor)
     if _near(got, expected):
         return
     squares, every = error.square(), prediction.double().reshape(-1, 1) - target.double().reshape(1, -1)
@@ -229,7 +231,7 @@ def check_refused(f: Callable[..., Any], arguments: Sequence[Any], kind: type[Ex
         value = f(*arguments)
     except kind:
         return
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if getattr(type(error), "is_no_answer", False):
             raise
         raise CheckFailed(

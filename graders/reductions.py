@@ -22,7 +22,7 @@ def as_shape(value: Any, name: str) -> tuple[int, ...]:
     >>> as_shape(torch.Size([2, 3]), "s"), as_shape([4], "s")
     ((2, 3), (4,))
     """
-    if not issubclass(type(value), tuple | list) or any(type(size) is not int for size in value):
+    if type(value) not in (tuple, list, torch.Size) or any(type(size) is not int for size in value):
         raise CheckFailed(f"`{name}` should be a tuple of whole numbers, but it is {describe(value)}")
     return tuple(value)
 

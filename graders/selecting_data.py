@@ -221,10 +221,10 @@ def _why_not_top_k(f: Callable[..., Any], scores: torch.Tensor, labels: torch.Te
 
 
 def _one_number(value: Any, name: str) -> float:
-    got = as_tensor(value, name)
+    got = elements(as_tensor(value, name), name)
     if got.shape != () or not got.dtype.is_floating_point:
         raise CheckFailed(f"`{name}` should give a floating tensor of shape (), but it gave {describe(value)}")
-    return float(elements(got, name))
+    return float(got)
 
 
 def _wrong_number(said: str, right: float, why: str) -> CheckFailed:
