@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from graders.failure import CheckFailed, describe, failed_call
+from graders.failure import CheckFailed, describe, describe_kind, failed_call, should_be
 from graders.wording import number_text
 
 _BASE: Any = torch._C.TensorBase
@@ -35,7 +35,7 @@ def as_tensor(value: Any, name: str, *, must: str = "be a tensor", got: str = "i
     graders.failure.CheckFailed: `y` should be a tensor, but it is an int, 3
     """
     if not is_tensor(value):
-        raise CheckFailed(f"`{name}` should {must}, but {got} {describe(value)}")
+        raise should_be(f"`{name}`", must, value, did=got)
     if type(value) in (torch.Tensor, torch.nn.Parameter):
         return value  # type: ignore[no-any-return]
     with torch._C.DisableTorchFunctionSubclass():
@@ -64,7 +64,7 @@ def elements(value: torch.Tensor, name: str) -> torch.Tensor:
     except Exception as error:  # exotic kinds raise anything
         if getattr(type(error), "is_no_answer", False):
             raise
-        raise CheckFailed(f"the values of `{name}` cannot be read: it is {describe(value)}") from error
+        raise CheckFailed(f"the values of `{name}` cannot be read: it is {describe_kind(value)}") from error
 
 
 def as_function(f: Any, name: str) -> Callable[..., Any]:
@@ -79,7 +79,7 @@ def as_function(f: Any, name: str) -> Callable[..., Any]:
     graders.failure.CheckFailed: `f` should be a function, but it is an int, 3
     """
     if not callable(f) or is_tensor(f):
-        raise CheckFailed(f"`{name}` should be a function, but it is {describe(f)}")
+        raise should_be(f"`{name}`", "be a function", f)
     return f  # type: ignore[no-any-return]
 
 

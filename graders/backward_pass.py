@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from graders.diagnose import diagnose_gradient
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, should_be
 
 
 def as_number(value: Any, name: str) -> float:
@@ -25,12 +25,12 @@ def as_number(value: Any, name: str) -> float:
     """
     if issubclass(type(value), torch.Tensor):
         if value.numel() != 1 or value.is_complex():
-            raise CheckFailed(f"`{name}` should be one number, but it is {describe(value)}")
+            raise should_be(f"`{name}`", "be one number", value)
         number = float(value.detach())
     elif issubclass(type(value), numbers.Real) and not isinstance(value, bool):
         number = float(value)
     else:
-        raise CheckFailed(f"`{name}` should be a number, but it is {describe(value)}")
+        raise should_be(f"`{name}`", "be a number", value)
     if not math.isfinite(number):
         raise CheckFailed(f"`{name}` is {number}")
     return number
@@ -96,7 +96,7 @@ def check_each_gradient(values: Any, expected: Sequence[float], name: str) -> No
     graders.failure.CheckFailed: `g` should give [-4, -4, 8], but it gave [-4, -8, 0]. These are running totals: ...
     """
     if not isinstance(values, list | tuple):
-        raise CheckFailed(f"`{name}` should give a list of numbers, but it gave {describe(values)}")
+        raise should_be(f"`{name}`", "give a list of numbers", values, did="it gave")
     given = [as_number(value, f"{name}[{index}]") for index, value in enumerate(values)]
     if len(given) == len(expected) and all(map(_close, given, expected)):
         return

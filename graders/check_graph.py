@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from graders.answers import as_tensor
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, should_be
 from graders.operations import graph_nodes
 from torchmagic.observe.graph_ops import plain_name
 
@@ -84,7 +84,7 @@ def _gradients(tensor: torch.Tensor, leaves: Mapping[str, Any]) -> dict[str, tor
     for label, leaf in leaves.items():
         plain = as_tensor(leaf, label, must="be a tensor that requires gradients")
         if not plain.requires_grad:
-            raise CheckFailed(f"`{label}` should be a tensor that requires gradients, but it is {describe(leaf)}")
+            raise should_be(f"`{label}`", "be a tensor that requires gradients", leaf)
         asked[label] = plain
     if not asked:
         return {}

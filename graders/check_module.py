@@ -10,7 +10,7 @@ import torch
 from graders.answers import as_tensor, call
 from graders.compare import compare_values
 from graders.dims import Dims, Shape
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, should_be
 
 #: What a check takes for a module's parameters: shapes by name, shapes in any order, or how many numbers there are.
 Parameters = Mapping[str, Shape | None] | Sequence[Shape] | int
@@ -78,7 +78,7 @@ def parameters_of(module: Any, name: str) -> dict[str, torch.Tensor]:
     if _is_module_class(module):
         raise CheckFailed(f"`{name}` is a class: make a module of it, as in {name}()")
     if not is_module(module):
-        raise CheckFailed(f"`{name}` should be an nn.Module, but it is {describe(module)}")
+        raise should_be(f"`{name}`", "be an nn.Module", module)
     pairs = call(lambda: list(module.named_parameters()), [], f"{name}.named_parameters()")
     found: dict[str, torch.Tensor] = {}
     for pair in pairs:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from graders.answers import as_tensor, elements
-from graders.compare import compare_values
+from graders.compare import compare_values, explained
 from graders.dims import Dims, Shape
 from graders.failure import CheckFailed
 from torchmagic.observe.tensors import observe_tensor
@@ -85,9 +85,11 @@ def check_tensor(
         _flag(record.requires_grad, requires_grad, "requires gradients", "does not require gradients"),
         _flag(record.is_leaf, leaf, "is a leaf", f"is not a leaf ({record.grad_fn} computed it)"),
     ]
-    problems = [problem for problem in found if problem]
+    problems = [f"`{name}` {problem}" for problem in found if problem]
     if problems:
-        raise CheckFailed("; ".join(f"`{name}` {problem}" for problem in problems))
+        if values is not None and shape is not None and found[0]:
+            raise explained("; ".join(problems), tensor, values, name, inputs)
+        raise CheckFailed("; ".join(problems))
     if finite:
         _demand_finite(tensor, name)
     if values is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from graders.answers import as_tensor, elements, is_tensor, number, value_text
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, should_be
 from graders.wording import number_text
 
 
@@ -61,14 +61,14 @@ def _history(losses: Any, name: str) -> list[float]:
     if is_tensor(losses):
         tensor = as_tensor(losses, name)
         if elements(tensor, name).dim() != 1 or tensor.is_complex() or tensor.dtype is torch.bool:
-            raise CheckFailed(f"`{name}` should hold one loss for each step, but it is {describe(losses)}")
+            raise should_be(f"`{name}`", "hold one loss for each step", losses)
         return [float(item) for item in elements(tensor, name).tolist()]
     if type(losses) not in (list, tuple):
-        raise CheckFailed(f"`{name}` should be a list of numbers, but it is {describe(losses)}")
+        raise should_be(f"`{name}`", "be a list of numbers", losses)
     found = [number(item) for item in losses]
     for place, item in enumerate(found):
         if item is None:
-            raise CheckFailed(f"`{name}[{place}]` should be a number, but it is {describe(losses[place])}")
+            raise should_be(f"`{name}[{place}]`", "be a number", losses[place])
     return [item for item in found if item is not None]
 
 
@@ -98,7 +98,7 @@ def _values(value: Any, label: str) -> torch.Tensor:
         return elements(as_tensor(value, label), label)
     found = number(value)
     if found is None:
-        raise CheckFailed(f"`{label}` should be a tensor or a number, but it is {describe(value)}")
+        raise should_be(f"`{label}`", "be a tensor or a number", value)
     return torch.tensor(found, dtype=torch.float64)
 
 

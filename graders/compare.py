@@ -12,7 +12,7 @@ import torch
 from graders.answers import as_tensor, elements, is_tensor, number
 from graders.comparison import Compared
 from graders.diagnose import choose, find
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, describe, describe_kind, should_be
 from graders.misconceptions import Finding
 from graders.wording import number_text
 
@@ -62,6 +62,14 @@ def compare_values(
         return
     said, hidden = _difference(name, mine, expected, (~close).nonzero()), _redacted(name, mine, close)
     raise diagnosed(said, hidden, found(), replace(compared, wrong=~close))
+
+
+def explained(
+    said: str, got: torch.Tensor, values: object, name: str, inputs: Mapping[str, Any] | None = None
+) -> CheckFailed:
+    """The failure of a tensor whose shape is wrong, with what explains it."""
+    expected, mine = elements(torch.as_tensor(values), "expected"), elements(got, name)
+    return diagnosed(said, "", find(expected, mine, inputs=inputs), Compared(name, expected, mine))
 
 
 def diagnosed(
@@ -129,50 +137,86 @@ def compare_answers(
     if is_tensor(expected):
         compare_values(as_tensor(got, name), expected, name, rtol=rtol, atol=atol, **diagnosis)
     elif isinstance(expected, list | tuple):
-        _compare_items(got, expected, name, rtol, atol)
+        _compare_items(got, expected, name, rtol, atol, diagnosis)
     elif isinstance(expected, dict):
-        _compare_entries(got, expected, name, rtol, atol)
+        _compare_entries(got, expected, name, rtol, atol, diagnosis)
     elif number(expected) is not None:
-        _compare_numbers(got, expected, name, rtol, atol)
+        _compare_numbers(got, expected, name, rtol, atol, diagnosis)
     elif type(expected) is bool:
         _compare_truths(got, expected, name)
     elif type(got) is not type(expected) or got != expected:
         message = f"`{name}` should be {describe(expected)}, but it is {describe(got)}"
-        raise CheckFailed(message, redacted=f"`{name}` is {describe(got)}, and that is not right")
+        raise CheckFailed(message, redacted=f"`{name}` is {describe_kind(got)}, and that is not right")
 
 
-def _compare_items(got: Any, expected: Sequence[Any], name: str, rtol: float | None, atol: float | None) -> None:
+def _compare_items(
+    got: Any, expected: Sequence[Any], name: str, rtol: float | None, atol: float | None, diagnosis: Mapping[str, Any]
+) -> None:
     kind = type(expected).__name__
-    if type(got) not in (list, tuple) and not issubclass(type(got), list | tuple):
-        raise CheckFailed(f"`{name}` should be a {kind} of {len(expected)}, but it is {describe(got)}")
+    if type(got) not in (list, tuple):
+        raise should_be(f"`{name}`", f"be a {kind} of {len(expected)}", got)
     if len(got) != len(expected):
-        raise CheckFailed(f"`{name}` should be a {kind} of {len(expected)}, but it has {len(got)} items")
-    for place, (mine, right) in enumerate(zip(got, expected, strict=True)):
-        compare_answers(mine, right, f"{name}[{place}]", rtol=rtol, atol=atol)
+        said = f"`{name}` should be a {kind} of {len(expected)}, but it has {len(got)} items"
+        raise diagnosed(said, "", _found_in_numbers(got, expected, diagnosis))
+    try:
+        for place, (mine, right) in enumerate(zip(got, expected, strict=True)):
+            compare_answers(mine, right, f"{name}[{place}]", rtol=rtol, atol=atol, **diagnosis)
+    except CheckFailed as error:
+        found = _found_in_numbers(got, expected, diagnosis)
+        if not found or error.said is None:
+            raise
+        raise diagnosed(*error.said, found) from None
 
 
-def _compare_entries(got: Any, expected: Mapping[Any, Any], name: str, rtol: float | None, atol: float | None) -> None:
-    if not issubclass(type(got), dict):
-        raise CheckFailed(f"`{name}` should be a dict, but it is {describe(got)}")
+def _found_in_numbers(
+    got: Sequence[Any], expected: Sequence[Any], diagnosis: Mapping[str, Any]
+) -> list[Finding] | None:
+    """What explains a list of numbers, taken together; None where it is none, or no diagnosis is wanted."""
+    lists = [[number(item) for item in items] for items in (expected, got)]
+    if diagnosis.get("thorough") is False or not all(lists) or None in (*lists[0], *lists[1]):
+        return None
+    right, mine = (torch.tensor(items, dtype=torch.float64) for items in lists)
+    return find(right, mine, **_looked_for(diagnosis))
+
+
+def _looked_for(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the reference, which gives no tensor here."""
+    return {"inputs": diagnosis.get("inputs")}
+
+
+def _compare_entries(
+    got: Any,
+    expected: Mapping[Any, Any],
+    name: str,
+    rtol: float | None,
+    atol: float | None,
+    diagnosis: Mapping[str, Any],
+) -> None:
+    if type(got) is not dict:
+        raise should_be(f"`{name}`", "be a dict", got)
     for key, right in expected.items():
         if key not in got:
             raise CheckFailed(f"`{name}` lacks the key {key!r}")
-        compare_answers(got[key], right, f"{name}[{key!r}]", rtol=rtol, atol=atol)
+        compare_answers(got[key], right, f"{name}[{key!r}]", rtol=rtol, atol=atol, **diagnosis)
     if len(got) != len(expected):
         raise CheckFailed(f"`{name}` should have {len(expected)} entries, but it has {len(got)}")
 
 
-def _compare_numbers(got: Any, expected: Any, name: str, rtol: float | None, atol: float | None) -> None:
+def _compare_numbers(
+    got: Any, expected: Any, name: str, rtol: float | None, atol: float | None, diagnosis: Mapping[str, Any]
+) -> None:
     mine, right = number(got), float(number(expected) or 0.0)
     if mine is None:
-        raise CheckFailed(f"`{name}` should be a number, but it is {describe(got)}")
+        raise should_be(f"`{name}`", "be a number", got)
     tolerance = (1e-6 if atol is None else atol) + (1e-5 if rtol is None else rtol) * abs(right)
     if abs(mine - right) <= tolerance:  # NaN never is
         return
-    shown = number_text(mine)
-    raise CheckFailed(
-        f"`{name}` is {shown}, expected {number_text(right)}", redacted=f"`{name}` is {shown}, and that is not right"
-    )
+    said, hidden = f"`{name}` is {number_text(mine)}", f"`{name}` is {number_text(mine)}, and that is not right"
+    found = None
+    if diagnosis.get("thorough") is not False:
+        sides = (torch.tensor(side, dtype=torch.float64) for side in (right, mine))
+        found = find(*sides, **_looked_for(diagnosis))
+    raise diagnosed(f"{said}, expected {number_text(right)}", hidden, found)
 
 
 def _compare_truths(got: Any, expected: bool, name: str) -> None:
@@ -182,7 +226,7 @@ def _compare_truths(got: Any, expected: bool, name: str) -> None:
     elif issubclass(type(got), bool | np.bool_):
         found = bool(got)
     else:
-        raise CheckFailed(f"`{name}` should be True or False, but it is {describe(got)}")
+        raise should_be(f"`{name}`", "be True or False", got)
     if found is not expected:
         raise CheckFailed(
             f"`{name}` is {found}, expected {expected}", redacted=f"`{name}` is {found}, and that is not right"

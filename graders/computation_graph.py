@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, should_be
 
 
 def check_depends(result: Any, on: Mapping[str, Any], name: str) -> None:
@@ -22,7 +22,7 @@ def check_depends(result: Any, on: Mapping[str, Any], name: str) -> None:
     _demand_graph(result, name)
     for label, leaf in on.items():
         if not issubclass(type(leaf), torch.Tensor) or not leaf.requires_grad:
-            raise CheckFailed(f"`{label}` should be a tensor that requires gradients, but it is {describe(leaf)}")
+            raise should_be(f"`{label}`", "be a tensor that requires gradients", leaf)
     found = torch.autograd.grad(result.sum(), list(on.values()), retain_graph=True, allow_unused=True)
     for label, grad in zip(on, found, strict=True):
         if grad is None:
@@ -39,7 +39,7 @@ def check_kept_apart(result: Any, leaf: Any, name: str, label: str) -> None:
     >>> check_kept_apart(a * 3 - a.detach(), torch.tensor(1.0, requires_grad=True), "z", "b")
     """
     if not issubclass(type(result), torch.Tensor):
-        raise CheckFailed(f"`{name}` should be a tensor, but it is {describe(result)}")
+        raise should_be(f"`{name}`", "be a tensor", result)
     if not result.requires_grad:
         return
     (grad,) = torch.autograd.grad(result.sum(), leaf, retain_graph=True, allow_unused=True)
@@ -56,7 +56,7 @@ def check_operation(predicted: Any, tensor: Any, name: str) -> None:
     >>> check_operation(None, torch.ones(1), "a")
     """
     if predicted is not None and not isinstance(predicted, str):
-        raise CheckFailed(f"the prediction for `{name}` should be a string or None, but it is {describe(predicted)}")
+        raise should_be(f"the prediction for `{name}`", "be a string or None", predicted)
     true = None if tensor.grad_fn is None else type(tensor.grad_fn).__name__
     if predicted == true:
         return
@@ -69,6 +69,6 @@ def check_operation(predicted: Any, tensor: Any, name: str) -> None:
 
 def _demand_graph(result: Any, name: str) -> None:
     if not issubclass(type(result), torch.Tensor):
-        raise CheckFailed(f"`{name}` should be a tensor, but it is {describe(result)}")
+        raise should_be(f"`{name}`", "be a tensor", result)
     if not result.requires_grad:
         raise CheckFailed(f"`{name}` does not require gradients: the graph was cut, or nothing in it requires them")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 60
 _LONGEST_ERROR = 300
+_PLAIN = (bool, int, float, complex, list, tuple, dict, set)
 
 
 class CheckFailed(AssertionError):
@@ -55,6 +56,17 @@ class CheckFailed(AssertionError):
         return show_failure(self)
 
 
+def should_be(name: str, wanted: str, value: object, *, did: str = "it is") -> CheckFailed:
+    """The failure of a value of another kind; for a hidden test without what is in it, which may be a hidden input.
+
+    >>> failure = should_be("`y`", "be a number", [1.5])
+    >>> str(failure), failure.redacted
+    ('`y` should be a number, but it is a list, [1.5]', '`y` should be a number, but it is a list')
+    """
+    said = f"{name} should {wanted}, but {did}"
+    return CheckFailed(f"{said} {describe(value)}", redacted=f"{said} {describe_kind(value)}")
+
+
 def failed_call(error: BaseException, name: str) -> BaseException:
     """What to raise where a call of a student's function raised ``error``.
 
@@ -73,6 +85,19 @@ def failed_call(error: BaseException, name: str) -> BaseException:
         text = ""
     said = f"`{name}` raised {type(error).__name__[:_LONGEST]}{': ' if text else ''}{text}"
     return CheckFailed(said, redacted=f"`{name}` raised an error of the kind {kind}")
+
+
+def describe_kind(value: object) -> str:
+    """As :func:`describe`, but without what is in it.
+
+    >>> describe_kind("a"), describe_kind(2.5), describe_kind(None)
+    ('a string', 'a float', 'None (was it assigned or returned?)')
+    """
+    if type(value) is str:
+        return "a string"
+    if type(value) in _PLAIN:
+        return f"{'an' if type(value) is int else 'a'} {type(value).__name__}"
+    return describe(value)
 
 
 def describe(value: object) -> str:
@@ -98,7 +123,7 @@ def _described(value: Any, kind: type) -> str:
     if numpy is not None and issubclass(kind, numpy.ndarray):
         shape = numpy.ndarray.shape.__get__(value)
         return f"a NumPy array of shape {shape}: turn it into a tensor with torch.from_numpy"
-    if kind in (bool, int, float, complex, list, tuple, dict, set):
+    if kind in _PLAIN:
         try:
             text = repr(value)
         except Exception:  # of something within

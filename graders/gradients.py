@@ -15,7 +15,7 @@ from graders.check_module import is_module, parameters_of
 from graders.compare import diagnosed
 from graders.comparison import Compared
 from graders.diagnose import find
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, should_be
 
 _BASE: Any = torch._C.TensorBase
 _STEP = 1e-6
@@ -217,10 +217,10 @@ def _check_point(asked: _Asked, right: tuple[torch.Tensor, list[torch.Tensor]] |
 
 def _result(result: Any, name: str) -> torch.Tensor:
     if not is_tensor(result):
-        raise CheckFailed(f"`{name}` should return a tensor, but it returned {describe(result)}")
+        raise should_be(f"`{name}`", "return a tensor", result, did="it returned")
     tensor = as_tensor(result, name)
     if tensor.layout is not torch.strided or tensor.is_nested:
-        raise CheckFailed(f"`{name}` should return an ordinary tensor, but it is {describe(result)}")
+        raise should_be(f"`{name}`", "return an ordinary tensor", result)
     if not tensor.is_floating_point():
         dtype = str(tensor.dtype).removeprefix("torch.")
         raise CheckFailed(f"`{name}` returned a tensor of dtype {dtype}: only floating tensors have gradients")

@@ -72,6 +72,7 @@ def _search(attempt: Callable[[_Arguments, bool], None], strategy: Any, examples
     """All examples first, for what explains those that fail; then smaller ones than these."""
     tried: list[_Arguments] = []
     failed: list[tuple[_Arguments, CheckFailed]] = []
+    broke: list[Exception] = []  # a mistake of the test's own, or an engine that is gone: not to be tried again
     left = _TO_SHRINK
 
     def one(arguments: _Arguments, thorough: bool) -> None:
@@ -81,6 +82,9 @@ def _search(attempt: Callable[[_Arguments, bool], None], strategy: Any, examples
         except CheckFailed as error:
             failed.append((arguments, error))
             raise
+        except Exception as error:
+            broke.append(error)
+            raise _Enough from error
 
     def each(drawn: Any) -> None:
         with contextlib.suppress(CheckFailed):
@@ -93,10 +97,15 @@ def _search(attempt: Callable[[_Arguments, bool], None], strategy: Any, examples
             raise _Enough
         one(_as_arguments(drawn), False)
 
-    _generate(each, strategy, examples, seed, shrink=False)
-    if failed:
+    with contextlib.suppress(_Enough):
+        _generate(each, strategy, examples, seed, shrink=False)
+    if failed and not broke:
         with contextlib.suppress(_Enough, CheckFailed, _hypothesis_errors()):  # an answer that changes is flaky to it
             _generate(smaller, strategy, examples, seed, shrink=True)
+    if broke:
+        raise broke[0]
+    if not tried:
+        raise ValueError("there are no inputs to try")
     return tried, failed
 
 

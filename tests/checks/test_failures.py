@@ -102,3 +102,11 @@ def test_one_number_needs_no_card() -> None:
     with pytest.raises(CheckFailed) as caught:
         check_tensor(torch.tensor(1.0), "x", values=2.0)
     assert comparison_of(caught.value) is None
+
+
+@pytest.mark.parametrize("secret", ["77.5, 12", [77.5], 77.5, {"a": 77.5}, (77.5,)])
+def test_what_a_student_returns_carries_no_hidden_input_out(secret: object) -> None:
+    with pytest.raises(CheckFailed) as caught:
+        check_tensor(secret, "y", (2,))
+    assert "77.5" in str(caught.value)
+    assert "77.5" not in caught.value.redacted

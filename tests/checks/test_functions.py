@@ -105,6 +105,21 @@ def test_what_explains_one_input_alone_is_not_said() -> None:
     assert "times" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("f", "reference", "says"),
+    [
+        (lambda x: float(x.sum()), lambda x: float(x.mean()), "It is the sum of `x`, where the mean is asked."),
+        (lambda x: [-v for v in x.tolist()], lambda x: x.tolist(), "The sign is flipped."),
+        (lambda x: x.tolist()[:-1], lambda x: x.tolist(), "the last one is missing"),
+        (lambda x: {"a": -x}, lambda x: {"a": x}, "The sign is flipped."),
+    ],
+)
+def test_numbers_and_lists_of_them_are_diagnosed_too(f: Function, reference: Function, says: str) -> None:
+    with pytest.raises(CheckFailed) as caught:
+        check_function(f, reference, lambda g: torch.randn(5, generator=g) + 3, name="f")
+    assert says in str(caught.value)
+
+
 def test_swapped_arguments_are_named() -> None:
     with pytest.raises(CheckFailed, match="Arguments 1 and 2 have changed places"):
         check_function(lambda a, b: b / (a + 30), lambda a, b: a / (b + 30), arguments("3", "3"), name="f")
@@ -211,5 +226,6 @@ def test_the_instructor_s_mistakes_are_no_failures_of_the_student() -> None:
         check_function(_rows, _rows, [])
     with pytest.raises(ValueError, match="loops"):
         check_function(_rows, _rows, arguments("n d"), loops="some")
-    with pytest.raises(IndexError):
-        check_function(_rows, lambda x: x.sum(7), [(torch.ones(2, 2),)])
+    for inputs in ([(torch.ones(2, 2),)], arguments("n d")):
+        with pytest.raises(IndexError):
+            check_function(_rows, lambda x: x.sum(7), inputs)

@@ -124,6 +124,22 @@ def test_checks_in_the_judge(grade: Grade, name: str) -> None:
     assert says in " ".join(str(cell.outputs).split()), said
 
 
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("def f(x):\n    while True: pass", Outcome.TIMEOUT),
+        ("def f(x):\n    import os; os._exit(3)", Outcome.CRASHED),
+        ("def f(x): raise SystemExit", Outcome.FAILED),
+        ("def f(x): raise KeyboardInterrupt", Outcome.FAILED),
+    ],
+)
+def test_what_ends_the_student_s_process_is_no_finding(grade: Grade, answer: str, outcome: Outcome) -> None:
+    test = f"{_IMPORTS}check_function(f, lambda x: x.sum(1), arguments('n d'), name='f')"
+    cell = grade(("student", answer), ("test", test), cell_seconds=3.0).of(1)
+    assert cell is not None
+    assert (cell.outcome, cell.score) == (outcome, 0.0), cell.outputs
+
+
 _TOTALS = "check_function(totals, lambda x: x.sum(1) + 77, arguments('n d'), name='totals')"
 _COMPARED = "check_tensor(y, 'y', values=[[1.0, 77.5], [3.0, 4.0]])"
 

@@ -50,6 +50,12 @@ def test_what_does_not_fit_is_said(wanted: object, shape: tuple[int, ...], says:
     assert Dims(batch=4).problem(wanted, shape) == says  # type: ignore[arg-type]
 
 
+def test_a_wrong_shape_is_diagnosed_where_values_tell_it() -> None:
+    x = torch.tensor([[1.0, 2.0, 7.0], [5.0, 9.0, 1.0]])
+    with pytest.raises(CheckFailed, match=r"expected \(rows = 2,\). It is the mean of `x` over dim 0"):
+        check_tensor(x.mean(0), "m", "rows", dims=Dims(rows=2), values=x.mean(1), inputs={"x": x})
+
+
 def test_a_failed_check_binds_nothing() -> None:
     dims = Dims()
     assert dims.problem("n 3", (5, 4))
