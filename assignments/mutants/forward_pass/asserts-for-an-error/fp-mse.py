@@ -1,0 +1,3 @@
+def mse(prediction, target):
+    assert prediction.shape == target.shape
+    return ((prediction - target) ** 2).mean()

@@ -1,0 +1,2 @@
+def mse(prediction, target):
+    return ((prediction - target) ** 2).mean()

@@ -1,0 +1,5 @@
+torch.manual_seed(data_seed)
+X, y = make_data(10, true_W, true_b, 0.0)
+W, b = make_parameters(1, 1)
+prediction = forward(X, W, b)
+loss = mse(prediction, y)

@@ -1,0 +1,5 @@
+def mse(prediction, target):
+    """The mean of the squared differences; a ValueError where the shapes differ."""
+    if prediction.shape != target.shape:
+        raise ValueError("prediction and target should have the same shape")
+    return torch.linalg.vector_norm(prediction - target) ** 2 / prediction.numel()

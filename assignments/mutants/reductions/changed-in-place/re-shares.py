@@ -1,0 +1,3 @@
+def shares(x, dim=1):
+    x /= x.sum(dim=dim, keepdim=True)
+    return x

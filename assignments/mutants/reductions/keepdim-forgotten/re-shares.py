@@ -1,0 +1,3 @@
+def shares(x, dim=1):
+    """x divided by its sums along dim."""
+    return x / x.sum(dim=dim)

@@ -1,0 +1,10 @@
+def total(table):
+    return table.sum().item()
+
+
+def average(table):
+    return table.float().mean().item()
+
+
+def spread(table):
+    return (table.max() - table.min()).item()

@@ -1,0 +1,13 @@
+def per_student(table):
+    """The mean of each row."""
+    return table.mean(dim=1).numpy()
+
+
+def per_assignment(table):
+    """The mean of each column."""
+    return table.mean(dim=0).numpy()
+
+
+def best_of_each(table):
+    """The largest element of each row."""
+    return table.amax(dim=1).numpy()

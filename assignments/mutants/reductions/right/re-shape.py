@@ -1,0 +1,10 @@
+def reduced_shape(shape, dim=None, keepdim=False):
+    """The shape that is left of ``shape`` when ``dim`` is reduced, as a tuple."""
+    if dim is None:
+        dim = tuple(range(len(shape)))
+    elif isinstance(dim, int):
+        dim = (dim,)
+    gone = {one % len(shape) for one in dim}
+    if keepdim:
+        return tuple(1 if place in gone else size for place, size in enumerate(shape))
+    return tuple(size for place, size in enumerate(shape) if place not in gone)

@@ -1,0 +1,5 @@
+def softmax(x, dim):
+    """Probabilities that are positive and sum to 1 along dim."""
+    powers = torch.exp(x - x.amax(dim=dim, keepdim=True))
+    powers = powers.detach()
+    return powers / powers.sum(dim=dim, keepdim=True)

@@ -1,0 +1,4 @@
+def with_margins(table):
+    """The table with the sums of its rows on the right, of its columns below, and of everything in the corner."""
+    wide = torch.cat([table, table.sum(dim=1, keepdim=True)], dim=1)
+    return torch.cat([wide, wide.sum(dim=0, keepdim=True)], dim=0)

@@ -1,0 +1,13 @@
+def total(table):
+    """The sum of all elements, as a tensor of shape ()."""
+    return table.sum()
+
+
+def average(table):
+    """The mean of all elements, as a floating tensor of shape ()."""
+    return table.float().sum()
+
+
+def spread(table):
+    """The largest element minus the smallest, as a tensor of shape ()."""
+    return table.max() - table.min()

@@ -1,0 +1,2 @@
+def shares(x, dim=1):
+    return x / x.sum(dim=dim, keepdim=True

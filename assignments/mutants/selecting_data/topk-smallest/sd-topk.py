@@ -1,0 +1,5 @@
+def top_k_accuracy(scores, labels, k):
+    """The fraction of rows whose label is among the k best classes."""
+    best = scores.topk(k, dim=1, largest=False).indices
+    hits = (best == labels.unsqueeze(1)).any(dim=1)
+    return hits.float().mean()
