@@ -67,7 +67,8 @@ def put_leaves(record: GraphRecord, skeletons: Sequence[Skeleton], told: Told = 
     data = {id(fact.ref): fact.node for s in skeletons for op in s.ops for fact in op.data}
     there = {id(tensor) for _, tensor in told.relatives}
     behind = [leaf for leaf in _behind(reach, record) if id(leaf[1]) not in there]
-    missing = [(name, tensor) for name, tensor in [*told.relatives, *behind] if id(tensor) not in held | told.reached]
+    known = held | told.reached
+    missing = [(name, tensor) for name, tensor in [*told.relatives, *behind] if id(tensor) not in known]
     for name, tensor in missing[:_MOST_RELATIVES]:
         fact = _fact(name, tensor)
         row = _row(fact, {}, _norms([fact]))
