@@ -19,7 +19,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from torchmagic.asked import evaluated, inspected, traced
-from torchmagic.error_cards import ErrorCards, explained
+from torchmagic.error_cards import ErrorCards, explained, last_error
 from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import below_magics, completions, magics_above, split_expressions, split_options
 from torchmagic.graph_files import displayed
@@ -51,6 +51,7 @@ class TorchMagics(Magics):
         super().__init__(shell)
         self._shell: Any = shell
         self._running: list[CellRun] = []
+        self._shown = id(None)  # the error that was shown last when the cell began
         self.cards = ErrorCards(display)
         self._hints = Hints()
         self._always: dict[str, str] = {}  # the options under which a magic shows every cell
@@ -152,11 +153,14 @@ class TorchMagics(Magics):
         says_nothing = frozenset(name for name, _ in always)
         run = CellRun(self, self._shell, (*always, *magics), raw, says_nothing=says_nothing)
         self._running.append(run)
+        self._shown = id(last_error())
         run.begin()
 
     def after_cell(self, result: Any) -> None:
         """IPython's post_run_cell event."""
         error = result.error_in_exec
+        if error is None and id(last_error()) != self._shown:
+            error = last_error()  # a magic has shown it and kept it to itself, as %time did before IPython 9
         run = self._running.pop() if self._running else None
         if run is not None:
             run.end(error)
