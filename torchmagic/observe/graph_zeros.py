@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from torchmagic.graph_records import GraphNode
 from torchmagic.observe.graph_flow import Flow, all_zero, called
 
@@ -16,6 +18,7 @@ _PICKS = frozenset(
 )
 _DIFFERENCES = frozenset({"MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"})
 _NORMS = frozenset({"BatchNorm", "LayerNorm", "GroupNorm", "Std", "Var", "LinalgVectorNorm", "Norm"})
+_NUMBER = re.compile(r"-?(?:\d+\.?\d*(?:e[+-]?\d+)?|inf)")
 
 
 class Zeros:
@@ -69,6 +72,10 @@ class Zeros:
     def _why(self, node: GraphNode, given: str) -> str:
         begin = f"{called(node)} passed back only zeros"
         kind = node.label
+        if self._belied(node, given):
+            if self._summed(node, given):
+                return f"{begin}: the parts of the gradient that its elements gave add up to zero."
+            return f"Zeros came from {called(node)}, and its operands do not explain them: a hook may have changed it."
         if kind in ("Relu", "Relu6", "Threshold"):
             return f"{begin}: all its inputs were negative or zero (a dead ReLU)."
         if kind in _GATES:
@@ -93,6 +100,26 @@ class Zeros:
         if kind in _NORMS:
             return f"{begin}: it subtracts the mean, and there is one value to take it of or all are equal."
         return f"{begin}."
+
+    def _belied(self, node: GraphNode, given: str) -> bool:
+        """Whether what is known of the operands says that the operation itself did not make the zeros."""
+        own = _numbers(self._flow.nodes[given].value_text)
+        if node.label in ("Relu", "Threshold"):
+            return any(each > 0 for each in own)
+        if node.label in ("Pow", "Abs"):
+            return any(own)
+        if node.label not in ("Mul", "Div"):
+            return False
+        constant = _numbers(node.detail)
+        others = [each for each in self._flow.inputs.get(node.id, ()) if each != given]
+        known = [_numbers(self._flow.nodes[each].value_text) for each in others]
+        return (not others and len(constant) == 1 and all(constant)) or any(each and all(each) for each in known)
+
+    def _summed(self, node: GraphNode, given: str) -> bool:
+        """Whether an operand was broadcast, so that its gradient is a sum."""
+        shape = self._flow.nodes[given].shape
+        made = [self._flow.nodes[each].shape for each in self._flow.users.get(node.id, ())]
+        return shape is not None and any(each is not None and each != shape for each in made)
 
     def _of_one(self, node: GraphNode) -> bool:
         shapes = [self._flow.nodes[each].shape for each in self._flow.inputs.get(node.id, ())]
@@ -124,3 +151,12 @@ class Zeros:
         if made is None or self._flow.nodes[made].label != "Relu" or not self._flow.arriving(made):
             return False
         return all(self._flow.passed(each, made) == 0 for each in self._flow.inputs.get(made, ()))
+
+
+def _numbers(text: str | None) -> list[float]:
+    """The numbers in a value's text; none where it is not known.
+
+    >>> _numbers("[[1, -2.5], [0, 1e-09]]")
+    [1.0, -2.5, 0.0, 1e-09]
+    """
+    return [float(each) for each in _NUMBER.findall(text or "")]

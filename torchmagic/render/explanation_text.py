@@ -44,6 +44,9 @@ def explanation_text(explanation: Explanation) -> str:
     elif explanation.message:
         lines += _wrapped(f"PyTorch says: {explanation.message}", "  ")
     for remedy in explanation.remedies:
+        if not remedy.code:
+            lines += _wrapped(f"Try: {remedy.text}", "  ")
+            continue
         text = f"   # {remedy.text}" if remedy.text else ""
         whole = f"Try: {printable(remedy.code)}{printable(text)}"
         if cells(whole) <= _WIDTH:
