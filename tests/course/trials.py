@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _SEED = re.compile(r"^(\s*seed = )\d+$")
 #: An endless variant is ended after so many times the CPU seconds that the whole notebook took, and these besides.
 _PATIENCE, _LEAST = 5.0, 1.0
+#: More variants than these are shared by two processes.
+_SHARED = 40
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,22 @@ def reseeded(cells: Sequence[TrialCell], shift: int) -> dict[int, str]:
 def run_trials(
     cells: Sequence[TrialCell], variants: Iterable[Variant], *, until_lost: bool = False, cwd: Path
 ) -> dict[str, dict[str, float]]:
-    """The points of each test cell, by variant and grade_id, from a process of their own.
+    """The points of each test cell, by variant and grade_id, from processes of their own.
 
     Args:
         until_lost: stop a variant at the first test that gives less than its points; the rest is left out.
         cwd: where the cells run.
     """
+    some = list(variants)
+    parts = [some[::2], some[1::2]] if len(some) > _SHARED else [some]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda part: _in_a_process(cells, part, until_lost, cwd), parts))
+    return {name: scores for each in found for name, scores in each.items()}
+
+
+def _in_a_process(
+    cells: Sequence[TrialCell], variants: Sequence[Variant], until_lost: bool, cwd: Path
+) -> dict[str, dict[str, float]]:
     job = {"cells": [asdict(cell) for cell in cells], "variants": [asdict(v) for v in variants], "stop": until_lost}
     # one thread: pools do not survive a fork
     env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
