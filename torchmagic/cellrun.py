@@ -186,6 +186,13 @@ class CellWatch:
         )
         return record
 
+    def passes_from(self, roots: list[Any]) -> GraphRecord | None:
+        """What was seen of backward passes of the cell that began at the given tensors; None where none did."""
+        found: GraphRecord | None = None
+        if self._watch is not None:
+            found = self._watch.passes_from(roots, self._namespace)
+        return found
+
     def with_asked(self, record: GraphRecord) -> GraphRecord:
         """A graph of other tensors, with what was asked to be observed of the cell."""
         found: GraphRecord | None = self._watch.extended(record, self._namespace) if self._watch is not None else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -251,11 +252,15 @@ class TorchMagics(Magics):
         self.show(found, options)
         return None
 
-    def graph_of(self, options: Any) -> GraphRecord | None:
-        """The graph behind the expressions of an argument line; None where there is none, which is said."""
+    def graph_of(self, options: Any, seen: Callable[[Any], GraphRecord | None] | None = None) -> GraphRecord | None:
+        """The graph behind the expressions of an argument line; None where there is none, which is said.
+
+        ``seen`` gives what was seen of a backward pass from their values, where one was.
+        """
         values = evaluated(self._shell, options.expressions, lambda text: self.say(f"gradtrace: {text}"))
         try:
-            return traced(values, self._shell.user_ns, options) if values else None
+            found = seen(list(values.values())) if seen is not None else None
+            return found or traced(values, self._shell.user_ns, options) if values else None
         except TorchmagicError as error:
             self.say(f"gradtrace: {error}")
             return None

@@ -5,6 +5,7 @@ It is told by IPython's events, through the magics; it imports nothing of IPytho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -35,7 +36,7 @@ class Front(Protocol):
     def show_graph(self, record: GraphRecord, options: Any) -> None:
         """Show a graph."""
 
-    def graph_of(self, options: Any) -> GraphRecord | None:
+    def graph_of(self, options: Any, seen: Callable[[Any], GraphRecord | None] | None = None) -> GraphRecord | None:
         """The graph behind the expressions in an argument line."""
 
     def explained(self, error: BaseException | None, cell: str, recorded: Any = None) -> Explanation | None:
@@ -120,7 +121,7 @@ class CellRun:
     def _show_graph(self, options: Any) -> None:
         assert self.watch is not None
         if options.expressions:
-            graph = self.front.graph_of(options)
+            graph = self.front.graph_of(options, self.watch.passes_from)
             if graph is not None:
                 self.front.show_graph(self.watch.with_asked(graph), options)
             return

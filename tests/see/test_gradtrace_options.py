@@ -272,3 +272,33 @@ def test_a_block_that_fails_or_builds_nothing() -> None:
     with pytest.raises(TorchmagicError, match="No operation in the traced block"):
         _ = empty.record
     assert torch._C._len_torch_function_stack() == 0
+
+
+LOSSES = (
+    "w = torch.tensor(2., requires_grad=True)\ny = w * 3\nfirst = y ** 2\nsecond = y + 1\n"
+    "first.backward(retain_graph=True)\nsecond.backward()"
+)
+
+
+@pytest.mark.parametrize(("loss", "grad"), [("first", "36"), ("second", "3")])
+def test_a_tensor_named_over_a_cell_chooses_its_backward_pass(shell: Any, loss: str, grad: str) -> None:
+    found = GraphRecord.from_json(text(shell, f"%%gradtrace --json {loss}\n{LOSSES}"))
+    (root,) = [node.label for node in found.nodes if node.id in found.roots]
+    (w,) = [node.grad_text for node in found.nodes if node.label == "w"]
+    assert (root, w) == (loss, grad)
+    assert found.backward_ran
+    assert "retain" not in "".join(found.notes)
+
+
+def test_a_tensor_that_no_backward_pass_began_at_is_traced(shell: Any) -> None:
+    found = GraphRecord.from_json(text(shell, f"%%gradtrace --json y\n{LOSSES}"))
+    assert not found.backward_ran
+    assert [node.label for node in found.nodes if node.id in found.roots] == ["y"]
+
+
+def test_no_step_is_shown_by_a_part_of_a_sum(shell: Any) -> None:
+    found = GraphRecord.from_json(text(shell, f"%%gradtrace --json --lr 0.1\n{LOSSES}"))
+    (w,) = found.leaves
+    assert (w.status, w.new) == ("accumulated", None)
+    alone = GraphRecord.from_json(text(shell, f"%%gradtrace --json --lr 0.1 first\n{LOSSES.rsplit(chr(10), 1)[0]}"))
+    assert [round(leaf.new or 0, 4) for leaf in alone.leaves] == [-1.6]

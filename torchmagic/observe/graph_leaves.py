@@ -251,8 +251,8 @@ def cut_off_rows(record: GraphRecord, cuts: Sequence[Cut]) -> GraphRecord:
 
 
 def _stepped(leaf: LeafGradient, lr: float) -> LeafGradient:
-    if leaf.grad_norm is None:
-        return leaf
+    if leaf.grad_norm is None or leaf.status == "accumulated":
+        return leaf  # a step would take the sum in .grad, and not what this pass gave
     step_norm = lr * leaf.grad_norm
     if not leaf.values or len(leaf.values) != len(leaf.grads):
         return replace(leaf, step_norm=step_norm)

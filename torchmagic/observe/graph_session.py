@@ -75,6 +75,10 @@ class GraphSession:
         """
         return self.extended(self._watch.record(namespace, touched_names), namespace)
 
+    def passes_from(self, roots: Iterable[object], namespace: Mapping[str, object]) -> GraphRecord | None:
+        """The backward passes that began at the given tensors; None where none did."""
+        return self._watch.passes_from(roots, namespace)
+
     def extended(self, record: GraphRecord | None, namespace: Mapping[str, object]) -> GraphRecord | None:
         """A graph with what was asked for besides; a graph of nothing, where only that was found."""
         if record is None:

@@ -111,8 +111,26 @@ class GraphWatch:
         """What was recorded that helps to explain the error that ended the cell."""
         return self._mode.story.recorded(error)
 
-    def _record_passes(self, namespace: Mapping[str, object], touched: Sequence[str]) -> GraphRecord:
-        passes = list(self._mode.passes.values())
+    def passes_from(self, roots: Iterable[object], namespace: Mapping[str, object]) -> GraphRecord | None:
+        """The last backward passes that began at the given tensors; None where none did.
+
+        Args:
+            roots: tensors, such as one of several losses; what is no tensor with a graph is passed over.
+            namespace: the user's variables after the cell.
+        """
+        with torch._C.DisableTorchFunction(), uncollected():
+            wanted = {
+                each.grad_fn._sequence_nr()
+                for each in roots
+                if isinstance(each, torch.Tensor) and each.grad_fn is not None
+            }
+            found = [each for each in self._mode.passes.values() if any(key in wanted for key, _ in _root_keys(each))]
+            return self._record_passes(namespace, (), found) if found else None
+
+    def _record_passes(
+        self, namespace: Mapping[str, object], touched: Sequence[str], only: Sequence[Pass] | None = None
+    ) -> GraphRecord:
+        passes = list(self._mode.passes.values()) if only is None else list(only)
         chosen = _chosen(passes)
         skeletons = [each.skeleton for each in chosen]
         if any(not fact.name for skeleton in skeletons for fact in _nameless(skeleton)):
@@ -121,7 +139,7 @@ class GraphWatch:
             name_modules(skeleton, [namespace])
         notes = [
             *self._mode.troubles,
-            *_pass_notes(list(self._mode.passes.values()), chosen, self._mode.pass_count),
+            *_pass_notes(passes, chosen, self._mode.pass_count if only is None else len(passes)),
         ]
         notes += _compiled_notes(skeletons)
         record = self._kept(build_record(skeletons, backward_ran=True, notes=notes), skeletons)
