@@ -119,10 +119,11 @@ def _moved(case: Case) -> Iterator[Finding]:
                 else:
                     yield Finding("dims swapped", f"Its dims are in another order: {order} of the expected ones.")
                 break
-    if dims == 2 and min(expected.shape) > 1 and case.is_given(expected.T.reshape(expected.shape)):
+    oblong = dims == 2 and min(expected.shape) > 1 and expected.shape[0] != expected.shape[1]
+    if oblong and case.is_given(expected.T.reshape(expected.shape)):
         said = "It was reshaped where it should be transposed: the numbers run on in their old order."
         yield Finding("reshaped", said)
-    if dims == 2 and min(expected.shape) > 1 and case.is_given(expected.reshape(expected.T.shape)):
+    if oblong and case.is_given(expected.reshape(expected.T.shape)):
         said = "It was reshaped where it should be transposed, or the reverse: the numbers run on in the other order."
         yield Finding("reshaped", said)
     if case.got.shape != expected.shape:

@@ -253,3 +253,9 @@ def test_complex_numbers_are_compared_too() -> None:
     z = torch.tensor([1 + 2j, 3 - 1j])
     assert diagnose(z, -z) == "The sign is flipped."
     assert diagnose(z, z.conj()) == ""
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_transposed_square_is_named(size: int) -> None:
+    expected = torch.arange(1.0, size * size + 1).reshape(size, size) ** 2
+    assert diagnose(expected, expected.T) == "It is transposed."
