@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -57,11 +57,17 @@ def observed(source: str, names: dict[str, Any], wanted: Wanted) -> GraphRecord:
 
 @settings(max_examples=40, deadline=None)
 @given(computations(), st.sampled_from([torch.float32, torch.float64]))
+@example(
+    "t0 = fit(b.exp())\nt1 = fit(a.exp())\nt2 = fit(t0.exp())\nt4 = fit(t2.exp())\nloss = (a + b + t4).sin().mean()",
+    torch.float32,
+)
 def test_autograd_agrees_with_finite_differences(source: str, dtype: torch.dtype) -> None:
     names = fresh(dtype)
     record = observed(f"{source}\nloss.backward()", names, Wanted(check=True))
     used = {name for name in "ab" if names[name].grad is not None}
-    assert {(check.name, check.agrees) for check in record.checks} == {(name, True) for name in used}, record.checks
+    assert {check.name for check in record.checks} == used
+    for check in record.checks:  # exp of exp of exp, in a sine, has no slope that can be measured
+        assert check.agrees or (check.agrees is None and "too quickly" in check.text), check
 
 
 @settings(max_examples=25, deadline=None)
@@ -71,6 +77,7 @@ def test_a_gradient_that_was_changed_differs(source: str, factor: float) -> None
     names["a"].register_hook(lambda g: g * factor)
     record = observed(f"{source}\nloss = loss + (a * b).sum()\nloss.backward()", names, Wanted(check=True))
     found = {check.name: check.agrees for check in record.checks}
+    assume(None not in found.values())  # it changes too quickly to be judged
     torch.manual_seed(2)
     assert found["b"] is True
     plain = fresh(torch.float64)

@@ -22,6 +22,7 @@ from torchmagic.observe.values import first_line, number_text
 _STEP = 1e-6
 _SECONDS = 5.0
 _LATE = f"the computation is long, and {_SECONDS:.0f} seconds were up"
+_ROUGH = "the result changes too quickly here for finite differences to tell its slope"
 _TOLERANCE = {torch.float64: 1e-5, torch.complex128: 1e-5, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 _SINGLE = 1e-3
 """Relative to the largest compared gradient of a leaf: what float32 arithmetic leaves uncertain."""
@@ -98,12 +99,13 @@ def _check_leaf(
     scale = max((abs(grad) for grad in grads if math.isfinite(abs(grad))), default=0.0)
     relative = _tolerance(each, leaf)
     rounding = _rounding(each, relative)
-    compared = kinks = 0
+    compared = kinks = rough = 0
     worst, worst_text = 0.0, ""
     try:
         for position, grad in zip(leaf.positions, grads, strict=True):
             if perf_counter() > deadline:
                 break
+            before = rough
             for part in parts:
                 slopes = _slopes(replay, leaf.ident, position, part, base)
                 auto = grad.real if part == 1.0 else grad.imag
@@ -113,20 +115,25 @@ def _check_leaf(
                     if _at_kink(slopes, auto, tolerance):
                         kinks += 1
                         continue
+                    if not _settled(replay, leaf, position, part, slopes):
+                        rough += 1
+                        continue
                     if not worst_text or difference > worst or math.isnan(difference):
                         worst_text = _difference_text(leaf, position, part, auto, slopes)
                 worst = max(worst, difference) if not math.isnan(difference) else math.nan
-            compared += 1
+            compared += rough == before
     except Exception as error:
         return GradientCheck(name, None, f"it could not be repeated ({type(error).__name__}: {first_line(error)})")
     total = math.prod(leaf.shape)
     if total and not compared:
-        return GradientCheck(name, None, _LATE)
+        return GradientCheck(name, None, _ROUGH if rough else _LATE)
     if worst_text:
         return GradientCheck(name, False, f"{worst_text}{_suspect(each, leaf)}", worst)
     text = f"agrees {_extent(compared, total)}"
     if kinks:
         text += f"; {kinks} of them at a kink (as of ReLU at 0), where any slope between those of its sides is right"
+    if rough:
+        text += f"; in {rough} more {_ROUGH.replace(' here', ' there')}"
     return GradientCheck(name, True, text, worst)
 
 
@@ -135,6 +142,23 @@ def _slopes(replay: Replay, leaf: int, position: int, part: complex, base: float
     above, below = (replay.value(leaf, position, sign * step * part) for sign in (1, -1))
     noise = 1e-15 * max(abs(base), abs(above), abs(below)) / step
     return _Slopes((base - below) / step, (above - base) / step, noise)
+
+
+def _settled(replay: Replay, leaf: LeafReader, position: int, part: complex, slopes: _Slopes) -> bool:
+    """Whether the difference quotient says what the slope is: a smaller step, and a place beside, give the same.
+
+    The place beside is as far away as the leaf's own dtype rounds: what depends on less is chance.
+    """
+    own = torch.finfo(leaf.dtype).eps * 4
+    size = max(1.0, abs(replay.leaf_value(leaf.ident, position)))
+    for at, step, noise in ((0.0, _STEP / 64, 64 * slopes.noise), (own, _STEP, slopes.noise)):
+        above, below = (replay.value(leaf.ident, position, (at + sign * step) * size * part) for sign in (1, -1))
+        other = (above - below) / (2 * step * size)
+        if at and abs(slopes.left - slopes.right) > 0.05 * max(abs(slopes.left), abs(slopes.right)) + slopes.noise:
+            continue  # a kink has another slope beside it, and is none the less settled
+        if not abs(other - slopes.middle) <= 0.05 * max(abs(other), abs(slopes.middle)) + noise:
+            return False
+    return True
 
 
 def _at_kink(slopes: _Slopes, auto: float, tolerance: float) -> bool:
