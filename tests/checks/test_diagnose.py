@@ -171,6 +171,7 @@ MISTAKES: dict[str, tuple[Make, str]] = {
 }
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 2**31), n=st.integers(4, 7), d=st.integers(3, 6), single=st.booleans())
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -14,6 +14,8 @@ import torch
 from tests.see.shell_run import graph, text
 from torchmagic.graph_records import GraphRecord
 
+pytestmark = pytest.mark.slow
+
 ALL = "--forward --saved --check --lr 0.1"
 
 #: name → (cells before, the cell, what of it is compared)
