@@ -31,8 +31,17 @@ def displayed(record: GraphRecord, options: Any) -> Iterable[dict[str, Any]]:
         yield {"application/json": json.loads(text), "text/plain": text}
     elif not options.quiet:
         yield shown(record, look)
+        yield from ({"text/plain": f"gradtrace: {each}"} for each in _unknown(record, look))
     if options.save:
         yield {"text/plain": f"gradtrace: {_saved(record, options.save, look)}"}
+
+
+def _unknown(record: GraphRecord, look: Look) -> Iterable[str]:
+    from torchmagic.render.graph_open import unmatched
+
+    paths = list(dict.fromkeys(module.path for module in record.modules))
+    there = f"there are {', '.join(paths[:6])}{', …' if len(paths) > 6 else ''}" if paths else "there are no modules"
+    return [f"no module of the graph is {pattern!r}: {there}." for pattern in unmatched(record.modules, look.expand)]
 
 
 def shown(record: GraphRecord, look: Look) -> dict[str, str]:

@@ -302,3 +302,12 @@ def test_no_step_is_shown_by_a_part_of_a_sum(shell: Any) -> None:
     assert (w.status, w.new) == ("accumulated", None)
     alone = GraphRecord.from_json(text(shell, f"%%gradtrace --json --lr 0.1 first\n{LOSSES.rsplit(chr(10), 1)[0]}"))
     assert [round(leaf.new or 0, 4) for leaf in alone.leaves] == [-1.6]
+
+
+def test_expanding_what_is_not_there_says_what_is(shell: Any) -> None:
+    cell = "net = torch.nn.Sequential(torch.nn.Linear(2, 1))\nnet(torch.ones(1, 2)).sum().backward()"
+    assert "no module of the graph is 'nett': there are net, net.0." in text(
+        shell, f"%%gradtrace --expand nett\n{cell}"
+    )
+    assert "no module" not in text(shell, f"%%gradtrace --expand net --expand 0 --expand Linear\n{cell}")
+    assert "there are no modules" in text(shell, f"%%gradtrace --expand net\n{CELL}")

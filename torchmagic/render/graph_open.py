@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from torchmagic.graph_records import GraphModule
 from torchmagic.render.graph_groups import Group, Tree
 
 _SHORT_RUN = 8
@@ -16,8 +17,10 @@ def asked_for(tree: Tree, patterns: Sequence[str]) -> set[int]:
     opened = {tree.first}
     shown: set[int] = set()
     for pattern in patterns:
-        exact = [number for number in _modules(tree) if _matches(tree.group(number), pattern)]
-        below = [] if exact else [number for number in _modules(tree) if _lies_below(tree.group(number), pattern)]
+        exact = [number for number in _modules(tree) if _matches(tree.group(number).module, pattern)]
+        below = (
+            [] if exact else [number for number in _modules(tree) if _lies_below(tree.group(number).module, pattern)]
+        )
         opened.update(exact)
         inside = set(below)
         shown.update(exact, (number for number in below if not inside & set(_around(tree, number))))
@@ -38,21 +41,34 @@ def _modules(tree: Tree) -> list[int]:
     return [tree.first + i for i, group in enumerate(tree.groups) if group.module is not None and group.items]
 
 
-def _matches(group: Group, pattern: str) -> bool:
-    assert group.module is not None
-    path = group.module.path
+def unmatched(modules: Sequence[GraphModule], patterns: Sequence[str]) -> list[str]:
+    """The patterns that name none of the modules.
+
+    >>> unmatched([GraphModule("m1", "net.0", "Linear")], ["net", "0", "Linear", "net.7"])
+    ['net.7']
+    """
+    return [
+        pattern
+        for pattern in patterns
+        if not any(_matches(module, pattern) or _lies_below(module, pattern) for module in modules)
+    ]
+
+
+def _matches(module: GraphModule | None, pattern: str) -> bool:
+    assert module is not None
+    path = module.path
     return (
         fnmatchcase(path, pattern)
         or fnmatchcase(path, f"*.{pattern}")
         or path == pattern
         or path.endswith(f".{pattern}")
-        or group.module.kind == pattern
+        or module.kind == pattern
     )
 
 
-def _lies_below(group: Group, pattern: str) -> bool:
-    assert group.module is not None
-    path = group.module.path
+def _lies_below(module: GraphModule | None, pattern: str) -> bool:
+    assert module is not None
+    path = module.path
     return path.startswith(f"{pattern}.") or f".{pattern}." in path
 
 
