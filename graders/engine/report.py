@@ -95,6 +95,7 @@ class CellReport:
         seconds: wall time.
         tamper_proof: False for a test cell that ran beside the student's code.
         refused: whether it asked of an object what cannot be answered from another process.
+        misconception: the kind of the misconception that explains a wrong answer ("transposed"), or "".
     """
 
     key: int
@@ -105,6 +106,7 @@ class CellReport:
     seconds: float = 0.0
     tamper_proof: bool = True
     refused: bool = False
+    misconception: str = ""
 
 
 @dataclass(frozen=True, slots=True)
