@@ -141,12 +141,14 @@ class Engine:
             self._fork_ahead()
         cells = self._blame_tests(submission, cells)
         done = {cell.key for cell in cells}
+        missing = any(cell.role != "ignored" and cell.key not in done for cell in submission.cells)
         for cell in submission.cells:
             if cell.role != "ignored" and cell.key not in done:
                 zero = 0.0 if cell.role == "test" and why[0] is not Outcome.GRADER_ERROR else None
                 cells.append(CellReport(cell.key, why[0], score=zero, message=why[1]))
         outcome, message = summarise(tuple(cells), attempted=submission.attempted)
-        return Report(tuple(cells), outcome, seconds, message)
+        lasting = not (missing and why[0] is Outcome.GRADER_ERROR)
+        return Report(tuple(cells), outcome, seconds, message, lasting)
 
     def _blame_tests(self, submission: Submission, cells: list[CellReport]) -> list[CellReport]:
         """A test is at fault for what it asks of objects where the instructor's solution cannot answer it either."""

@@ -111,12 +111,16 @@ class CellReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one submission: a report for each cell, the outcome of the whole, and wall seconds."""
+    """What became of one submission: a report for each cell, the outcome of the whole, and wall seconds.
+
+    ``lasting`` is False where the grading itself broke down, so that another try may end otherwise.
+    """
 
     cells: tuple[CellReport, ...]
     outcome: Outcome
     seconds: float
     message: str = ""
+    lasting: bool = True
 
     def of(self, key: int) -> CellReport | None:
         """The report of the cell with that key, if it was reached."""

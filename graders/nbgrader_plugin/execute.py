@@ -71,7 +71,7 @@ class EngineExecute(Execute):  # type: ignore[misc]
             template=template,
             files=read_files(folder),
             modules=read_files(source.parent, "*.py"),
-            limits=self._limits(),
+            limits=self.limits(),
             attempted=is_attempted(nb),
         )
         report = engine.grade(submission)
@@ -94,7 +94,8 @@ class EngineExecute(Execute):  # type: ignore[misc]
             self.log.warning("%s links to something elsewhere: left out", path)
             _remove(folder / path.relative_to(submitted))
 
-    def _limits(self) -> Limits:
+    def limits(self) -> Limits:
+        """What a submission may use, by the course's settings."""
         return Limits(
             cell_seconds=float(self.timeout or self.total_timeout),
             total_seconds=self.total_timeout,

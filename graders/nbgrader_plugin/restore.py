@@ -201,6 +201,22 @@ class AnotherNotebook(NbGraderException):  # type: ignore[misc]
     """What was handed in is not this assignment's notebook."""
 
 
+def restore_notebook(
+    nb: NotebookNode, name: str, assignment: str, known: Mapping[str, KnownCell], kernelspec: Mapping[str, Any]
+) -> list[str]:
+    """Restore the grade cells and the kernel of a notebook in place; gives what was mended, in words.
+
+    Raises:
+        AnotherNotebook: it is another assignment's.
+    """
+    if is_another_notebook(nb.cells, known):
+        raise AnotherNotebook(f"{name}.ipynb has none of the cells of {assignment!r}, but another notebook's")
+    nb.cells, mended = restore_cells(nb.cells, known)
+    nb.metadata.pop("widgets", None)  # they were another run's, if any run's at all
+    nb.metadata["kernelspec"] = NotebookNode(kernelspec)
+    return mended
+
+
 class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]
     """First step of sanitising: nothing that follows has to trust a submission's metadata."""
 
@@ -218,11 +234,8 @@ class RestoreCells(NbGraderPreprocessor):  # type: ignore[misc]
 
         pool: Gradebooks | None = getattr(self.parent.parent, "gradebooks", None)
         known, kernelspec = pool.once((name, assignment), known_of_all) if pool is not None else known_of_all()
-        if is_another_notebook(nb.cells, known):
-            raise AnotherNotebook(f"{name}.ipynb has none of the cells of {assignment!r}, but another notebook's")
-        nb.cells, mended = restore_cells(nb.cells, known)
-        nb.metadata.pop("widgets", None)  # they were another run's, if any run's at all
-        nb.metadata["kernelspec"] = NotebookNode(true_kernelspec(nb.metadata.get("kernelspec", {}), kernelspec, source))
+        true = true_kernelspec(nb.metadata.get("kernelspec", {}), kernelspec, source)
+        mended = restore_notebook(nb, name, assignment, known, true)
         mark_unfinished(nb)
         for what in mended:
             self.log.warning("%s, %s: %s", where["student"], name, what)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from logging import Logger
 from typing import Any
 
@@ -12,10 +14,48 @@ from nbgrader.api import Comment, Grade, Gradebook
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from sqlalchemy.orm import joinedload
 
-from graders.engine.report import CellReport, Outcome, Report
+from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.gradebooks import gradebook_of
 
 _NO_RESPONSE = "No response."
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a graded notebook says to the gradebook.
+
+    Attributes:
+        scores: by grade_id, the automatic score; None asks for grading by hand.
+        kept: the grade_ids of tests that failed by themselves: their scores stay what they were, and ask for a look.
+        comments: by grade_id, the automatic comment of each solution or task cell.
+        full_marks: whether each test cell got all its points.
+    """
+
+    scores: Mapping[str, float | None]
+    kept: tuple[str, ...]
+    comments: Mapping[str, str | None]
+    full_marks: bool
+
+
+def scores_of(nb: NotebookNode, report: Report | None, log: Logger | None = None) -> Scores:
+    """The scores of a graded notebook: the judge's; by its outputs where there is no report."""
+    scores: dict[str, float | None] = {}
+    comments: dict[str, str | None] = {}
+    kept = []
+    full_marks = True
+    for index, cell in enumerate(nb.cells):
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if utils.is_grade(cell):
+            judged = report.of(index) if report is not None and not utils.is_solution(cell) else None
+            if judged is not None and judged.outcome is Outcome.GRADER_ERROR:
+                kept.append(name)
+            else:
+                scores[name] = score_of_outputs(cell, log) if judged is None else judged.score
+            if not utils.is_solution(cell) and (scores.get(name) or 0.0) < float(cell.metadata.nbgrader["points"]):
+                full_marks = False
+        if utils.is_solution(cell) or utils.is_task(cell):
+            comments[name] = _NO_RESPONSE if _unanswered(cell) else None
+    return Scores(scores, tuple(kept), comments, full_marks)
 
 
 class SaveEngineGrades(SaveAutoGrades):  # type: ignore[misc]
@@ -25,32 +65,26 @@ class SaveEngineGrades(SaveAutoGrades):  # type: ignore[misc]
         """Save the scores and automatic comments of one notebook."""
         told = resources.setdefault("torchmagic", {})
         report: Report | None = told.get("report")
-        told["full marks"] = True
+        found = scores_of(nb, report, self.log)
+        told["full marks"] = found.full_marks
         where = resources["nbgrader"]
         with gradebook_of(self, resources) as gradebook:
             entry = gradebook.find_submission_notebook(where["notebook"], where["assignment"], where["student"])
             grades = {grade.cell.name: grade for grade in _with_cells(gradebook, Grade, entry)}
             comments = {comment.cell.name: comment for comment in _with_cells(gradebook, Comment, entry)}
-            for index, cell in enumerate(nb.cells):
-                name = cell.metadata.get("nbgrader", {}).get("grade_id")
-                if utils.is_grade(cell):
-                    judged = report.of(index) if report is not None and not utils.is_solution(cell) else None
-                    self._set_grade(grades[name], cell, judged)
-                    points = float(cell.metadata.nbgrader["points"])
-                    if not utils.is_solution(cell) and (grades[name].auto_score or 0.0) < points:
-                        told["full marks"] = False
-                if utils.is_solution(cell) or utils.is_task(cell):
-                    comments[name].auto_comment = _NO_RESPONSE if _unanswered(cell) else None
+            for name, score in found.scores.items():
+                self._set_grade(grades[name], score)
+            for name in found.kept:  # the score stays what it was: the fault is not the student's
+                grades[name].needs_manual_grade = True
+            for name, comment in found.comments.items():
+                comments[name].auto_comment = comment
             gradebook.db.commit()
         return nb, resources
 
-    def _set_grade(self, grade: Any, cell: NotebookNode, judged: CellReport | None) -> None:
+    def _set_grade(self, grade: Any, score: float | None) -> None:
         """As nbgrader does: a manual score stays, and asks for another look."""
-        if judged is not None and judged.outcome is Outcome.GRADER_ERROR:
-            grade.needs_manual_grade = True  # the score stays what it was: the fault is not the student's
-            return
-        grade.auto_score = score_of_outputs(cell, self.log) if judged is None else judged.score
-        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        grade.auto_score = score
+        grade.needs_manual_grade = grade.manual_score is not None or score is None
 
 
 class EngineLatePenalties(AssignLatePenalties):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from graders.engine.report import Outcome, Report
 
 _KEY = "torchmagic"
 _UNFINISHED = "unfinished"
-_GRADER_ERROR = "a test cell fails by itself, whatever the answer; grade again with --force to read which and why"
+_GRADER_ERROR = "a test cell fails by itself, whatever the answer; grade again with --fresh to read which and why"
 
 
 def mark_unfinished(nb: NotebookNode) -> None:
@@ -67,17 +67,22 @@ class StampOutcome(NbGraderPreprocessor):  # type: ignore[misc]
         told = resources.get("torchmagic", {})
         report: Report | None = told.get("report")
         if report is not None:
-            # a grader error's words may quote a hidden test: they are for the log and the table of results
-            message = _GRADER_ERROR if report.outcome is Outcome.GRADER_ERROR else report.message
-            nb.metadata[_KEY] = {"outcome": report.outcome.value, "message": message, "by": "engine"}
-            names = [nb.cells[cell.key].metadata.nbgrader.grade_id for cell in report.cells if not cell.tamper_proof]
-            if names:
-                nb.metadata[_KEY]["not_tamper_proof"] = names
+            stamp_report(nb, report)
         else:
             outcome = Outcome.PASSED if told.get("full marks") else Outcome.FAILED
             by = told.get("kernel", "the outputs as submitted")
             nb.metadata[_KEY] = {"outcome": outcome.value, "message": f"judged by {by}", "by": "nbgrader"}
         return nb, resources
+
+
+def stamp_report(nb: NotebookNode, report: Report) -> None:
+    """Say in a notebook's metadata what the engine reported of it."""
+    # a grader error's words may quote a hidden test: they are for the log and the table of results
+    message = _GRADER_ERROR if report.outcome is Outcome.GRADER_ERROR else report.message
+    nb.metadata[_KEY] = {"outcome": report.outcome.value, "message": message, "by": "engine"}
+    names = [nb.cells[cell.key].metadata.nbgrader.grade_id for cell in report.cells if not cell.tamper_proof]
+    if names:
+        nb.metadata[_KEY]["not_tamper_proof"] = names
 
 
 class Exporter(NotebookExporter):  # type: ignore[misc]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import parse_utc
 
 from graders.engine.outputs import nesting
@@ -24,23 +25,52 @@ DEEPEST = 100
 
 def why_unreadable(path: Path) -> str:
     """What is wrong with a notebook's file, as in "NAME is empty"; "" where it can be graded."""
+    why = why_no_file(path)
+    if why:
+        return why
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return read_notebook(data)[1]
+
+
+def why_no_file(path: Path) -> str:
+    """What is wrong with a notebook's place, before it is read; "" where a file of a fair size lies there."""
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
         return "is a link to a file elsewhere"
     if not path.is_file():
         return "is not a file"
     if path.stat().st_size > LARGEST_NOTEBOOK:
         return f"is larger than {LARGEST_NOTEBOOK // _MIB} MiB"
+    return ""
+
+
+def read_notebook(content: bytes) -> tuple[NotebookNode, str]:
+    """The notebook in a file's bytes, and "" where it can be graded; else an empty one, and what is wrong.
+
+    >>> read_notebook(b"[1]")[1]
+    'is JSON but not a notebook'
+    """
+    nothing = NotebookNode()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
-        return "is not text"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return nothing, "is not text"
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        return "is empty" if not text.strip() else "is not a notebook (no valid JSON; was it cut off?)"
-    return _why_no_notebook(text, data)
+        return nothing, "is empty" if not text.strip() else "is not a notebook (no valid JSON; was it cut off?)"
+    why = _why_no_notebook(text, data)
+    if why:
+        return nothing, why
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat's readers raise whatever a damaged structure leads to
+        first = str(error).strip().splitlines()
+        return nothing, f"is not a valid notebook ({first[0][:120] if first else type(error).__name__})"
+    return notebook, ""
 
 
 def _why_no_notebook(text: str, data: Any) -> str:
@@ -52,12 +82,6 @@ def _why_no_notebook(text: str, data: Any) -> str:
         return "is not a valid notebook (it holds characters that no file can hold)"
     if isinstance(data.get("cells"), list) and len(data["cells"]) > MOST_CELLS:
         return f"is not a valid notebook (it has more than {MOST_CELLS} cells)"
-    try:
-        notebook = nbformat.reads(text, as_version=4)
-        nbformat.validate(notebook)
-    except Exception as error:  # nbformat's readers raise whatever a damaged structure leads to
-        first = str(error).strip().splitlines()
-        return f"is not a valid notebook ({first[0][:120] if first else type(error).__name__})"
     return ""
 
 
