@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from bench.figures import Figure
-from graders.commands.grade import cores
+from graders.commands.options import cores
 from graders.courses import clone_assignments
 from graders.demo import hand_in, make_demo
 from graders.mutants import load_mutants

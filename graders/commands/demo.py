@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from graders.commands.grade import cores
+from graders.commands.options import cores
 from graders.commands.show import Meter, number, outcome, step
 from graders.courses import find_assignments
 from graders.demo import LOG, compare, hand_in, make_demo

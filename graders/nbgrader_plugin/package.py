@@ -71,6 +71,11 @@ class Package:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: str = ""
 
+    @property
+    def max_score(self) -> float:
+        """The points that there are."""
+        return sum(cell.points or 0.0 for notebook in self.notebooks for cell in notebook.cells.values())
+
     @functools.cached_property
     def digest(self) -> str:
         """A word that changes with anything in it."""

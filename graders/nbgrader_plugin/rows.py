@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+from graders.engine.report import Outcome
+from graders.graded import UNREADABLE, Graded
 
 #: Outcomes of submissions that could not be graded: their students keep what the gradebook held before.
-NOT_GRADED: Final = frozenset({"unreadable", "grader error"})
+NOT_GRADED: Final = frozenset({UNREADABLE, Outcome.GRADER_ERROR.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class SubmissionRow:
         seconds: wall time that running and judging this submission took in this run; 0 where it was graded before.
         message: why, in one line; empty where the score says it all.
         not_tamper_proof: the test cells that ran beside the student's code, as their author wanted.
+        how: whether it was run now, was in the store, or was graded before and has not changed; or was not graded.
+        result: the result in detail, where it was run now or was in the store.
     """
 
     student: str
@@ -30,6 +35,8 @@ class SubmissionRow:
     seconds: float
     message: str = ""
     not_tamper_proof: tuple[str, ...] = ()
+    how: Literal["run", "stored", "unchanged", "not graded"] = "run"
+    result: Graded | None = None
 
     @property
     def graded(self) -> bool:
