@@ -8,13 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import CalledProcessError
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from graders.engine.client import Engine
@@ -22,7 +19,7 @@ from graders.engine.needs import Needs, read_needs
 from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.converter import EngineAutograde
 from graders.nbgrader_plugin.execute import read_template
-from graders.nbgrader_plugin.gradebooks import Gradebooks, final_score
+from graders.nbgrader_plugin.gradebooks import Gradebooks, demand_assignment, final_score, open_gradebooks
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.stamp import read_stamp
 from graders.nbgrader_plugin.unreadable import why_not_taken, why_unreadable
@@ -36,35 +33,17 @@ def open_run(config: Config, engine: Engine, assignment: str, *, force: bool) ->
     """A grading run over one assignment, with one pool of database connections.
 
     Raises:
-        TorchmagicError: the gradebook knows no such assignment.
+        TorchmagicError: the gradebook cannot be opened, or knows no such assignment.
     """
     coursedir = CourseDirectory(config=config)
+    gradebooks = open_gradebooks(coursedir.db_url, coursedir.course_id)
     try:
-        gradebooks = Gradebooks(coursedir.db_url, coursedir.course_id)
-    except (SQLAlchemyError, CalledProcessError) as error:
-        reason = str(getattr(error, "orig", error))
-        where = make_url(coursedir.db_url).render_as_string()
-        raise TorchmagicError(
-            f"The gradebook {where} cannot be opened ({reason}).",
-            hint="Put a backup in its place, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
-        ) from error
-    try:
-        _demand_assignment(gradebooks, assignment)
+        with gradebooks.open() as gradebook:
+            demand_assignment(gradebook, assignment)
         engine.preload(_needs(coursedir, assignment))
         yield Run(config, coursedir, engine, gradebooks, assignment, force)
     finally:
         gradebooks.close()
-
-
-def _demand_assignment(gradebooks: Gradebooks, assignment: str) -> None:
-    with gradebooks.open() as gradebook:
-        known = sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
-    if assignment not in known:
-        listed = f"It knows: {', '.join(known)}." if known else "It knows none yet."
-        raise TorchmagicError(
-            f"The gradebook has no assignment {assignment!r}. {listed}",
-            hint="Make one known with `nbgrader generate_assignment NAME`.",
-        )
 
 
 def _submitted(coursedir: CourseDirectory, assignment: str, students: Sequence[str] | None) -> list[str]:
