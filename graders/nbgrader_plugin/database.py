@@ -17,7 +17,7 @@ from torchmagic.errors import TorchmagicError
 _Found = TypeVar("_Found")
 
 #: How long one statement waits for another program's lock before that is said and tried again, in seconds.
-_LOCK_SECONDS = 5
+_LOCK_SECONDS = 5.0
 _LONGEST_PAUSE = 2.0
 #: How often a transaction that lost against another grader's is begun again: each time one of them got through.
 _CONFLICTS = 50
@@ -62,7 +62,7 @@ class Database:
         self.name = make_url(db_url).render_as_string(hide_password=True)
         self._patience = patience
         self._on_wait = on_wait
-        self._engine = _engine(db_url)
+        self._engine = _engine(db_url, min(_LOCK_SECONDS, patience))
         self._writing = self._engine.execution_options(torchmagic_writes=True)
 
     def write(self, work: Callable[[Connection], _Found]) -> _Found:
@@ -97,8 +97,6 @@ class Database:
             except SQLAlchemyError as error:
                 trouble = trouble_of(error)
                 if trouble is Trouble.LASTING:
-                    if is_bad_value(error):
-                        raise
                     raise self._lasting(error) from error
                 now = time.monotonic()
                 if trouble is Trouble.CONFLICT:
@@ -131,11 +129,11 @@ class Database:
         )
 
 
-def _engine(db_url: str) -> Engine:
+def _engine(db_url: str, lock_seconds: float) -> Engine:
     url = make_url(db_url)
     options: dict[str, Any] = {}
     if url.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": _LOCK_SECONDS}
+        options["connect_args"] = {"timeout": lock_seconds}
     elif url.get_backend_name() == "postgresql":
         if url.get_driver_name() in ("psycopg2", "psycopg"):  # both hand these to PostgreSQL's own client library
             wanted = {"connect_timeout": 10, "tcp_user_timeout": 30_000}  # or a dead machine is waited for for minutes
@@ -146,7 +144,7 @@ def _engine(db_url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         _take_locks_at_begin(engine)
     elif engine.dialect.name == "postgresql":
-        _wait_briefly_for_locks(engine)
+        _wait_briefly_for_locks(engine, lock_seconds)
     return engine
 
 
@@ -166,10 +164,12 @@ def _take_locks_at_begin(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _wait_briefly_for_locks(engine: Engine) -> None:
+def _wait_briefly_for_locks(engine: Engine, seconds: float) -> None:
+    milliseconds = max(1, round(1000 * seconds))  # 0 would be for ever
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
 
 
 def trouble_of(error: SQLAlchemyError) -> Trouble:
@@ -194,13 +194,6 @@ def trouble_of(error: SQLAlchemyError) -> Trouble:
     # without a SQLSTATE the server said nothing: it was not reached, or is gone
     lost = error.connection_invalidated or type(error) is DatabaseError
     return Trouble.AWAY if lost or isinstance(error, (OperationalError, InterfaceError)) else Trouble.LASTING
-
-
-def is_bad_value(error: BaseException) -> bool:
-    """True where the database refuses a value as such: a name that is too long or cannot be encoded."""
-    return isinstance(error, (UnicodeError, ValueError)) or (
-        isinstance(error, DBAPIError) and not _of_sqlite(error) and _sqlstate(error).startswith("22")
-    )
 
 
 def reason_of(error: BaseException) -> str:
