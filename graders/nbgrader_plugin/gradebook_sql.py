@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from nbgrader import api
-from sqlalchemy import Connection, Select, Table, bindparam, case, func, select
+from sqlalchemy import Connection, Table, bindparam, case, func, select
 
 from graders.nbgrader_plugin.gradebook_rows import (
     Changes,
@@ -85,7 +86,7 @@ def read_assignment(connection: Connection, name: str, *, lock: bool = False) ->
         }
         if kind in of_kind:
             of_kind[kind][cell] = cell_id
-    return KnownAssignment(found.id, found.duedate, sum(row[-1] for row in cells), notebooks)
+    return KnownAssignment(found.id, found.duedate, math.fsum(row[-1] for row in cells), notebooks)
 
 
 def read_students(connection: Connection, students: Collection[str]) -> set[str]:
@@ -180,24 +181,28 @@ def read_points(
         submitted = submitted.where(_SUBMITTED.c.student_id.in_(students))
     rows = connection.execute(submitted.order_by(_SUBMITTED.c.student_id)).all()
     notebook = _SUBMITTED_NOTEBOOK.c
-    by_hand = func.max(case((_GRADE.c.needs_manual_grade, 1), else_=0))
-    scores = select(notebook.assignment_id, func.sum(_SCORE), by_hand).join(_GRADE, _GRADE.c.notebook_id == notebook.id)
-    scores = scores.where(_GRADE.c.cell_id.in_(_with_grade(assignment)))
-    penalties = select(notebook.assignment_id, func.sum(notebook.late_submission_penalty))
-
-    def by_submission(wanted: Select[Any]) -> dict[str, Any]:
-        wanted = wanted.where(notebook.notebook_id.in_([cells.id for cells in assignment.notebooks.values()]))
-        if students is not None:
-            wanted = wanted.where(notebook.assignment_id.in_([row.id for row in rows]))
-        return {id_: values for id_, *values in connection.execute(wanted.group_by(notebook.assignment_id))}
-
-    points, taken = by_submission(scores), by_submission(penalties)
-    found = {}
-    for id_, student, timestamp, extension in rows:
-        score, needs = points.get(id_, (0.0, 0))
-        (penalty,) = taken.get(id_, (0.0,))
-        found[student] = Points(float(score), float(penalty or 0.0), bool(needs), timestamp, extension)
-    return found
+    ours = [notebook.notebook_id.in_([cells.id for cells in assignment.notebooks.values()])]
+    if students is not None:
+        ours.append(notebook.assignment_id.in_([row.id for row in rows]))
+    scores: dict[str, list[float]] = defaultdict(list)
+    by_hand: set[str] = set()
+    graded = select(notebook.assignment_id, _SCORE, _GRADE.c.needs_manual_grade).join(
+        _GRADE, _GRADE.c.notebook_id == notebook.id
+    )
+    for id_, score, needs in connection.execute(graded.where(*ours, _GRADE.c.cell_id.in_(_with_grade(assignment)))):
+        scores[id_].append(score)
+        if needs:
+            by_hand.add(id_)
+    penalties: dict[str, list[float]] = defaultdict(list)
+    for id_, penalty in connection.execute(
+        select(notebook.assignment_id, notebook.late_submission_penalty).where(*ours)
+    ):
+        penalties[id_].append(penalty or 0.0)
+    # summed here, exactly: the database's sums depend on the order in which it happens to find the rows
+    return {
+        student: Points(math.fsum(scores[id_]), math.fsum(penalties[id_]), id_ in by_hand, timestamp, extension)
+        for id_, student, timestamp, extension in rows
+    }
 
 
 def read_auto_scores(

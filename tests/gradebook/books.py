@@ -147,7 +147,11 @@ class Book:
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that the gradebook holds of submissions, with names for ids, in order."""
         engine = create_engine(self.db_url)
-        student, submitted, part = api.Student.__table__, api.SubmittedAssignment.__table__, api.SubmittedNotebook.__table__
+        student, submitted, part = (
+            api.Student.__table__,
+            api.SubmittedAssignment.__table__,
+            api.SubmittedNotebook.__table__,
+        )
         grade, comment, cell = api.Grade.__table__, api.Comment.__table__, api.BaseCell.__table__
         parts = part.join(submitted, submitted.c.id == part.c.assignment_id).join(
             api.Notebook.__table__, api.Notebook.__table__.c.id == part.c.notebook_id
@@ -189,5 +193,3 @@ def with_kept(entry: Entry, name: str, cell: str) -> Entry:
         for nb in entry.graded.notebooks
     ]
     return replace(entry, graded=Graded(tuple(notebooks)))
-
-
