@@ -72,7 +72,7 @@ class Executor(Protocol):
 
 def open_executor(
     factory: WorkerFactory,
-    jobs: int,
+    jobs: int | None,
     scheduler: str | None = None,
     *,
     notice: Callable[[str], None] = lambda text: None,
@@ -81,7 +81,7 @@ def open_executor(
 
     Args:
         factory: makes what grades; picklable where there is a scheduler.
-        jobs: submissions at a time, on this machine.
+        jobs: submissions at a time; None, with a scheduler, for as many as the cluster's workers have threads.
         scheduler: an address, a scheduler file, a cluster file or a cluster's class, see docs/cluster.md.
         notice: called with what the user should know of the cluster; from another thread.
 
@@ -91,14 +91,14 @@ def open_executor(
     if scheduler is None:
         from graders.executing.local import LocalExecutor
 
-        return LocalExecutor(factory, jobs)
+        return LocalExecutor(factory, jobs or 1)
     try:
         from graders.executing.cluster import ClusterExecutor
     except ImportError as error:
         raise TorchmagicError(
             f"Grading on a cluster needs Dask ({error}).", hint="Install it with `pip install 'torchmagic[cluster]'`."
         ) from error
-    return ClusterExecutor(scheduler, factory, notice=notice)
+    return ClusterExecutor(scheduler, factory, jobs, notice=notice)
 
 
 class SubmissionLost(TorchmagicError):

@@ -14,7 +14,6 @@ from typing import Any
 import dask
 import distributed
 import yaml  # type: ignore[import-untyped]  # Dask brings it
-from distributed.comm import CommClosedError
 
 from torchmagic.errors import TorchmagicError
 
@@ -26,7 +25,7 @@ _FORMS = (
     "(cluster.yml), or a class (dask_jobqueue.SLURMCluster)."
 )
 #: Of the workers that we start ourselves: Dask's profiler looks at every thread a hundred times a second, and all wait.
-_CONFIG = {"distributed.worker.profile.enabled": False}
+WORKER_CONFIG = {"distributed.worker.profile.enabled": False}
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def _start(plan: ClusterPlan, stack: contextlib.ExitStack) -> Any:
             f"There is no {plan.cluster} ({_line(error)}).", hint=f"`pip install {package}` may bring it."
         ) from error
     try:
-        with dask.config.set(_CONFIG):
+        with dask.config.set(WORKER_CONFIG):
             cluster = factory(**plan.options)
         stack.callback(_close, cluster)
         if plan.scale is not None:
@@ -157,7 +156,7 @@ def _address_in(path: Path) -> str:
 
 def _close(one: Any) -> None:
     """Close a client or cluster whose other side may be gone."""
-    with contextlib.suppress(OSError, TimeoutError, RuntimeError, CommClosedError):
+    with contextlib.suppress(OSError, TimeoutError, RuntimeError):
         one.close(timeout=5)
 
 
