@@ -19,7 +19,7 @@ def environment_digest() -> str:
     64
     """
     found = hashlib.sha256()
-    for line in (*sorted(_distributions()), platform.python_version(), platform.machine(), *_own_code()):
+    for line in (*sorted(_distributions()), platform.python_version(), platform.machine(), *own_code()):
         found.update(f"{line}\n".encode())
     return found.hexdigest()
 
@@ -36,7 +36,12 @@ def _distributions() -> set[str]:
     return {name for name in names if not name.startswith("torchmagic")}
 
 
-def _own_code() -> list[str]:
+def own_code() -> list[str]:
+    """Each of our own source files, with a hash of what is in it.
+
+    >>> own_code()[0].split()[0]
+    'torchmagic/__init__.py'
+    """
     return [
         f"{path.relative_to(package.parent).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         for package in packages()

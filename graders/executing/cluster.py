@@ -1,0 +1,282 @@
+"""Grade on a Dask cluster: each submission is one task of Dask's own, which it tries again where a worker dies."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import importlib.metadata
+import pickle
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from distributed import KilledWorker
+from distributed.client import FutureCancelledError
+
+from graders.executing import SubmissionLost, WorkerFactory
+from graders.executing.connecting import connect
+from graders.executing.dask_worker import SAME_ENVIRONMENT, Given, UnfitWorker, grade_on_worker, let_go
+from graders.executing.likeness import decisive_differences, likeness, other_differences
+from torchmagic.errors import TorchmagicError
+
+if TYPE_CHECKING:
+    from graders.graded import Graded
+    from graders.nbgrader_plugin.package import Handed, Package
+
+T = TypeVar("T")
+
+#: How many submissions the scheduler knows of at a time: enough for a cluster that grows with its work.
+_AHEAD = 512
+_LOOK_SECONDS = 1.0
+_GO_ON = "Run the same command again: what was finished is kept."
+
+
+class ClusterExecutor:
+    """An :class:`graders.executing.Executor` over the workers of a Dask cluster.
+
+    Args:
+        spec: which cluster, as :func:`graders.executing.connecting.connect` takes it.
+        factory: makes the grading worker in each Dask worker; gets as many submissions at a time as that has threads.
+        jobs: at most so many submissions at a time; None for as many as the cluster's workers take.
+        notice: called with what the user should know, as long as it goes on; from another thread.
+        timeout: seconds to try to reach the scheduler.
+        patience: seconds without any worker before that is told.
+
+    Raises:
+        TorchmagicError: no such cluster, or none of its workers can grade as this machine does.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        factory: WorkerFactory,
+        jobs: int | None = None,
+        *,
+        notice: Callable[[str], None] = lambda text: None,
+        timeout: float = 15.0,
+        patience: float = 15.0,
+    ) -> None:
+        self._factory, self._jobs, self._notice, self._patience = factory, jobs, notice, patience
+        self._run = uuid.uuid4().hex[:12]
+        self._likeness = likeness()
+        self._workers: dict[str, int] = {}
+        self._unfit: dict[str, UnfitWorker] = {}
+        self._given: dict[str, Any] = {}
+        self._gone: TorchmagicError | None = None
+        self._pending: set[Future[Graded]] = set()
+        self._turns = _Turns(self._ahead)
+        self._alone = asyncio.Lock()
+        self._stack = contextlib.ExitStack()
+        try:
+            self._client: Any = connect(spec, self._stack, timeout=timeout)
+            self._where = self._client.scheduler.address
+            self._loop = self._client.loop.asyncio_loop
+            self._in_loop(self._look_over()).result()
+            self._demand_fit()
+        except BaseException:
+            self._stack.close()
+            raise
+        self._watch = self._in_loop(self._watch_workers())
+
+    @property
+    def width(self) -> int:
+        """How many submissions the cluster's workers take at a time, now."""
+        threads = sum(self._fit().values())
+        return threads if self._jobs is None else min(threads, self._jobs)
+
+    def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
+        """Have one submission graded."""
+        future = self._in_loop(self._grade(package, handed, key))
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        return future
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Wait for what was submitted, or cancel it; end what this run has on the workers, and a cluster of its own."""
+        pending = list(self._pending)
+        if cancel:
+            for future in pending:
+                future.cancel()
+        concurrent.futures.wait(pending)
+        self._watch.cancel()
+        if self._gone is None:
+            with contextlib.suppress(TimeoutError, concurrent.futures.TimeoutError, OSError):
+                self._in_loop(self._let_go()).result(10)
+        self._stack.close()
+
+    def describe(self) -> str:
+        """As in "Dask at tcp://10.0.0.1:8786, 3 workers, 6 jobs"."""
+        count = len(self._fit())
+        return f"Dask at {self._where}, {count} worker{'s' if count != 1 else ''}, {self.width} jobs"
+
+    # ---- on the client's event loop
+
+    async def _grade(self, package: Package, handed: Handed, key: str) -> Graded:
+        """One submission, until there is a result or none can be had."""
+        content = pickle.dumps(handed)
+        deaths = 0
+        async with self._turns:
+            try:
+                return await self._attempt(package, content, key)
+            except KilledWorker as error:
+                deaths = error.allowed_failures + 1
+        # Dask blames all that a worker had in hand when it died. Those that it gave up go again, one at a time: then
+        # what dies with its worker once more is to blame itself
+        async with self._alone, self._turns:
+            try:
+                return await self._attempt(package, content, f"{key} alone")
+            except KilledWorker as error:
+                deaths += error.allowed_failures + 1
+                raise SubmissionLost(
+                    f"its worker was lost {deaths} times while grading it",
+                    hint="What the workers print says why; for memory, give them more or set "
+                    "`EngineExecute.memory_mib` lower.",
+                ) from error
+
+    async def _attempt(self, package: Package, content: bytes, key: str) -> Graded:
+        """One submission, on workers that can grade."""
+        while True:
+            if self._gone is not None:
+                raise self._gone
+            restricted = sorted(self._fit()) if self._unfit else None
+            number = len(self._unfit)
+            task = self._client.submit(
+                grade_on_worker,
+                self._name(package),
+                self._delivered(package),
+                content,
+                key=(f"torchmagic-grade-{self._run}", f"{key} {number}" if number else key),
+                workers=restricted,
+                pure=False,
+            )
+            try:
+                return await task  # type: ignore[no-any-return]
+            except UnfitWorker as error:
+                self._refuse(error)
+                self._demand_fit()
+            except FutureCancelledError as error:
+                raise self._lost(error) from error
+            except (ImportError, AttributeError):
+                # a worker that joined meanwhile and cannot even read the task
+                await self._look_over()
+                if len(self._unfit) == number:
+                    raise
+                self._demand_fit()
+            finally:
+                task.release()
+
+    def _delivered(self, package: Package) -> Any:
+        """What every worker needs of a package, as the result of a task: Dask brings it to each worker once, from one
+        to the other, and makes it again where all that had it are gone."""
+        if package.digest not in self._given:
+            content = pickle.dumps(Given(self._factory, package, self._likeness))
+            self._given[package.digest] = self._client.submit(bytes, content, key=f"{self._name(package)}-given")
+        return self._given[package.digest]
+
+    def _name(self, package: Package) -> str:
+        return f"torchmagic-{self._run}-{package.digest[:12]}"
+
+    async def _look_over(self) -> None:
+        """See which workers there are, and which of them cannot grade as this machine does."""
+        self._workers = await self._client.nthreads()
+        new = [address for address in self._workers if address not in self._unfit]
+        versions = await self._client.run(importlib.metadata.version, "torchmagic", workers=new, on_error="return")
+        for address, version in versions.items():
+            if isinstance(version, importlib.metadata.PackageNotFoundError):
+                self._refuse(UnfitWorker(address, "it has no torchmagic", SAME_ENVIRONMENT))
+        here = self._likeness
+        have = [address for address in versions if address not in self._unfit]
+        found = await self._client.run(likeness, workers=have, on_error="return") if have else {}
+        for address, there in found.items():
+            if isinstance(there, OSError):  # went away meanwhile
+                continue
+            if isinstance(there, BaseException):
+                there = {**here, "torchmagic": versions[address], "torchmagic's code": "another"}
+            told = decisive_differences(here, there)
+            if told:
+                self._refuse(UnfitWorker(address, f"it has {', '.join(told)}", SAME_ENVIRONMENT))
+            elif other_differences(here, there):
+                self._notice(f"The worker {address} has {', '.join(other_differences(here, there))}.")
+
+    def _refuse(self, error: UnfitWorker) -> None:
+        if error.address not in self._unfit:
+            self._unfit[error.address] = error
+            self._notice(f"The worker {error.address} cannot grade and gets nothing: {error.reason}. {error.hint}")
+
+    def _demand_fit(self) -> None:
+        if self._unfit and not self._fit():
+            first = next(iter(self._unfit.values()))
+            raise TorchmagicError(
+                f"No worker of the cluster at {self._where} can grade. {first.address}: {first.reason}.",
+                hint=first.hint,
+            )
+
+    def _fit(self) -> dict[str, int]:
+        return {address: threads for address, threads in self._workers.items() if address not in self._unfit}
+
+    def _ahead(self) -> int:
+        """How many submissions to hand to the scheduler: it gives all that is bound to certain workers out at once."""
+        fit = self._fit()
+        most = sum(fit.values()) + len(fit) if self._unfit else _AHEAD
+        return max(1, most if self._jobs is None else min(most, self._jobs))
+
+    def _lost(self, error: FutureCancelledError) -> TorchmagicError:
+        """The end of the run, for everything that waits."""
+        if self._gone is None:
+            gone = error.reason == "scheduler-connection-lost"
+            what = "is gone" if gone else f"has dropped the work ({error.reason})"
+            self._gone = TorchmagicError(f"The Dask scheduler at {self._where} {what}.", hint=_GO_ON)
+        return self._gone
+
+    async def _watch_workers(self) -> None:
+        """Know how many workers there are; say so when there is none for long."""
+        since = time.monotonic()
+        told = False
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(OSError):  # what waits is told by Dask itself
+                self._workers = await self._client.nthreads()
+            await self._turns.look()
+            if self._workers:
+                since, told = time.monotonic(), False
+            elif self._pending and not told and time.monotonic() - since > self._patience:
+                told = True
+                self._notice(
+                    f"The cluster at {self._where} has no workers yet: waiting. "
+                    f"Start some with `dask worker {self._where}`, or see what your batch system says."
+                )
+
+    async def _let_go(self) -> None:
+        for digest in self._given:
+            name = f"torchmagic-{self._run}-{digest[:12]}"
+            await self._client.run(let_go, name, workers=list(self._fit()), on_error="ignore")
+
+    def _in_loop(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+class _Turns:
+    """Lets so many in at a time as ``limit`` says, which may change; the others in their order."""
+
+    def __init__(self, limit: Callable[[], int]) -> None:
+        self._limit = limit
+        self._busy = 0
+        self._changed = asyncio.Condition()
+
+    async def __aenter__(self) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._busy < self._limit())
+            self._busy += 1
+
+    async def __aexit__(self, *exception: object) -> None:
+        async with self._changed:
+            self._busy -= 1
+            self._changed.notify()
+
+    async def look(self) -> None:
+        """The limit may have changed."""
+        async with self._changed:
+            self._changed.notify_all()

@@ -1,0 +1,58 @@
+"""A grading worker without an engine, for tests of what is around it; importable in Dask's own processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from graders.engine.report import Limits
+from graders.graded import Graded, GradedNotebook
+from graders.nbgrader_plugin.package import Handed, Package
+from torchmagic.errors import TorchmagicError
+
+PACKAGE = Package("hw", (), {}, {}, Limits(), "namespaces")
+
+
+def handed(text: str) -> Handed:
+    """A submission of one notebook."""
+    return Handed({"hw": text.encode()})
+
+
+class StandIn:
+    """Answers after a moment with what was handed in, and does what it says: "kill" ends the process.
+
+    Args:
+        log: a folder; each submission leaves an empty file in it when it has been worked on, with the process's number.
+        weak: processes whose environment has this variable cannot wall off.
+    """
+
+    def __init__(self, *, at_once: int, seconds: float = 0.02, log: Path | None = None, weak: str = "") -> None:
+        self.seconds, self.log = seconds, log
+        self.weak = weak in os.environ if weak else False
+
+    def prepare(self, package: Package) -> None:
+        pass
+
+    def wait_until_ready(self) -> None:
+        if self.weak:
+            raise TorchmagicError("no walls to be had", hint="Change the kernel.")
+
+    def grade(self, package: Package, handed: Handed) -> Graded:
+        text = handed.notebooks["hw"].decode()
+        time.sleep(self.seconds)
+        if text == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.log is not None:
+            (self.log / f"{text} {os.getpid()} {time.monotonic_ns()}").touch()
+        return Graded((GradedNotebook("hw", text, "passed", "", self.seconds),))
+
+    def close(self) -> None:
+        pass
+
+
+def texts(results: Mapping[str, Graded]) -> dict[str, str]:
+    """What came back, by key."""
+    return {key: graded.notebooks[0].text for key, graded in results.items()}
