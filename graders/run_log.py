@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class RunLog:
     """Appends to a file; each line is a JSON object with a ``time`` (UTC) and an ``event``. A context manager.
 
-    Events: ``start`` (assignments, total), ``submission`` (assignment, student, outcome, score, max_score, seconds, how,
-    message, cells), ``end`` (outcomes, how many were not graded, whether it was interrupted).
+    Events: ``start`` (assignments, total), ``submission`` (assignment, student, outcome, score, max_score, seconds,
+    how, message, cells), ``end`` (outcomes, whether it was interrupted, the error that ended it).
 
     Args:
         path: the file; it is made where it is missing.
@@ -43,7 +43,7 @@ class RunLog:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         outcomes = dict(sorted(self._outcomes.items()))
-        self._write("end", outcomes=outcomes, interrupted=error is not None, error=str(error) if error else "")
+        self._write("end", outcomes=outcomes, interrupted=isinstance(error, KeyboardInterrupt), error=str(error or ""))
         self._file.close()
 
     def start(self, assignments: Sequence[str], total: int) -> None:

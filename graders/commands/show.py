@@ -50,7 +50,7 @@ def closing_line(rows: Sequence[SubmissionRow]) -> str:
     """
     failed = ungraded(rows)
     done = [row for row in rows if row.outcome not in _UNGRADED]
-    ways = Counter(row.how for row in rows if row.how != "not graded")
+    ways: Counter[str] = Counter(row.how for row in rows if row.how != "not graded")
     text = f"Graded {len(done)} of {len(rows)} submission{'s' * (len(rows) != 1)}"
     if set(ways) - {"run"}:
         text += f" ({', '.join(f'{ways[way]} {said}' for way, said in _WAYS.items() if ways[way] or way == 'run')})"

@@ -16,6 +16,10 @@ def store_folder(course: Path) -> Path:
     return course / _FOLDER / "store"
 
 
-def notes_folder(course: Path, assignment: str) -> Path:
-    """The notes of what was finished of an assignment."""
+def notes_folder(course: Path, assignment: str = "") -> Path:
+    """The notes of what was finished of an assignment; without its name, the folder of them all.
+
+    >>> notes_folder(Path("course"), "hw").as_posix()
+    'course/.torchmagic/finished/hw'
+    """
     return course / _FOLDER / "finished" / assignment

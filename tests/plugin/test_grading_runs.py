@@ -31,7 +31,8 @@ def _gradebook(school: School) -> Gradebook:
 def test_a_killed_run_is_taken_up_where_it_was(school: School) -> None:
     students = [f"s{number:02}" for number in range(14)]
     for student in students:
-        school.hand_in(student, school.answers({**RIGHT, "words": f"Because {student} says so."}))
+        slow = {"squares": "import time\ntime.sleep(0.3)\n" + RIGHT["squares"], "words": f"Because {student} says so."}
+        school.hand_in(student, school.answers({**RIGHT, **slow}))
     command = [sys.executable, "-c", "from graders.cli import main; main()", "grade", "ps1", "--jobs", "2"]
     process = subprocess.Popen(command, cwd=school.folder, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
