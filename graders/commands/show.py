@@ -140,27 +140,48 @@ class Meter:
         if not self._console.is_terminal:
             yield self
             return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._console) as self._bar:
+        with _progress(self._console) as self._bar:
             self._bar.add_task("warming up", total=None, rate="")
             yield self
         self._bar = None
 
 
 @contextlib.contextmanager
-def step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
-    """One step of several: a spinner on a terminal, then a line with what was done and how long it took."""
+def step(console: Console, doing: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """One step of several: a spinner on a terminal, then a line with what was done and how long it took.
+
+    Args:
+        quiet: no spinner, as something else is drawn there.
+    """
     said: list[str] = []
     start = time.monotonic()
-    with console.status(escape(doing)) if console.is_terminal else contextlib.nullcontext():
+    with console.status(escape(doing)) if console.is_terminal and not quiet else contextlib.nullcontext():
         yield said.append
     text = said[-1] if said else doing
     console.print(f"{text} [dim]({time.monotonic() - start:.1f} s)[/]", highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def long_step(console: Console, doing: str, total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """As :func:`step`, for one that is done in many parts: a bar on a terminal.
+
+    Gives what to call after each part, and what to call with the closing line.
+    """
+    with step(console, doing, quiet=True) as done, contextlib.ExitStack() as stack:
+        bar = stack.enter_context(_progress(console)) if console.is_terminal else None
+        if bar is not None:
+            bar.add_task(doing, total=total, rate="")
+        yield (lambda: bar.advance(bar.task_ids[0]) if bar is not None else None), done
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
