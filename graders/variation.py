@@ -33,6 +33,7 @@ _WORDS = (
     "print the shapes when in doubt",
 )
 _COMMENT = "# "
+_OFTEN = 0.7
 _TAMPERED = ("delete", "duplicate", "metadata", "edit")
 _COMMENT_LINE = re.compile(r"^\s*#")
 
@@ -61,7 +62,9 @@ def vary(source: str, chance: random.Random) -> str:
     places = chance.sample(free, min(len(free), chance.randint(0, 2)))
     for line in sorted(places, reverse=True):
         lines[line:line] = [""] * chance.randint(0, 1) + [_COMMENT + chance.choice(_WORDS)]
-    return "\n".join([*lines, *[""] * chance.randint(0, 1), _COMMENT + _remark(chance)])
+    if chance.random() < _OFTEN:
+        lines += [*[""] * chance.randint(0, 1), _COMMENT + _remark(chance)]
+    return "\n".join(lines)
 
 
 def disguise(source: str, chance: random.Random) -> str:
