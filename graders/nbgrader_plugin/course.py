@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.converters import GenerateAssignment, GenerateFeedback
+from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 
 from graders.nbgrader_plugin import find_alembic
 from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.exchange import StudentExchange, exchange_step
+from graders.nbgrader_plugin.feedback_run import FeedbackRow, write_feedback
 from graders.nbgrader_plugin.gradebooks import final_score
 from graders.nbgrader_plugin.said import saying_why
 from torchmagic.errors import TorchmagicError
@@ -100,16 +101,27 @@ class Course:
         app.update = True
         self._run(app, f"collect {assignment!r}")
 
-    def write_feedback(self, assignment: str) -> list[Path]:
-        """Write the feedback of every graded submission; gives its files."""
-        config = deepcopy(self._config)  # sections are shared otherwise
-        config.HTMLExporter.template_name = "feedback"
-        directory = self._coursedir(assignment)
-        app = GenerateFeedback(coursedir=directory, config=config)
-        app.force = True
-        self._run(app, f"write the feedback of {assignment!r}")
-        pattern = directory.format_path(directory.feedback_directory, "*", assignment)
-        return sorted(Path("/").glob(pattern.lstrip("/") + "/*.html"))
+    def write_feedback(
+        self, assignment: str, *, jobs: int = 1, on_result: Callable[[FeedbackRow], None] = lambda row: None
+    ) -> list[Path]:
+        """Write the feedback of every graded submission; gives its files.
+
+        Args:
+            jobs: processes to write it with; 1 for this one.
+            on_result: called with what became of each student's feedback.
+
+        Raises:
+            TorchmagicError: some of it could not be written; the rest was.
+        """
+        rows = write_feedback(self.folder, assignment, jobs=jobs, force=True, on_result=on_result)
+        failed = [row for row in rows if row.outcome == "failed"]
+        if failed:
+            raise TorchmagicError(
+                f"The feedback of {assignment!r} for {', '.join(row.student for row in failed)} was not written: "
+                f"{failed[0].message}.",
+                hint=f"Write it again when that is mended: `torchmagic feedback {assignment}`.",
+            )
+        return [path for row in rows for path in row.files]
 
     def scores(self, assignment: str) -> dict[str, GradebookEntry]:
         """What the gradebook holds of an assignment, by student.

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from subprocess import CalledProcessError
 from typing import Any, TypeVar
 
 from nbgrader.api import Gradebook
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
+
+from torchmagic.errors import TorchmagicError
 
 _Found = TypeVar("_Found")
 
@@ -51,6 +56,22 @@ class Gradebooks:
     def close(self) -> None:
         """Close every connection."""
         self._first.close()
+
+
+def connect(db_url: str, course_id: str) -> Gradebooks:
+    """A course's gradebooks.
+
+    Raises:
+        TorchmagicError: the database cannot be opened.
+    """
+    try:
+        return Gradebooks(db_url, course_id)
+    except (SQLAlchemyError, CalledProcessError) as error:
+        reason = str(getattr(error, "orig", error))
+        raise TorchmagicError(
+            f"The gradebook {make_url(db_url).render_as_string()} cannot be opened ({reason}).",
+            hint="Put a backup in its place, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
+        ) from error
 
 
 def final_score(submission: Any) -> float:

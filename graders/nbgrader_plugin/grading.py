@@ -8,13 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import CalledProcessError
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from graders.engine.client import Engine
@@ -22,7 +19,7 @@ from graders.engine.needs import Needs, read_needs
 from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.converter import EngineAutograde
 from graders.nbgrader_plugin.execute import read_template
-from graders.nbgrader_plugin.gradebooks import Gradebooks, final_score
+from graders.nbgrader_plugin.gradebooks import Gradebooks, connect, final_score
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.stamp import read_stamp
 from graders.nbgrader_plugin.unreadable import why_not_taken, why_unreadable
@@ -39,15 +36,7 @@ def open_run(config: Config, engine: Engine, assignment: str, *, force: bool) ->
         TorchmagicError: the gradebook knows no such assignment.
     """
     coursedir = CourseDirectory(config=config)
-    try:
-        gradebooks = Gradebooks(coursedir.db_url, coursedir.course_id)
-    except (SQLAlchemyError, CalledProcessError) as error:
-        reason = str(getattr(error, "orig", error))
-        where = make_url(coursedir.db_url).render_as_string()
-        raise TorchmagicError(
-            f"The gradebook {where} cannot be opened ({reason}).",
-            hint="Put a backup in its place, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
-        ) from error
+    gradebooks = connect(coursedir.db_url, coursedir.course_id)
     try:
         _demand_assignment(gradebooks, assignment)
         engine.preload(_needs(coursedir, assignment))

@@ -26,7 +26,7 @@ def saying_why(what: str, folder: Path) -> Iterator[None]:
     Raises:
         TorchmagicError: nbgrader failed.
     """
-    with _last_error() as reasons:
+    with last_error() as reasons:
         try:
             yield
         except (NbGraderException, ExchangeError) as error:
@@ -57,7 +57,7 @@ def log_to(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _last_error() -> Iterator[list[str]]:
+def last_error() -> Iterator[list[str]]:
     """Collect the last line of each error that nbgrader logs."""
     reasons: list[str] = []
 
