@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nbconvert.writers import FilesWriter
 from nbgrader.converters import GenerateFeedback
@@ -17,8 +18,8 @@ from traitlets.utils.importstring import import_item
 
 from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.given_grades import GivenGrades, NotebookGrades
-from graders.nbgrader_plugin.harmless import FeedbackExporter
-from graders.nbgrader_plugin.pages import RepeatedExporter
+from graders.nbgrader_plugin.harmless import FeedbackExporter, HarmlessCells
+from graders.nbgrader_plugin.pages import RepeatedExporter, RepeatedHarmless
 from graders.nbgrader_plugin.said import last_error
 
 
@@ -60,20 +61,33 @@ class FeedbackWriter:
         return ""
 
 
+#: In the place of what the plugin or nbgrader has there; what a course has configured itself stays.
+_QUICK: dict[Any, Any] = {
+    FeedbackExporter: RepeatedExporter,
+    GetGrades: GivenGrades,
+    HarmlessCells: RepeatedHarmless,
+}
+
+
+def _quick(kind: Any) -> Any:
+    return _QUICK.get(kind, kind) if isinstance(kind, type) else kind
+
+
+def _resolved(named: Any) -> Any:
+    return import_item(named) if isinstance(named, str) else named
+
+
 class _Converter(GenerateFeedback):  # type: ignore[misc]
     """nbgrader's own, with what is the same for all submissions made once, and a folder of its own until it is done."""
 
     def prepare(self) -> None:
         self.writer = FilesWriter(parent=self, config=self.config)
-        kind = RepeatedExporter if self.exporter_class is FeedbackExporter else self.exporter_class
-        self.exporter = kind(parent=self, config=self.config)
-        self._given = []
-        for named in self.preprocessors:
-            preprocessor = import_item(named) if isinstance(named, str) else named
-            if preprocessor is GetGrades:
-                preprocessor = GivenGrades(parent=self.exporter)
-                self._given.append(preprocessor)
+        self.exporter = _quick(self.exporter_class)(parent=self, config=self.config)
+        made = [_quick(_resolved(named)) for named in self.preprocessors]
+        made = [kind(parent=self.exporter) if kind in _QUICK.values() else kind for kind in made]
+        for preprocessor in made:
             self.exporter.register_preprocessor(preprocessor)
+        self._given = [preprocessor for preprocessor in made if isinstance(preprocessor, GivenGrades)]
 
     def write(self, page: Page) -> None:
         for preprocessor in self._given:

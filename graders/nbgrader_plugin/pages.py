@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat.notebooknode import NotebookNode
 
-from graders.nbgrader_plugin.harmless import FeedbackExporter
+from graders.nbgrader_plugin.harmless import FeedbackExporter, HarmlessCells, harmless_html
 
 try:  # as nbconvert does
     from jinja2 import pass_context
@@ -30,7 +30,7 @@ _CELL = re.compile(r"(?=<div (?:id=\"[^\"<>]*\" ?)?class=\"cell border-box-sizin
 _END_TAG = re.compile(r"</\s*([a-zA-Z][^\s/>]*)")
 #: What nbconvert looks for in a page, or what its parser treats in a way that reaches beyond a cell.
 _STAYS = re.compile(
-    r"<img|jp-|<!|<\?|</\s*(?:area|base|br|col|embed|hr|input|link|meta|param|source|track|wbr"
+    r"<img|jp-(?:Notebook|Cell|OutputArea)|<!|<\?|</\s*(?:area|base|br|col|embed|hr|input|link|meta|param|source|track|wbr"
     r"|script|textarea|title|iframe|xmp|noembed|noframes|plaintext|noscript)\b",
     re.IGNORECASE,
 )
@@ -68,7 +68,7 @@ class RepeatedExporter(FeedbackExporter, _InPieces):
         self._highlighted: dict[object, Callable[..., Any]] = {}
         self.parsed = remembering(parsed_by_itself)
         self._markdown = remembering(self._rendered)
-        super().__init__(**kwargs)
+        super().__init__(optimistic_validation=True, **kwargs)
 
     def from_notebook_node(self, nb: NotebookNode, *args: Any, **kwargs: Any) -> tuple[str, dict[str, Any]]:
         """One page."""
@@ -97,6 +97,14 @@ class RepeatedExporter(FeedbackExporter, _InPieces):
     def _rendered(self, source: str, path: str) -> str:
         context: Any = {"resources": {"metadata": {"path": path}}}
         return str(super().markdown2html(context, source))
+
+
+class RepeatedHarmless(HarmlessCells):
+    """For many notebooks one after the other: gives what :class:`HarmlessCells` gives."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.harmless = remembering(harmless_html)
+        super().__init__(**kwargs)
 
 
 def remembering(find: Callable[..., Any]) -> Callable[..., Any]:
