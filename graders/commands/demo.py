@@ -108,8 +108,10 @@ def command(
             shown = _table if count <= _MOST_ROWS else _summary
             console.print(shown(name, [h for h in handins if h.assignment == name], scores[name], rows[name]))
         _say_compared(console, len(handins), [str(mismatch) for mismatch in wrong], seconds)
-        with step(console, "Writing feedback") as done:
-            written = sum(len(course.write_feedback(name)) for name in names)
+        with long_step(console, "Writing feedback", len(handins)) as (advance, done):
+            written = sum(
+                len(course.write_feedback(name, jobs=jobs, on_result=lambda row: advance())) for name in names
+            )
             done(f"Wrote nbgrader's feedback for {written} submissions")
         if not assignments:
             with step(console, "Running the tour") as done:

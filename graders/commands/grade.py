@@ -19,7 +19,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """For the shell's completion: assignments that the course has a source of."""
     source = Path(ctx.params.get("folder") or ".") / "source"
     names = sorted(path.name for path in source.glob("*") if path.is_dir())
@@ -27,7 +27,7 @@ def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 @click.command("grade")
-@click.argument("assignment", shell_complete=_known)
+@click.argument("assignment", shell_complete=known)
 @click.option(
     "--course",
     "folder",

@@ -118,7 +118,12 @@ class Meter:
             self._bar.reset(self._bar.task_ids[0], total=total, description=self._label, rate="")
 
     def step(self, row: SubmissionRow) -> None:
-        """One submission is finished."""
+        """One submission is graded."""
+        score = f"{number(row.score)}/{number(row.max_score)}"
+        self.tick(f"{row.student}: {row.outcome} {score} in {row.seconds:.2f} s")
+
+    def tick(self, text: str) -> None:
+        """One is finished; ``text`` is its line where there is no bar."""
         self._done += 1
         rate = self._done / max(time.monotonic() - self._since, 1e-9)
         if self._bar is not None:
@@ -126,9 +131,7 @@ class Meter:
             return
         left = (self._total - self._done) / rate
         self._console.print(
-            f"[{self._done:>{len(str(self._total))}}/{self._total}] {row.student}: "
-            f"{row.outcome} {number(row.score)}/{number(row.max_score)} in {row.seconds:.2f} s "
-            f"({rate:.1f}/s, {left:.0f} s left)",
+            f"[{self._done:>{len(str(self._total))}}/{self._total}] {text} ({rate:.1f}/s, {left:.0f} s left)",
             markup=False,
             highlight=False,
             soft_wrap=True,

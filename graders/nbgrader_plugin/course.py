@@ -18,8 +18,9 @@ from nbgrader.coursedir import CourseDirectory
 from graders.nbgrader_plugin import find_alembic
 from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.exchange import StudentExchange, exchange_step
-from graders.nbgrader_plugin.feedback_run import FeedbackRow, write_feedback
+from graders.nbgrader_plugin.feedback_run import write_feedback
 from graders.nbgrader_plugin.gradebooks import final_score
+from graders.nbgrader_plugin.rows import FeedbackRow
 from graders.nbgrader_plugin.said import saying_why
 from torchmagic.errors import TorchmagicError
 

@@ -11,17 +11,20 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from graders.nbgrader_plugin.feedback_page import FeedbackWriter, Page
+if TYPE_CHECKING:
+    from graders.nbgrader_plugin.feedback_page import FeedbackWriter, Page
 
 _START = "forkserver"  # imports once for all workers
+_WRITER = "graders.nbgrader_plugin.feedback_page"
 _FOR_ONE = 10  # pages for which a worker of their own is worth its start
 _KILLED = "the process that wrote it was killed: is there enough memory?"
 
 
 def start_early() -> None:
-    """Let the workers' parent import what it needs, on another core while this process goes on."""
-    multiprocessing.get_context(_START).set_forkserver_preload([__name__])
+    """Let the workers' parent import what they need, on another core while this process imports it too."""
+    multiprocessing.get_context(_START).set_forkserver_preload([_WRITER])
     forkserver.ensure_running()
 
 
@@ -75,6 +78,8 @@ def _let_parent_decide() -> None:
 
 @functools.lru_cache(maxsize=1)
 def _writer(course: Path) -> FeedbackWriter:
+    from graders.nbgrader_plugin.feedback_page import FeedbackWriter  # takes a second: not before start_early
+
     return FeedbackWriter(course)
 
 

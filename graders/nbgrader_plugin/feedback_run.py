@@ -7,10 +7,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from nbgrader.coursedir import CourseDirectory
 
@@ -20,25 +19,10 @@ from graders.nbgrader_plugin.feedback_page import Page
 from graders.nbgrader_plugin.feedback_pool import start_early, write_pages
 from graders.nbgrader_plugin.given_grades import NotebookGrades, read_grades
 from graders.nbgrader_plugin.gradebooks import connect
+from graders.nbgrader_plugin.rows import FeedbackRow
 from torchmagic.errors import TorchmagicError
 
 _MADE_WITH = tuple(version(name) for name in ("torchmagic", "nbgrader", "nbconvert", "Pygments", "mistune"))
-
-
-@dataclass(frozen=True)
-class FeedbackRow:
-    """What became of one student's feedback.
-
-    Attributes:
-        outcome: ``unchanged`` where what is there is made from the same notebooks, scores and comments.
-        message: why it failed, in one line; else "".
-        files: its pages.
-    """
-
-    student: str
-    outcome: Literal["written", "unchanged", "failed"]
-    message: str = ""
-    files: tuple[Path, ...] = ()
 
 
 def write_feedback(
@@ -94,7 +78,7 @@ def write_feedback(
 
     on_start(len(pages))
     stale = [student for student in pages if force or not index.holds(student, digests[student], where(student))]
-    for student in pages.keys() - set(stale):
+    for student in sorted(pages.keys() - set(stale)):
         done(FeedbackRow(student, "unchanged", files=_html(where(student))))
     with contextlib.closing(write_pages(course, [pages[student] for student in stale], jobs)) as written:
         try:

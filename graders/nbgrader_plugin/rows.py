@@ -1,9 +1,10 @@
-"""One line of the gradebook table: what became of one student's submission."""
+"""One line of a table: what became of one student's submission, or of the feedback for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
 #: Outcomes of submissions that could not be graded: their students keep what the gradebook held before.
 NOT_GRADED: Final = frozenset({"unreadable", "grader error"})
@@ -41,3 +42,19 @@ class SubmissionRow:
         False
         """
         return self.outcome not in NOT_GRADED
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """What became of one student's feedback.
+
+    Attributes:
+        outcome: ``unchanged`` where what is there is made from the same notebooks, scores and comments.
+        message: why it failed, in one line; else "".
+        files: its pages.
+    """
+
+    student: str
+    outcome: Literal["written", "unchanged", "failed"]
+    message: str = ""
+    files: tuple[Path, ...] = ()
