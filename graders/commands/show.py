@@ -147,20 +147,23 @@ class Meter:
             self._bar.reset(self._bar.task_ids[0], total=total, description=self._label, rate="")
 
     def step(self, row: SubmissionRow) -> None:
-        """One submission is finished."""
-        self._done += 1
+        """One submission is graded."""
         self._odd.update({row.outcome: 1} if row.outcome in _ODD else {})
+        took = f"in {row.seconds:.2f} s" if row.how == "run" else row.how
+        score = f"{number(row.score)}/{number(row.max_score)}"
+        self.tick(f"{printable(row.student)}: {row.outcome} {score} {took}")
+
+    def tick(self, text: str) -> None:
+        """One is finished; ``text`` is its line where there is no bar."""
+        self._done += 1
         rate = self._done / max(time.monotonic() - self._since, 1e-9)
         if self._bar is not None:
             odd = "".join(f" [yellow]{n} {kind}[/]" for kind, n in sorted(self._odd.items()))
             self._bar.update(self._bar.task_ids[0], completed=self._done, rate=f"{rate:.1f}/s{odd}")
             return
         left = (self._total - self._done) / rate
-        took = f"in {row.seconds:.2f} s" if row.how == "run" else row.how
         self._console.print(
-            f"[{self._done:>{len(str(self._total))}}/{self._total}] {printable(row.student)}: "
-            f"{row.outcome} {number(row.score)}/{number(row.max_score)} {took} "
-            f"({rate:.1f}/s, {left:.0f} s left)",
+            f"[{self._done:>{len(str(self._total))}}/{self._total}] {text} ({rate:.1f}/s, {left:.0f} s left)",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -176,27 +179,48 @@ class Meter:
         if not self._console.is_terminal:
             yield self
             return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._console) as self._bar:
+        with _progress(self._console) as self._bar:
             self._bar.add_task("warming up", total=None, rate="")
             yield self
         self._bar = None
 
 
 @contextlib.contextmanager
-def step(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
-    """One step of several: a spinner on a terminal, then a line with what was done and how long it took."""
+def step(console: Console, doing: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """One step of several: a spinner on a terminal, then a line with what was done and how long it took.
+
+    Args:
+        quiet: no spinner, as something else is drawn there.
+    """
     said: list[str] = []
     start = time.monotonic()
-    with console.status(escape(doing)) if console.is_terminal else contextlib.nullcontext():
+    with console.status(escape(doing)) if console.is_terminal and not quiet else contextlib.nullcontext():
         yield said.append
     text = said[-1] if said else doing
     console.print(f"{text} [dim]({time.monotonic() - start:.1f} s)[/]", highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def long_step(console: Console, doing: str, total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """As :func:`step`, for one that is done in many parts: a bar on a terminal.
+
+    Gives what to call after each part, and what to call with the closing line.
+    """
+    with step(console, doing, quiet=True) as done, contextlib.ExitStack() as stack:
+        bar = stack.enter_context(_progress(console)) if console.is_terminal else None
+        if bar is not None:
+            bar.add_task(doing, total=total, rate="")
+        yield (lambda: bar.advance(bar.task_ids[0]) if bar is not None else None), done
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )

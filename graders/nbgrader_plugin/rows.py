@@ -1,8 +1,9 @@
-"""One line of the gradebook table: what became of one student's submission."""
+"""One line of a table: what became of one student's submission, or of the feedback for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from graders.engine.report import Outcome
@@ -48,3 +49,19 @@ class SubmissionRow:
         False
         """
         return self.outcome not in NOT_GRADED
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """What became of one student's feedback.
+
+    Attributes:
+        outcome: ``unchanged`` where what is there is made from the same notebooks, scores and comments.
+        message: why it failed, in one line; else "".
+        files: its pages.
+    """
+
+    student: str
+    outcome: Literal["written", "unchanged", "failed"]
+    message: str = ""
+    files: tuple[Path, ...] = ()
