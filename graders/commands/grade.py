@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,6 +11,7 @@ from rich.markup import escape
 
 from graders.commands.options import cores, course_option, known_assignments
 from graders.commands.show import Meter, closing_line, grades_table, printable, tamper_note, ungraded, worth_listing
+from graders.commands.signals import ended_as_if_interrupted
 from graders.engine.client import Isolation
 from graders.executing import SCHEDULER_HELP
 from graders.nbgrader_plugin.autograde import grade_assignments
@@ -49,6 +48,23 @@ from graders.run_log import RunLog
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append what became of each submission, with times for each of its cells, as JSON lines to this file.",
 )
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Go on until you stop it: collect what arrives in the exchange, grade it, write and release the feedback.",
+)
+@click.option(
+    "--every", type=click.FloatRange(min=0.1), default=5.0, show_default=True, metavar="SECONDS", help="When to look."
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a student who hands in again waits for the next run, so that nobody holds up the others.",
+)
+@click.option("--no-feedback", is_flag=True, help="Watching: only grade.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -60,6 +76,10 @@ def command(
     isolation: Isolation | None,
     fresh: bool,
     log: Path | None,
+    watch: bool,
+    every: float,
+    pause: float,
+    no_feedback: bool,
 ) -> None:
     """Grade all submitted work of one or more ASSIGNMENTs into the course's gradebook.
 
@@ -74,6 +94,7 @@ def command(
       torchmagic grade backward_pass --student ada --student bob --fresh
       torchmagic grade backward_pass --log grading.jsonl
       torchmagic grade backward_pass --scheduler tcp://10.0.0.5:8786
+      torchmagic grade backward_pass --watch --pause 300
 
     Exit status: 0 when every submission was graded. 1 when some could not be (unreadable, missing, or an
     error of a test's own): the others are graded all the same, and the last line says how many ended how.
@@ -82,6 +103,28 @@ def command(
     """
     console = Console()
     names = list(dict.fromkeys(assignments))
+    jobs = jobs or (None if scheduler else cores())
+    if watch:
+        if students or fresh:
+            raise click.UsageError(
+                "--watch grades what is new, whoever handed it in: it takes no --student or --fresh."
+            )
+        from graders.commands.watch import watch as go_on_watching
+        from graders.nbgrader_plugin.watching import WatchOptions
+
+        with ended_as_if_interrupted():
+            go_on_watching(
+                console,
+                folder,
+                names,
+                jobs=jobs,
+                isolation=isolation,
+                scheduler=scheduler,
+                every=every,
+                options=WatchOptions(pause, not no_feedback),
+                log=log,
+            )
+        return
     with contextlib.ExitStack() as stack:
         meter = stack.enter_context(Meter(console, ", ".join(names)).running())
         entries = stack.enter_context(RunLog(log)) if log is not None else None
@@ -97,11 +140,11 @@ def command(
                 entries.row(assignment, row)
 
         try:
-            with _ended_as_if_interrupted():
+            with ended_as_if_interrupted():
                 graded = grade_assignments(
                     folder,
                     names,
-                    jobs=jobs or (None if scheduler else cores()),
+                    jobs=jobs,
                     students=students or None,
                     fresh=fresh,
                     isolation=isolation,
@@ -133,19 +176,3 @@ def _show(console: Console, graded: dict[str, list[SubmissionRow]]) -> None:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextlib.contextmanager
-def _ended_as_if_interrupted() -> Iterator[None]:
-    """Take the signals by which a system or a lost terminal ends a program as it takes Ctrl-C."""
-    kinds = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    try:
-        before = {kind: signal.signal(kind, signal.default_int_handler) for kind in kinds}
-    except ValueError:  # not in the main thread: a program that calls us looks after its signals itself
-        yield
-        return
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -101,6 +102,27 @@ class Course:
         app = exchange_step(self._config, "Collect", self._coursedir(assignment))
         app.update = True
         self._run(app, f"collect {assignment!r}")
+
+    def release_feedback(self, assignment: str, student: str) -> None:
+        """Put the feedback of one student into the exchange."""
+        what = f"release the feedback of {assignment!r} for {student}"
+        directory = self._coursedir(assignment)
+        directory.student_id = student
+        try:
+            self._run(exchange_step(self._config, "ReleaseFeedback", directory), what)
+        except OSError as error:
+            raise TorchmagicError(
+                f"nbgrader could not {what} in {self.folder}: no {error.filename}.",
+                hint="Only work that came through the exchange can be answered through it.",
+            ) from error
+
+    def waiting(self, assignment: str) -> frozenset[str] | None:
+        """The names of what lies in the exchange for an assignment; None where the exchange is no folder."""
+        app = exchange_step(self._config, "Collect", self._coursedir(assignment))
+        inbound = Path(str(getattr(app, "root", "")), app.coursedir.course_id, "inbound")
+        if not inbound.is_dir():
+            return None
+        return frozenset(name for name in os.listdir(inbound) if f"+{assignment}+" in name)
 
     def write_feedback(
         self, assignment: str, *, jobs: int = 1, on_result: Callable[[FeedbackRow], None] = lambda row: None

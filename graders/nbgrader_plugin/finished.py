@@ -105,7 +105,7 @@ def file_facts(folder: Path, notebooks: Iterable[str]) -> dict[str, tuple[int, i
 
 
 def write_autograded(
-    converter: Autograde, folder: Path, package: Package, handed: Handed, graded: Graded, timestamp: bytes | None
+    converter: Autograde, folder: Path, package: Package, handed: Handed, graded: Graded, slips: Mapping[str, bytes]
 ) -> None:
     """Put the autograded notebooks and the files beside them into ``folder``, in place of what is there.
 
@@ -117,10 +117,8 @@ def write_autograded(
     draft = folder.parent / f".{folder.name}.{uuid4().hex}"
     draft.mkdir(parents=True)
     try:
-        contents = {**handed.files, **package.files}
+        contents = {**handed.files, **slips, **package.files}
         contents.update({f"{notebook.name}.ipynb": notebook.text.encode() for notebook in graded.notebooks})
-        if timestamp is not None:
-            contents["timestamp.txt"] = timestamp
         mode = int(str(converter.permissions), 8)
         for name, content in contents.items():
             path = draft / name

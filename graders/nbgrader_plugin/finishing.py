@@ -67,7 +67,7 @@ class Finisher:
         read = result.read
         folder = self.reader.autograded(read.student)
         with writing(folder, "The results are stored"):
-            write_autograded(self.converter, folder, self.reader.package, read.handed, result.graded, read.timestamp)
+            write_autograded(self.converter, folder, self.reader.package, read.handed, result.graded, read.slips)
         when = self.reader.coursedir.get_existing_timestamp(str(folder)) if read.time else None
         return Entry(read.student, when, result.graded, tuple(read.handed.notebooks))
 

@@ -32,7 +32,9 @@ from graders.nbgrader_plugin.restore import KnownCell, is_sqlite, known_cells, o
 CLEANING = (ClearOutput,)
 FINISHING = (IgnorePattern, ClearMetadataPreprocessor, LimitOutput)
 _SECTIONS = (*CLEANING, *FINISHING, LeaveHiddenTestsOutOfGraded)
-_TIMESTAMP = "timestamp.txt"
+#: What the exchange puts beside each submission: other files each time, of which no notebook's cell takes notice.
+TIMESTAMP = "timestamp.txt"
+SLIPS = (TIMESTAMP, "submission_secret.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +136,14 @@ def read_package(config: Config, coursedir: CourseDirectory, gradebook: Gradeboo
 def read_handed(folder: Path, package: Package, ignore: Iterable[str]) -> Handed:
     """Read what lies in a student's folder: the assignment's notebooks, and the files that count.
 
-    Links that lead out of it are left out, and so is what an instructor's file replaces, and when it was handed in.
+    Links that lead out of it are left out, and so is what an instructor's file replaces, and the exchange's own slips.
 
     Raises:
         OSError: it cannot be read; it may have vanished meanwhile.
     """
     paths = {notebook.name: folder / f"{notebook.name}.ipynb" for notebook in package.notebooks}
     notebooks = {name: path.read_bytes() for name, path in paths.items() if path.exists()}
-    files = _files(folder, ignore, {*package.files, _TIMESTAMP})
+    files = _files(folder, ignore, {*package.files, *SLIPS})
     return Handed(notebooks, files)
 
 

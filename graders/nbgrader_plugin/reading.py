@@ -10,7 +10,7 @@ from nbgrader.coursedir import CourseDirectory
 
 from graders.graded import MISSING
 from graders.nbgrader_plugin.finished import Notes, file_facts
-from graders.nbgrader_plugin.package import Handed, Package, read_handed
+from graders.nbgrader_plugin.package import SLIPS, TIMESTAMP, Handed, Package, read_handed
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.submissions import why_not_read
 from graders.nbgrader_plugin.writer import Written
@@ -18,17 +18,17 @@ from graders.nbgrader_plugin.writer import Written
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One submission as it was read: its bytes, the key of its result, and the text of its time, if it has one."""
+    """One submission as it was read: its bytes, the key of its result, and what the exchange put beside it."""
 
     student: str
     handed: Handed
     key: str
-    timestamp: bytes | None
+    slips: Mapping[str, bytes]
 
     @property
     def time(self) -> str:
         """When it was handed in, as text; "" where nobody knows."""
-        return "" if self.timestamp is None else self.timestamp.decode("utf-8", "replace").strip()
+        return self.slips.get(TIMESTAMP, b"").decode("utf-8", "replace").strip()
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Reader:
             return self.ungraded(student, *trouble)
         try:
             handed = read_handed(folder, self.package, self.coursedir.ignore)
-            timestamp = (folder / "timestamp.txt").read_bytes() if (folder / "timestamp.txt").exists() else None
+            slips = {name: (folder / name).read_bytes() for name in SLIPS if (folder / name).is_file()}
         except OSError as error:  # it vanished meanwhile, for one
             what = f"cannot be read ({error.strerror}): {error.filename or folder}"
             return self.ungraded(student, MISSING, f"the submission {what}; grade again when it is back")
-        read = Read(student, handed, handed.key(self.package), timestamp)
+        read = Read(student, handed, handed.key(self.package), slips)
         return (None if self.fresh else self._unchanged(read)) or read
 
     def ungraded(self, student: str, outcome: str, message: str, seconds: float = 0.0) -> SubmissionRow:
