@@ -46,6 +46,7 @@ class Failure:
     line: int | None
     hidden: bool
     shown: Mapping[str, Any] | None = None
+    misconception: str = ""
 
 
 class _Streams:
@@ -109,7 +110,13 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
         outputs.append(_error_output(failure, cell))
         score = None if failure.outcome is Outcome.GRADER_ERROR else 0.0
         return CellReport(
-            cell.key, failure.outcome, tuple(outputs), score, _one_line(failure), time.monotonic() - start
+            cell.key,
+            failure.outcome,
+            tuple(outputs),
+            score,
+            _one_line(failure),
+            time.monotonic() - start,
+            misconception=failure.misconception,
         )
     score = credit(value, cell.points)
     shown = None if value is None else _shown(value, score, cell)
@@ -233,7 +240,15 @@ def _explain(error: BaseException, cell: Cell) -> Failure:
     if hidden:
         name, text = (name, error.redacted) if isinstance(error, CheckFailed) else (_builtin_name(error), _HIDDEN)
     outcome = Outcome.FAILED if isinstance(error, AssertionError) else Outcome.ERROR
-    return Failure(outcome, name, text, line, hidden, None if hidden else _card(error))
+    return Failure(outcome, name, text, line, hidden, None if hidden else _card(error), _misconception(error))
+
+
+def _misconception(error: BaseException) -> str:
+    """For the instructor's report alone, so of a hidden test too: no student's page holds it."""
+    try:
+        return error.misconception[:300] if isinstance(error, CheckFailed) else ""
+    except Exception:  # a finding about an exotic tensor: the words have to do
+        return ""
 
 
 def _card(error: BaseException) -> dict[str, Any] | None:
