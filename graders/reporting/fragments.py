@@ -10,7 +10,7 @@ import builtins
 import functools
 import io
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,8 +99,8 @@ def marked(one: str, other: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tu
     return _pieces(one, slices[0]), _pieces(other, slices[1])
 
 
-def _pieces(text: str, slices: object) -> tuple[tuple[str, bool], ...]:
-    pairs = sorted(zip(*(map(int, row) for row in slices), strict=True)) if len(slices) else []  # type: ignore[arg-type, call-overload, var-annotated]
+def _pieces(text: str, slices: Sequence[Sequence[int]]) -> tuple[tuple[str, bool], ...]:
+    pairs = sorted(zip(map(int, slices[0]), map(int, slices[1]), strict=True)) if len(slices) else []
     pieces, at = [], 0
     for start, end in pairs:
         start, end = max(start, at), min(end, len(text))

@@ -2,9 +2,9 @@
 
 Two who solve a short exercise well write nearly the same. So what counts is not how much two texts share, but how
 surprising it is that they do: what stands in the release counts nothing, and a piece that a share ``p`` of the class
-wrote counts ``-log2(p)`` bits, nothing where many did, and no more than its length allows. What differs speaks against:
-the bits are taken times the share of both texts that is alike. A pair is shown where chance would not give one such pair
-in 256 classes of this size, if students wrote each piece by themselves.
+wrote counts ``-log2(p)`` bits, nothing where many did, and no more than its length allows. What differs speaks
+against: the bits are taken times the share of both texts that is alike. A pair is shown where chance would not give one
+such pair in 256 classes of this size, if students wrote each piece by themselves.
 
 Only students who share rare fragments are compared: the time grows with what is alike, not with all pairs of a class.
 """
@@ -111,18 +111,20 @@ def find_similar(results: ClassResults) -> Similar:
     if len(works) < 2:
         return Similar((), len(works), math.inf)
     needed = max(2 * math.log2(len(works)) - 1 + math.log2(CLASSES), LEAST_BITS)
-    same: defaultdict[frozenset[tuple[str, str]], list[_Work]] = defaultdict(list)
-    for work in works:
-        same[work.shapes].append(work)
     holders = _Holders(works)
-    pairs: list[Pair] = []
-    single: list[_Work] = []
-    for group in same.values():
-        copies = _same_pairs(group, holders, needed)
-        pairs += copies
-        single += group[:1] if copies else group
-    pairs += _near_pairs(single, needed)
-    return Similar(_clusters(pairs, {work.student: work for work in works}), len(works), needed)
+    pairs = {pair.students: pair for group in _alike(works) for pair in _same_pairs(group, holders, needed)}
+    second = {other for _, other in pairs}  # their first is compared with the rest
+    pairs |= {pair.students: pair for pair in _near_pairs([one for one in works if one.student not in second], needed)}
+    return Similar(_clusters(list(pairs.values()), {work.student: work for work in works}), len(works), needed)
+
+
+def _alike(works: Sequence[_Work]) -> Iterator[Sequence[_Work]]:
+    """Groups of students who wrote the same but for names and comments, and the same letter by letter."""
+    for kind in ("shapes", "letters"):
+        groups: defaultdict[frozenset[tuple[str, str]], list[_Work]] = defaultdict(list)
+        for work in works:
+            groups[getattr(work, kind)].append(work)
+        yield from (group for group in groups.values() if len(group) > 1)
 
 
 def _given(released: Mapping[str, str]) -> tuple[frozenset[int], frozenset[str]]:
@@ -179,8 +181,8 @@ class _Holders:
     def _pieces(self, key: str, cell: CellText, shared: Collection[int], group: int) -> float:
         """The bits of pieces that lie apart: each is written for itself."""
         found, free = 0.0, 0
-        for place, hash_ in sorted((place, hash_) for hash_ in shared for place in cell.places[hash_][:1]):
-            holders = self.fragments[key, hash_]  # none of a fragment of the release
+        for place, one in sorted((cell.places[one][0], one) for one in shared):
+            holders = self.fragments[key, one]  # none of a fragment of the release
             worth = self.bits(max(group, holders), group) if holders and place >= free else 0.0
             if worth:
                 found, free = found + worth, place + _APART
@@ -193,12 +195,10 @@ class _Holders:
 
 
 def _same_pairs(group: Sequence[_Work], holders: _Holders, needed: float) -> list[Pair]:
-    """The pairs of students whose whole texts have one shape, where that is surprising."""
-    if len(group) < 2:
-        return []
+    """The first of a group with each other one, where it is surprising that they wrote the same."""
     size = len(group)
     found = []
-    for one, other in itertools.islice(itertools.combinations(group, 2), size - 1 + _MOST_SHOWN):
+    for one, other in ((group[0], other) for other in group[1:]):
         bits = sum(holders.cell_bits(key, cell, other.cells[key], size) for key, cell in one.cells.items())
         more, words = _shared_words(one, other, holders, size)
         if bits + more >= needed:
@@ -211,7 +211,7 @@ def _near_pairs(works: Sequence[_Work], needed: float) -> Iterator[Pair]:
     by_name = {work.student: work for work in works}
     for one, other in _candidates(works, holders):
         pair = _compare(by_name[one], by_name[other], holders)
-        if pair.bits * pair.alike >= needed and pair.alike >= LEAST_ALIKE:
+        if pair.bits >= needed and pair.alike >= LEAST_ALIKE:
             yield pair
 
 
@@ -238,7 +238,8 @@ def _compare(one: _Work, other: _Work, holders: _Holders) -> Pair:
         both += mine.covered(shared) + theirs.covered(shared)
         bits += holders.cell_bits(cell, mine, theirs)
     more, words = _shared_words(one, other, holders)
-    return Pair((one.student, other.student), both / (one.length() + other.length()), bits + more, words)
+    alike = both / (one.length() + other.length())
+    return Pair((one.student, other.student), alike, (bits + more) * alike, words)
 
 
 def _shared_words(one: _Work, other: _Work, holders: _Holders, group: int = 2) -> tuple[float, tuple[str, ...]]:
