@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,18 @@ _HINTS = {
     errno.EACCES: "Make the folder writable for you, or grade as its owner; then run the same command again.",
     errno.EPERM: "Make the folder writable for you, or grade as its owner; then run the same command again.",
 }
+
+
+def demand_writable(folder: Path) -> None:
+    """Make sure that a folder is there and files can be written into it, before any work is done for nothing.
+
+    Raises:
+        TorchmagicError: they cannot.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from traitlets.config import Config
 from graders.engine.client import Engine
 from graders.executing import Executor
 from graders.nbgrader_plugin.by_converter import ConverterRun
+from graders.nbgrader_plugin.disk import demand_writable
 from graders.nbgrader_plugin.finished import Notes
 from graders.nbgrader_plugin.finishing import Finisher
 from graders.nbgrader_plugin.gradebooks import demand_assignment, open_gradebooks
@@ -81,6 +82,7 @@ class Session:
         Raises:
             TorchmagicError: nothing can be graded here; what was finished is kept.
         """
+        demand_writable(self._store.folder)
         reason = why_not_here(self._config, package)
         if not reason:
             with self._writer(package.assignment) as writer:
