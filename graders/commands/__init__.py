@@ -14,6 +14,7 @@ _COMMANDS = {
     "course": "graders.commands.course",
     "demo": "graders.commands.demo",
     "doctor": "graders.commands.doctor",
+    "export": "graders.commands.export",
     "grade": "graders.commands.grade",
 }
 
