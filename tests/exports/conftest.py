@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -37,7 +35,7 @@ def fill(gradebook: Gradebook) -> None:
     gradebook.add_assignment("ps10")
     for name in ("ps1", "ps10"):
         gradebook.add_notebook(name, name)
-    gradebook.add_notebook("ps1", "part-2", )if False else gradebook.add_notebook("part2", "ps1")
+    gradebook.add_notebook("part2", "ps1")
     for cell, points in (("t2", 2), ("t10", 4)):
         gradebook.add_grade_cell(cell, "ps1", "ps1", max_score=points, cell_type="code")
     gradebook.add_solution_cell("f", "ps1", "ps1")
@@ -46,16 +44,26 @@ def fill(gradebook: Gradebook) -> None:
     gradebook.add_task_cell("essay", "part2", "ps1", max_score=1, cell_type="markdown")
     gradebook.add_grade_cell("t1", "ps10", "ps10", max_score=10, cell_type="code")
 
-    ada = gradebook.add_submission("ps1", "ada", timestamp=HANDED_IN)
-    bob = gradebook.add_submission("ps1", "bob", timestamp=HANDED_IN + timedelta(hours=2))
+    gradebook.add_submission("ps1", "ada", timestamp=HANDED_IN)
+    gradebook.add_submission("ps1", "bob", timestamp=HANDED_IN + timedelta(hours=2))
     eve = gradebook.add_submission("ps1", "eve", timestamp=HANDED_IN + timedelta(hours=2))
-    zoe = gradebook.add_submission("ps1", "naïve-ü", timestamp=HANDED_IN)
+    gradebook.add_submission("ps1", "naïve-ü", timestamp=HANDED_IN)
     eve.extension = timedelta(hours=3)
-    assert ada.notebooks and bob.notebooks and zoe.notebooks
-    _grade(gradebook, "ada", t2=(2.0, None, None), t10=(1.5, None, None), words=(None, 3.0, 2.5), essay=(None, 1.0, None))
-    _grade(gradebook, "bob", t2=(0.0, None, None), t10=(4.0, 2.25, None), words=(None, 1.0, None), essay=(None, 0.0, None))
+    _grade(
+        gradebook, "ada", t2=(2.0, None, None), t10=(3.5, None, None), words=(None, 3.0, 2.5), essay=(None, 1.0, None)
+    )
+    _grade(
+        gradebook, "bob", t2=(0.0, None, None), t10=(4.0, 2.25, None), words=(None, 1.0, None), essay=(None, 0.0, None)
+    )
     _grade(gradebook, "eve", t2=(2.0, None, None), t10=(4.0, None, None))  # words and essay wait
-    _grade(gradebook, "naïve-ü", t2=(0.0, None, None), t10=(0.125, None, None), words=(None, 0.0, None), essay=(None, 0.0, None))
+    _grade(
+        gradebook,
+        "naïve-ü",
+        t2=(0.0, None, None),
+        t10=(0.125, None, None),
+        words=(None, 0.0, None),
+        essay=(None, 0.0, None),
+    )
     late = gradebook.find_submission_notebook("ps1", "ps1", "bob")
     late.late_submission_penalty = 1.0
     all_gone = gradebook.find_submission_notebook("ps1", "ps1", "naïve-ü")
@@ -78,7 +86,9 @@ def _grade(gradebook: Gradebook, student: str, **scores: tuple[float | None, flo
         grade.auto_score, grade.manual_score, grade.extra_credit, grade.needs_manual_grade = auto, manual, extra, False
 
 
-def _say(gradebook: Gradebook, student: str, notebook: str, cell: str, auto: str | None = None, manual: str | None = None) -> None:
+def _say(
+    gradebook: Gradebook, student: str, notebook: str, cell: str, auto: str | None = None, manual: str | None = None
+) -> None:
     comment = gradebook.find_comment(cell, notebook, "ps1", student)
     comment.auto_comment, comment.manual_comment = auto, manual
 
@@ -104,6 +114,15 @@ def course(filled: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     shutil.copytree(filled, tmp_path / "course")
     return tmp_path / "course"
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A course folder without a gradebook."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    (folder / "nbgrader_config.py").write_text(config_text("exports"))
+    return folder
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ class CanvasExport(PlatformExport):
     """Writes a CSV file for Canvas: Gradebook, Import."""
 
     default_name = "canvas.csv"
+    on_blank = "Where Canvas holds a score already, importing a blank removes it: its preview marks which"
 
     identifier: Any = Enum(
         ("SIS User ID", "SIS Login ID", "ID"),
@@ -73,7 +74,9 @@ def student_name(row: ExportRow) -> str:
     Canvas takes any line whose first cell says "Points Possible" for that row, so no student's may.
     """
     name = one_line(", ".join(part for part in (row.last_name, row.first_name) if part.strip()))
-    return guard(name if name and _POINTS not in name else one_line(row.student_id).replace(_POINTS, ""))
+    if not name or _POINTS in name:
+        name = one_line(row.student_id).replace(_POINTS, _POINTS.replace(" ", "_")) or "student"
+    return guard(name)
 
 
 def headers(names: Sequence[str], known: Mapping[str, Any]) -> list[str]:

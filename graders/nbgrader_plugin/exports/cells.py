@@ -53,12 +53,12 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def csv_text(lines: Iterable[Sequence[str]], delimiter: str = ",", *, end: str = "\r\n") -> bytes:
+def csv_text(lines: Iterable[Sequence[str]], delimiter: str = ",") -> bytes:
     r"""Lines as CSV in UTF-8: RFC 4180's quotes where they are needed.
 
     >>> csv_text([["a", 'say "b", c'], ["", "d"]])
     b'a,"say ""b"", c"\r\n,d\r\n'
     """
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator=end).writerows(lines)
+    text = io.StringIO()  # with another line terminator, csv leaves a carriage return within a cell unquoted
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(lines)
     return text.getvalue().encode("utf-8", "replace")  # lone surrogates, which UTF-8 cannot write

@@ -56,6 +56,7 @@ class GradescopeExport(PlatformExport):
     """
 
     default_name = "gradescope.zip"
+    on_blank = "There is no file for it"
 
     combined = Bool(False, help="One JSON file instead, {assignment: {student: results}}.").tag(config=True)
     autograder = Bool(

@@ -23,13 +23,14 @@ from torchmagic.errors import TorchmagicError
 
 _EMAIL, _NUMBER, _USERNAME = "Email address", "ID number", "Username"
 _DELIMITERS = {"comma": ",", "semicolon": ";", "colon": ":", "tab": "\t"}
-_ABOVE = "Moodle takes it only where its settings 'unlimitedgrades' and 'gradepointmax' allow"
 
 
 class MoodleExport(PlatformExport):
     """Writes a CSV file for Moodle's gradebook."""
 
     default_name = "moodle.csv"
+    on_blank = "Moodle takes a blank for no grade, also where it holds one already"
+    on_above = "Moodle takes it only where its settings 'unlimitedgrades' and 'gradepointmax' allow"
 
     identifier: Any = Enum(
         (_EMAIL, _NUMBER, _USERNAME),
@@ -53,7 +54,7 @@ class MoodleExport(PlatformExport):
         people = by_student(kept)
         lines += [self._line(list(found.values())) for found in people.values()]
         content = csv_text(lines, _DELIMITERS[self.delimiter])
-        return Rendered(content, len(people), (*missing, *self.notes_on(kept, _ABOVE)), left_out)
+        return Rendered(content, len(people), (*missing, *self.notes_on(kept)), left_out)
 
     def _headers(self, names: Sequence[str]) -> list[str]:
         items = [one_line(str(self.assignments.get(name) or name)) for name in names]

@@ -37,13 +37,14 @@ _COLUMNS = (
     "Last modified (submission)",
     "Last modified (grade)",
 )
-_ABOVE = "Moodle skips a grade above its assignment's maximum"
 
 
 class MoodleWorksheetExport(PlatformExport):
     """Writes the grading worksheet of one assignment."""
 
     default_name = "moodle-worksheet.csv"
+    on_blank = "Moodle skips it: a grade that it holds stays"
+    on_above = "Moodle skips a grade above its assignment's maximum"
 
     worksheet = Unicode(
         "",
@@ -70,7 +71,7 @@ class MoodleWorksheetExport(PlatformExport):
         kept = self.chosen(kept)
         lines = [[*_COLUMNS, *([_FEEDBACK] if self.feedback else [])]]
         lines += [[no_escape(cell) for cell in self._line(row)] for row in kept]
-        return Rendered(csv_text(lines), len(kept), (*missing, *self.notes_on(kept, _ABOVE)), left_out)
+        return Rendered(csv_text(lines), len(kept), (*missing, *self.notes_on(kept)), left_out)
 
     def _line(self, row: ExportRow) -> list[str]:
         moment = row.timestamp
@@ -108,7 +109,7 @@ class MoodleWorksheetExport(PlatformExport):
                 line[place[_FEEDBACK]] = no_escape(said)
         lost = tuple(student for student, row in waiting.items() if row.submitted)
         notes = (f"The worksheet has no line of: {', '.join(lost)}.",) if lost else ()
-        return Rendered(csv_text(lines), len(rows) - len(waiting), (*notes, *self.notes_on(rows, _ABOVE)), lost)
+        return Rendered(csv_text(lines), len(rows) - len(waiting), (*notes, *self.notes_on(rows)), lost)
 
 
 def participant(number_in_moodle: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from graders.nbgrader_plugin.exports.plugin import Rendered, RowsExport
@@ -74,7 +74,7 @@ def _schema(arrow: Any) -> Any:
         "questions": arrow.list_(arrow.struct(list(question.items()))),
         "comments": arrow.list_(arrow.struct(list(remark.items()))),
     }
-    return arrow.schema([(name, kinds[name]) for name in ExportRow.__slots__])
+    return arrow.schema([(name, kinds[name]) for name in (field.name for field in fields(ExportRow))])
 
 
 def _plain(row: ExportRow) -> dict[str, Any]:

@@ -123,12 +123,12 @@ class PlatformExport(RowsExport):
         scored = {row.student_id for row in rows if self.score_of(row) is not None}
         return [row for row in rows if row.student_id in scored]
 
-    def notes_on(self, rows: Sequence[ExportRow], above: str = "") -> tuple[str, ...]:
-        """What is incomplete in these rows: parts not graded yet, blanks, and scores above the maximum.
+    #: What the platform makes of a blank, and of a score above the maximum; "" for nothing that one should know.
+    on_blank: ClassVar[str] = ""
+    on_above: ClassVar[str] = ""
 
-        Args:
-            above: what the platform makes of a score above the maximum.
-        """
+    def notes_on(self, rows: Sequence[ExportRow]) -> tuple[str, ...]:
+        """What is incomplete in these rows: parts not graded yet, blanks, and scores above the maximum."""
         waiting = sum(row.needs_manual_grade for row in rows)
         blank = sum(self.score_of(row) is None for row in rows)
         over = sum((self.score_of(row) or 0.0) > row.max_score for row in rows)
@@ -139,9 +139,11 @@ class PlatformExport(RowsExport):
                 f"{count(waiting, 'score')} lacks parts that wait for grading by hand ({option} leaves it blank)."
             )
         if blank:
-            notes.append(f"{count(blank, 'score')} is blank: not submitted, or waiting for grading by hand.")
-        if over and above:
-            notes.append(f"{count(over, 'score')} is above the maximum: {above}.")
+            why = "not submitted, or waiting for grading by hand" if self.blank_until_graded else "not submitted"
+            told = f" {self.on_blank}." if self.on_blank else ""
+            notes.append(f"{count(blank, 'score')} is blank: {why}.{told}")
+        if over and self.on_above:
+            notes.append(f"{count(over, 'score')} is above the maximum. {self.on_above}.")
         return tuple(notes)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from nbgrader import api
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from torchmagic.errors import TorchmagicError
 
@@ -152,7 +152,7 @@ def _row(
             _question(cell, given.get(cell.id), texts.get((cell.notebook, cell.name), "")) for cell in cells
         )
         penalty = float(penalties[submission.id])
-    raw = sum(question.score for question in questions)
+    raw = sum((question.score for question in questions), 0.0)
     if not math.isfinite(raw - penalty):
         raise TorchmagicError(
             f"The gradebook holds a score that is no number, for {task.name!r} of student {person.id!r}.",
@@ -300,6 +300,7 @@ def _remarks(db: Any, chosen: Sequence[Any]) -> dict[str, list[Remark]]:
         .join_from(comment, cell, cell.id == comment.cell_id)
         .join(api.Notebook, api.Notebook.id == cell.notebook_id)
         .join(api.SubmittedNotebook, api.SubmittedNotebook.id == comment.notebook_id)
+        .where(or_(comment.auto_comment.is_not(None), comment.manual_comment.is_not(None)))
     )
     found: dict[str, list[Remark]] = defaultdict(list)
     for entry in db.execute(_of_notebooks(query).where(*chosen)):

@@ -63,7 +63,7 @@ def to_csv(rows: Sequence[ExportRow], *, details: bool = False) -> bytes:
         if details:
             line += [json.dumps([asdict(part) for part in getattr(row, name)], ensure_ascii=False) for name in _DETAILS]
         lines.append(line)
-    return csv_text(lines, end="\n")
+    return csv_text(lines)
 
 
 def from_csv(content: bytes) -> list[ExportRow]:
