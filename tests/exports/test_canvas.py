@@ -80,6 +80,12 @@ def test_two_students_with_the_same_number(gradebook: Gradebook) -> None:
         CanvasExport(identifier="ID").render(rows)
 
 
+def test_a_number_of_canvas_that_is_none(gradebook: Gradebook) -> None:
+    rows = [dataclasses.replace(row, lms_user_id="12abc") for row in read_rows(gradebook, students=["ada"])]
+    with pytest.raises(TorchmagicError, match=r"a number, and the lms_user_id of student 'ada' is '12abc'"):
+        CanvasExport(identifier="ID").render(rows)
+
+
 def test_assignments_by_their_number_or_name(gradebook: Gradebook) -> None:
     found = canvas_reads(exported(read_rows(gradebook), assignments={"ps1": "4711", "ps10": "Homework, 10 (12)"}))
     assert found.assignments == [("ps1", "4711"), ("Homework, 10", "12")]

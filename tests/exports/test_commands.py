@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,16 +156,16 @@ def test_a_pipe_gets_it_straight(filled: Path, tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_what_fails_leaves_the_earlier_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_leaves_the_earlier_export(tmp_path: Path) -> None:
     place = tmp_path / "grades.csv"
     place.write_bytes(b"earlier")
-
-    def full(self: Path, content: bytes) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(TorchmagicError, match="No space left"):
-        write_whole(place, b"new")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # as a disk that is full
+    try:
+        with pytest.raises(TorchmagicError, match=r"grades\.csv cannot be written \(File too large\)"):
+            write_whole(place, b"new" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert place.read_bytes() == b"earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["grades.csv"]
 
@@ -190,6 +192,13 @@ def test_no_course_no_gradebook_no_table(run: Run, bare: Path) -> None:
     assert not (bare / "gradebook.db").exists(), "none is made by looking for it"
     (bare / "gradebook.db").write_bytes(b"no database at all" * 100)
     fails(run("canvas", "--course", bare), "cannot be read", "not a database")
+
+
+def test_a_gradebook_that_an_older_nbgrader_made(run: Run, course: Path) -> None:
+    with sqlite3.connect(course / "gradebook.db") as connection:
+        connection.execute("ALTER TABLE student DROP COLUMN lms_user_id")
+    connection.close()
+    fails(run("canvas", "--course", course), "cannot be read", "lms_user_id", "nbgrader db upgrade")
 
 
 def test_a_gradebook_of_nobody(run: Run, bare: Path) -> None:

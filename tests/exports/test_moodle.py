@@ -141,7 +141,7 @@ def test_a_worksheet_is_of_one_assignment(gradebook: Gradebook) -> None:
 
 DOWNLOADED = """\ufeffIdentifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",\
 "Last modified (submission)","Last modified (grade)","Feedback comments"
-"Participant 101","Ada L.",other@example.org,"Submitted for grading - ",,10.00,Yes,"Sunday, 1 March 2026, 10:00 AM",-,
+"Participant 102","Ada L.",ada@example.org,"Submitted for grading - ",,10.00,Yes,"Sunday, 1 March 2026, 10:00 AM",-,
 "Participant 9","Bob B.",BOB@example.org,"Submitted for grading - ",5.00,10.00,Yes,-,"Monday, 2 March 2026, 9:00 AM","as it was"
 "Participant 8","Zed P.",zed@example.org,"No submission",7.00,10.00,Yes,-,-,"by hand"
 "Participant 7","A guest",guest@example.org,"No submission",1.00,10.00,Yes,-,-,"<p>""hi""</p>"
@@ -155,8 +155,8 @@ def test_a_downloaded_worksheet_is_filled_in_and_all_else_stays(gradebook: Grade
     assert isinstance(rendered.content, bytes)
     before = list(csv.reader(io.StringIO(DOWNLOADED.removeprefix("\ufeff"))))
     after = php_reads(rendered.content.decode())
-    assert after[1][4] == "12", "found by Identifier"
-    assert after[2][4] == "2.25", "found by Email address, whatever its case"
+    assert after[1][4] == "12", "by email: the gradebook's lms_user_id 102, which is bob's, may be another number"
+    assert after[2][4] == "2.25", "whatever its case"
     assert after[1][9].startswith("f: Good")
     assert after[2][9] == "words: =1+1"
     assert after[3] == before[3], "who submitted nothing keeps what Moodle has"
@@ -165,6 +165,14 @@ def test_a_downloaded_worksheet_is_filled_in_and_all_else_stays(gradebook: Grade
     assert [[line[index] for index in kept] for line in after] == [[line[index] for index in kept] for line in before]
     assert rendered.left_out == ("eve", "naïve-ü")
     assert "eve, naïve-ü" in rendered.notes[0]
+
+
+def test_an_anonymous_worksheet_goes_by_the_participants_number(gradebook: Gradebook, tmp_path: Path) -> None:
+    path = tmp_path / "Grades.csv"
+    path.write_text("Identifier,Grade\nParticipant 101,\nParticipant 999,\n")
+    rendered = MoodleWorksheetExport(worksheet=str(path)).render(read_rows(gradebook, ["ps1"]))
+    assert rendered.content == b"Identifier,Grade\r\nParticipant 101,12\r\nParticipant 999,\r\n"
+    assert rendered.left_out == ("eve", "naïve-ü", "bob")
 
 
 @pytest.mark.parametrize(

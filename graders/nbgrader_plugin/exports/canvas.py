@@ -62,7 +62,15 @@ class CanvasExport(PlatformExport):
         return [student_name(rows[0]), *who, self.section, *(number(self.score_of(row)) for row in rows)]
 
     def _identity(self, row: ExportRow) -> str:
-        return row.lms_user_id if self.identifier == "ID" else row.student_id
+        if self.identifier != "ID":
+            return row.student_id
+        given = row.lms_user_id.strip()
+        if given and not (given.isascii() and given.isdigit()):
+            raise TorchmagicError(
+                f"Canvas's ID is a number, and the lms_user_id of student {row.student_id!r} is {given!r}.",
+                hint="Mend it in the gradebook, or set CanvasExport.identifier = 'SIS User ID'.",
+            )
+        return given
 
     def _what(self) -> str:
         return "lms_user_id" if self.identifier == "ID" else "student id"

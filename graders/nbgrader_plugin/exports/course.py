@@ -100,8 +100,9 @@ def export_grades(
         ) from error
     coursedir = CourseDirectory(config=config)
     url = make_url(coursedir.db_url)
-    where = url.database if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
-    if url.drivername == "sqlite" and not Path(url.database or "").is_file():
+    lite = url.get_backend_name() == "sqlite" and "uri" not in url.query
+    where = url.database if lite else url.render_as_string(hide_password=True)
+    if lite and not Path(url.database or "").is_file():  # nbgrader would make an empty one
         raise TorchmagicError(
             f"There is no gradebook {where}.",
             hint=f"Grade something first, or mend `CourseDirectory.db_url` in {CONFIG_NAME}.",

@@ -77,7 +77,7 @@ class GradescopeExport(PlatformExport):
                 "A Gradescope export is either combined or an autograder.", hint="Set one of the two options."
             )
         path = self.target()
-        if self.autograder and path.suffix != ".zip":
+        if self.autograder and path.suffix.lower() != ".zip":
             raise TorchmagicError(
                 f"An autograder for Gradescope is a .zip file, and {path} is none.", hint="Name one with `--to`."
             )
@@ -115,7 +115,7 @@ class GradescopeExport(PlatformExport):
         """Write one file, an archive, or a folder; other files of that folder stay."""
         if isinstance(content, bytes):
             write_whole(path, content)
-        elif path.suffix == ".zip":
+        elif path.suffix.lower() == ".zip":
             write_whole(path, _zip(content))
         else:
             for name, text in content.items():

@@ -72,7 +72,7 @@ class MoodleExport(PlatformExport):
             line.append(number(self.score_of(row), self.decimal))
             if self.feedback:
                 line.append(feedback_html(row))
-        return [no_escape(cell) for cell in line]
+        return [line[0], *map(no_escape, line[1:])]
 
     def _identity(self, row: ExportRow) -> str:
         if self.identifier == _EMAIL:

@@ -49,7 +49,7 @@ class MoodleWorksheetExport(PlatformExport):
     worksheet = Unicode(
         "",
         help="The worksheet as downloaded from Moodle: its grades and feedback are filled in, and all else stays. "
-        "Students are found by Identifier (lms_user_id) or Email address.",
+        "Students are found by Email address; where it has no such column, by Identifier (lms_user_id).",
     ).tag(config=True)
     feedback = Bool(True, help="Fill in the column Feedback comments.").tag(config=True)
     decimal: Any = Enum((".", ","), ".", help="The decimal separator of the language that is set in Moodle.").tag(
@@ -91,13 +91,13 @@ class MoodleWorksheetExport(PlatformExport):
     def _fill(self, rows: Sequence[ExportRow]) -> Rendered:
         lines = read_worksheet(Path(self.worksheet))
         place = {name: index for index, name in enumerate(lines[0])}
+        # an lms_user_id may be another number of Moodle's: it counts only where there is no email to go by
+        column, key = (_EMAIL, _email) if _EMAIL in place else (_ID, _participant)
+        known, _, _ = identified(rows, key, "email" if column == _EMAIL else "lms_user_id")
+        people = {key(row): row for row in known}
         waiting = {row.student_id: row for row in rows}
-        keys = {participant(row.lms_user_id): row for row in rows if row.lms_user_id.strip()}
-        emails = {row.email.strip().casefold(): row for row in rows if row.email.strip()}
         for line in lines[1:]:
-            found = keys.get(line[place[_ID]])
-            if found is None and _EMAIL in place:
-                found = emails.get(line[place[_EMAIL]].strip().casefold())
+            found = people.get(line[place[column]].strip().casefold())
             if found is None:
                 continue
             waiting.pop(found.student_id, None)
@@ -110,6 +110,14 @@ class MoodleWorksheetExport(PlatformExport):
         lost = tuple(student for student, row in waiting.items() if row.submitted)
         notes = (f"The worksheet has no line of: {', '.join(lost)}.",) if lost else ()
         return Rendered(csv_text(lines), len(rows) - len(waiting), (*notes, *self.notes_on(rows)), lost)
+
+
+def _email(row: ExportRow) -> str:
+    return row.email.strip().casefold()
+
+
+def _participant(row: ExportRow) -> str:
+    return participant(row.lms_user_id).casefold() if row.lms_user_id.strip() else ""
 
 
 def participant(number_in_moodle: str) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from nbgrader import api
-from sqlalchemy import or_, select
+from nbgrader.api import Gradebook
 
+from graders.nbgrader_plugin.exports import queries
 from torchmagic.errors import TorchmagicError
 
 
@@ -89,7 +88,7 @@ class ExportRow:
 
 
 def read_rows(
-    gradebook: api.Gradebook, assignments: Collection[str] = (), students: Collection[str] = ()
+    gradebook: Gradebook, assignments: Collection[str] = (), students: Collection[str] = ()
 ) -> list[ExportRow]:
     """The grades of a class.
 
@@ -106,15 +105,18 @@ def read_rows(
         TorchmagicError: no such assignment or student, or a score that is no number.
     """
     db = gradebook.db
-    tasks = _assignments(db, assignments)
-    people = _students(db, students)
-    chosen: list[Any] = [api.Assignment.name.in_(list(assignments))] if assignments else []
-    cells = _cells(db, chosen)
-    chosen += [api.SubmittedAssignment.student_id.in_(list(students))] if students else []
-    submissions = _submissions(db, chosen)
-    penalties = _penalties(db, chosen)
-    grades = _grades(db, chosen)
-    remarks = _remarks(db, chosen)
+    tasks = _wanted("assignment", queries.assignments(db), lambda entry: str(entry.name), assignments)
+    tasks.sort(key=lambda entry: (entry.duedate is None, entry.duedate or datetime.min, natural(entry.name)))
+    people = _wanted("student", queries.students(db), lambda entry: str(entry.id), students)
+    people.sort(key=lambda entry: (entry.last_name or "", entry.first_name or "", entry.id))
+    cells = queries.cells(db, queries.condition(list(assignments)))
+    for found in cells.values():
+        found.sort(key=lambda cell: (natural(cell.notebook), natural(cell.name)))
+    chosen = queries.condition(list(assignments), list(students))
+    submissions = queries.submissions(db, chosen)
+    penalties = queries.penalties(db, chosen)
+    grades = queries.grades(db, chosen)
+    remarks = queries.remarks(db, chosen)
     return [
         _row(person, task, cells[task.id], submissions.get((task.id, person.id)), penalties, grades, remarks)
         for task in tasks
@@ -143,9 +145,8 @@ def _row(
         if due is not None and submission.extension is not None:
             due += submission.extension
         timestamp = _utc(submission.timestamp)
-        said = tuple(
-            sorted(remarks[submission.id], key=lambda remark: (natural(remark.notebook), natural(remark.cell)))
-        )
+        found = [Remark(*remark) for remark in remarks[submission.id]]
+        said = tuple(sorted(found, key=lambda remark: (natural(remark.notebook), natural(remark.cell))))
         texts = {(remark.notebook, remark.cell): remark.text for remark in said}
         given = grades[submission.id]
         questions = tuple(
@@ -153,7 +154,8 @@ def _row(
         )
         penalty = float(penalties[submission.id])
     raw = sum((question.score for question in questions), 0.0)
-    if not math.isfinite(raw - penalty):
+    scores = [value for q in questions for value in (q.auto_score, q.manual_score, q.extra_credit) if value is not None]
+    if not all(map(math.isfinite, (*scores, penalty))):
         raise TorchmagicError(
             f"The gradebook holds a score that is no number, for {task.name!r} of student {person.id!r}.",
             hint="Enter it again in the formgrader, or grade that submission again.",
@@ -208,112 +210,14 @@ def _late(timestamp: datetime | None, due: datetime | None) -> float:
     return max(timedelta(), timestamp - due).total_seconds()
 
 
-def _assignments(db: Any, names: Collection[str]) -> list[Any]:
-    found = db.execute(select(api.Assignment.id, api.Assignment.name, api.Assignment.duedate)).all()
-    _demand("assignment", names, [entry.name for entry in found])
-    kept = [entry for entry in found if not names or entry.name in names]
-    return sorted(kept, key=lambda entry: (entry.duedate is None, entry.duedate or datetime.min, natural(entry.name)))
-
-
-def _students(db: Any, ids: Collection[str]) -> list[Any]:
-    student = api.Student
-    columns = student.id, student.first_name, student.last_name, student.email, student.lms_user_id
-    found = db.execute(select(*columns)).all()
-    _demand("student", ids, [entry.id for entry in found])
-    kept = [entry for entry in found if not ids or entry.id in ids]
-    return sorted(kept, key=lambda entry: (entry.last_name or "", entry.first_name or "", entry.id))
-
-
-def _demand(kind: str, wanted: Iterable[str], known: Sequence[str]) -> None:
-    missing = sorted(set(wanted) - set(known))
+def _wanted(kind: str, known: Sequence[Any], name: Callable[[Any], str], wanted: Collection[str]) -> list[Any]:
+    """Those of the known whose name is wanted; all where none is named."""
+    missing = sorted(set(wanted) - {name(entry) for entry in known})
     if not missing:
-        return
-    shown = sorted(known, key=natural)[:10]
+        return [entry for entry in known if not wanted or name(entry) in wanted]
+    shown = sorted(map(name, known), key=natural)[:10]
     more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
     raise TorchmagicError(
         f"The gradebook has no {kind} {', '.join(map(repr, missing))}.",
         hint=f"It knows: {', '.join(shown)}{more}." if shown else f"It knows no {kind} yet.",
     )
-
-
-def _cells(db: Any, chosen: Sequence[Any]) -> dict[str, list[Any]]:
-    """The cells that are worth points, of each assignment."""
-    found: dict[str, list[Any]] = defaultdict(list)
-    for kind in (api.GradeCell, api.TaskCell):
-        query = (
-            select(
-                kind.id,
-                kind.name,
-                kind.max_score,
-                kind.cell_type,
-                api.Notebook.name.label("notebook"),
-                api.Notebook.assignment_id,
-            )
-            .join(api.Notebook, api.Notebook.id == kind.notebook_id)
-            .join(api.Assignment, api.Assignment.id == api.Notebook.assignment_id)
-            .where(*chosen)
-        )
-        for cell in db.execute(query):
-            found[cell.assignment_id].append(cell)
-    for cells in found.values():
-        cells.sort(key=lambda cell: (natural(cell.notebook), natural(cell.name)))
-    return found
-
-
-def _submissions(db: Any, chosen: Sequence[Any]) -> dict[tuple[str, str], Any]:
-    entry = api.SubmittedAssignment
-    query = _of_submissions(select(entry.id, entry.assignment_id, entry.student_id, entry.timestamp, entry.extension))
-    return {(found.assignment_id, found.student_id): found for found in db.execute(query.where(*chosen))}
-
-
-def _penalties(db: Any, chosen: Sequence[Any]) -> dict[str, float]:
-    notebook = api.SubmittedNotebook
-    query = _of_notebooks(select(notebook.assignment_id, notebook.late_submission_penalty).select_from(notebook))
-    found: dict[str, float] = defaultdict(float)
-    for entry in db.execute(query.where(*chosen)):
-        found[entry.assignment_id] += entry.late_submission_penalty or 0.0
-    return found
-
-
-def _grades(db: Any, chosen: Sequence[Any]) -> dict[str, dict[str, Any]]:
-    grade = api.Grade
-    columns = grade.cell_id, grade.auto_score, grade.manual_score, grade.extra_credit, grade.needs_manual_grade
-    query = select(api.SubmittedNotebook.assignment_id, *columns).join_from(
-        grade, api.SubmittedNotebook, api.SubmittedNotebook.id == grade.notebook_id
-    )
-    found: dict[str, dict[str, Any]] = defaultdict(dict)
-    for entry in db.execute(_of_notebooks(query).where(*chosen)):
-        found[entry.assignment_id][entry.cell_id] = entry
-    return found
-
-
-def _remarks(db: Any, chosen: Sequence[Any]) -> dict[str, list[Remark]]:
-    comment, cell = api.Comment, api.BaseCell
-    query = (
-        select(
-            api.SubmittedNotebook.assignment_id,
-            api.Notebook.name.label("notebook"),
-            cell.name.label("cell"),
-            comment.auto_comment,
-            comment.manual_comment,
-        )
-        .join_from(comment, cell, cell.id == comment.cell_id)
-        .join(api.Notebook, api.Notebook.id == cell.notebook_id)
-        .join(api.SubmittedNotebook, api.SubmittedNotebook.id == comment.notebook_id)
-        .where(or_(comment.auto_comment.is_not(None), comment.manual_comment.is_not(None)))
-    )
-    found: dict[str, list[Remark]] = defaultdict(list)
-    for entry in db.execute(_of_notebooks(query).where(*chosen)):
-        text = entry.manual_comment if entry.manual_comment is not None else entry.auto_comment
-        if text:
-            found[entry.assignment_id].append(Remark(entry.notebook, entry.cell, text))
-    return found
-
-
-def _of_notebooks(query: Any) -> Any:
-    submitted = api.SubmittedAssignment
-    return _of_submissions(query.join(submitted, submitted.id == api.SubmittedNotebook.assignment_id))
-
-
-def _of_submissions(query: Any) -> Any:
-    return query.join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
