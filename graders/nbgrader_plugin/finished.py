@@ -20,7 +20,7 @@ from nbgrader.utils import rmtree
 
 from graders.graded import Graded
 from graders.nbgrader_plugin.package import Handed, Package
-from graders.store import write_whole
+from graders.whole_files import write_whole
 
 _TRIES = 20
 
