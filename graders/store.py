@@ -88,6 +88,13 @@ class Store:
         """Forget a result; one that is not there does no harm."""
         self._path(key).unlink(missing_ok=True)
 
+    def remove_drafts(self) -> None:
+        """Remove what killed graders have left half written, a day ago and longer."""
+        for path in self.folder.glob("??/.*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _DAY:
+                    path.unlink()
+
     def _path(self, key: str) -> Path:
         if len(key) < 3 or not key.isalnum():
             raise TorchmagicError(f"{key!r} is no key of a stored result.", hint="`torchmagic store` lists them.")
