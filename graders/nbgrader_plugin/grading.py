@@ -119,7 +119,7 @@ class ClassRun:
             reads = self._waiting.pop(future)
             key = reads[0].key
             del self._by_key[key]
-            if not graded.lasting and key not in self._tried:  # the machine's fault, as it seems
+            if not (graded.lasting or future.exception() or key in self._tried):  # the machine's fault, as it seems
                 self._tried.add(key)
                 self._submit(reads)
                 continue
