@@ -24,7 +24,6 @@ from graders.engine.report import Outcome
 from graders.graded import Graded, GradedNotebook
 from graders.nbgrader_plugin.course import Course
 from graders.nbgrader_plugin.writer import Entry, GradebookWriter
-
 from tests.plugin.conftest import check, meta, notebook, solution, written
 
 ASSIGNMENT, COURSE = "hw", "abc"
@@ -77,9 +76,9 @@ class Paper:
         return Entry(self.student, self.timestamp, Graded(notebooks), tuple(self.scores))
 
     def _graded(self, name: str, scores: Mapping[str, float]) -> GradedNotebook:
-        by_hand = {cell: None if self.answered else 0.0 for cell in BY_HAND[name]}
+        by_hand = dict.fromkeys(BY_HAND[name], None if self.answered else 0.0)
         said = None if self.answered else "No response."
-        comments = {cell: said for cell in ("q", *BY_HAND[name])} | ({"draw": None} if name == "one" else {})
+        comments = dict.fromkeys(("q", *BY_HAND[name]), said) | ({"draw": None} if name == "one" else {})
         outcome = Outcome.PASSED.value if scores == POINTS[name] else Outcome.FAILED.value
         return GradedNotebook(name, "{}", outcome, "", 0.1, scores={**scores, **by_hand}, comments=comments)
 
