@@ -67,7 +67,6 @@ def process(book: Book, papers: Sequence[Paper], times: int = 1) -> Iterator[tup
 
 
 def ends_well(running: BaseProcess, pipe: Connection) -> None:
-    pipe.send("go")
     while pipe.recv() != "done":
         pass
     running.join(30)
@@ -86,6 +85,7 @@ def test_two_graders_at_once(book: Book, undisturbed: Book) -> None:
     papers = class_of(full())
     with process(book, papers, times=2) as first, process(book, papers[::-1], times=2) as second:
         first[1].send("go")
+        second[1].send("go")
         ends_well(*second)
         ends_well(*first)
     write_class(undisturbed, papers)
@@ -113,9 +113,7 @@ def test_what_people_enter_while_it_is_graded_again_is_not_lost(book: Book, undi
         pipe.send("go")
         for student in students:
             by_hand(gradebook, student)
-        while pipe.recv() != "done":
-            pass
-        running.join(30)
+        ends_well(running, pipe)
     write_class(book, class_of(BAD))
     with undisturbed.gradebook() as gradebook:
         for student in students:
