@@ -43,7 +43,7 @@ def test_a_locked_gradebook_is_waited_for_and_then_said_to_be_locked(book: Book)
     told: list[str] = []
     with book.writer(patience=0.3, on_wait=told.append) as writer:
         writer.write(ADA)
-        with locked(book), pytest.raises(TorchmagicError, match="did not answer for 0 s .*lock") as caught:
+        with locked(book), pytest.raises(TorchmagicError, match=r"did not answer for 0.3 s .*lock") as caught:
             writer.write(BOB)
         assert "grade again" in caught.value.hint
         assert len(told) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,11 +17,11 @@ from nbgrader.plugins import BasePlugin
 from traitlets.config import Config
 
 from graders.graded import UNREADABLE, Graded, GradedNotebook
-from graders.nbgrader_plugin.writer import Entry, NotWritten
+from graders.nbgrader_plugin.writer import Entry, GradebookWriter, NotWritten
 from torchmagic.errors import TorchmagicError
 
-from .books import ASSIGNMENT, COURSE, DUE, Book, Paper, full, with_kept
-from .test_rows import CONFIG, HANDED_IN, people
+from .books import ASSIGNMENT, COURSE, DUE, Book, Paper, by_hand, full, with_kept
+from .test_rows import CONFIG, HANDED_IN
 
 LATE = DUE + timedelta(hours=26)
 
@@ -198,49 +198,54 @@ def test_an_assignment_that_nobody_generated(sqlite_book: Book) -> None:
     assert "generate_assignment" in caught.value.hint
 
 
-KINDS = st.sampled_from(sorted(HANDED_IN))
-PAPERS = st.tuples(st.sampled_from(["late", "late zero", "by hand"]), KINDS, st.booleans())
+PAPERS = st.tuples(st.sampled_from(["late", "late zero", "by hand"]), st.sampled_from(sorted(HANDED_IN)), st.booleans())
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def started(sqlite_made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A gradebook in which somebody has graded by hand and given extensions."""
-    path = tmp_path_factory.mktemp("started") / "gradebook.db"
-    shutil.copy(sqlite_made / "gradebook.db", path)
-    book = Book(path.parent, f"sqlite:///{path}")
-    with book.writer() as writer:
-        writer.write([Paper(name, full()).entry() for name in ("extended", "extended for long", "by hand")])
-        writer.write([Paper(name, full()).entry() for name in ("by hand, taken away", "by hand, late zero")])
-    with book.gradebook() as gradebook:
-        people(gradebook)
-    return path
+def shared(sqlite_made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Book, GradebookWriter]]:
+    """One gradebook for all examples, each of which has students of its own: to open one takes long."""
+    folder = tmp_path_factory.mktemp("shared") / "course"
+    shutil.copytree(sqlite_made, folder)
+    book = Book(folder, f"sqlite:///{folder}/gradebook.db")
+    with book.writer(CONFIG) as writer:
+        yield book, writer
 
 
 @pytest.mark.slow
 @given(st.lists(PAPERS, max_size=8), st.sets(st.integers(1, 7)), st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_split_and_order_gives_the_rows_of_one_at_a_time(
-    started: Path, papers: list[tuple[str, str, bool]], cuts: set[int], random: Any
+    shared: tuple[Book, GradebookWriter], papers: list[tuple[str, str, bool]], cuts: set[int], random: Any
 ) -> None:
     """The order in which one student's work comes counts; that of different students does not."""
-    entries = []
-    for student, kind, kept in papers:
-        entry = Paper(student, **{"scores": full(), **HANDED_IN[kind]}).entry()
-        entries.append(with_kept(entry, "two", "t") if kept else entry)
-    rest = {name: [entry for entry in entries if entry.student == name] for name, _, _ in papers}
+    rest = {name: [paper for paper in papers if paper[0] == name] for name, _, _ in papers}
     mixed = []
     while any(rest.values()):
         mixed.append(rest[random.choice([name for name, left in rest.items() if left])].pop(0))
     places = sorted({0, len(mixed), *(cut for cut in cuts if cut < len(mixed))})
     batches = [mixed[start:end] for start, end in itertools.pairwise(places)]
-    with tempfile.TemporaryDirectory() as folder:
-        ended = [_end(started, Path(folder), ways) for ways in (batches, [[entry] for entry in entries])]
-    assert ended[0] == ended[1]
+    assert _end(*shared, batches) == _end(*shared, [[paper] for paper in papers])
 
 
-def _end(started: Path, folder: Path, batches: list[list[Entry]]) -> Any:
-    shutil.copy(started, folder / "gradebook.db")
-    book = Book(folder, f"sqlite:///{folder}/gradebook.db")
-    with book.writer(CONFIG) as writer:
-        said = [one for batch in batches for one in writer.write(batch)]
-        return book.rows(), {one.student: (one.score, one.late_seconds) for one in said}, writer.scores()
+def _end(book: Book, writer: GradebookWriter, batches: list[list[tuple[str, str, bool]]]) -> Any:
+    """The rows, and what the writer said last, of students who are new; the number that tells them apart is left out."""
+    mark = f"{next(NUMBERS)} "
+
+    def entry(student: str, kind: str, kept: bool) -> Entry:
+        whole = Paper(mark + student, **{"scores": full(), **HANDED_IN[kind]}).entry()
+        return with_kept(whole, "two", "t") if kept else whole
+
+    if any(student == "by hand" for batch in batches for student, _, _ in batch):
+        writer.write([entry("by hand", "right", False)])
+        with book.gradebook() as gradebook:
+            by_hand(gradebook, f"{mark}by hand")
+    said = {}
+    for batch in batches:
+        for one in writer.write([entry(*paper) for paper in batch]):
+            said[one.student.removeprefix(mark)] = replace(one, student="", changed=False)
+    rows = [(table, row[0].removeprefix(mark), row[1:]) for table, rows in book.rows().items() for row in rows]
+    ours = [row for row in rows if row[1] in said]
+    held = {student.removeprefix(mark): one for student, one in writer.scores().items() if student.startswith(mark)}
+    assert said == {student: replace(one, student="") for student, one in held.items()}
+    return ours, said
