@@ -67,10 +67,17 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Students whose texts are alike, each to at least one other: ``pairs`` holds the most surprising ones, first."""
+    """Students whose texts are alike, each to at least one other.
+
+    Attributes:
+        students: by name.
+        pairs: the most surprising ones, first; one of them where all texts are the same.
+        identical: whether all texts are the same but for names, comments and spacing.
+    """
 
     students: tuple[str, ...]
     pairs: tuple[Pair, ...]
+    identical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +269,9 @@ def _clusters(pairs: Sequence[Pair], works: Mapping[str, _Work]) -> tuple[Cluste
         inside = sorted(
             (pair for pair in pairs if pair.students[0] in students), key=lambda one: (-one.bits, one.students)
         )
-        made.append(Cluster(tuple(sorted(students)), tuple(_with_texts(pair, works) for pair in inside[:_MOST_SHOWN])))
+        identical = all(pair.alike == 1.0 for pair in inside)
+        shown = tuple(_with_texts(pair, works) for pair in inside[: 1 if identical else _MOST_SHOWN])
+        made.append(Cluster(tuple(sorted(students)), shown, identical))
     return tuple(sorted(made, key=lambda one: (-one.pairs[0].bits, one.students)))
 
 
