@@ -15,6 +15,7 @@ _COMMANDS = {
     "demo": "graders.commands.demo",
     "doctor": "graders.commands.doctor",
     "grade": "graders.commands.grade",
+    "report": "graders.commands.report",
 }
 
 
@@ -73,6 +74,7 @@ def app() -> None:
       torchmagic course init pytorch101            a new nbgrader course in ./pytorch101
       torchmagic doctor                            whether submissions are walled off on this machine
       torchmagic grade backward_pass               grade all that was submitted, in the course here
+      torchmagic report backward_pass              what the class understood, as one page
 
     Exit status: 0 when all went well, 1 when something was left ungraded or is not as expected,
     2 for wrong usage or input, 130 when interrupted.

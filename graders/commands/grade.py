@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from graders.commands.options import assignment_argument, course_option
 from graders.commands.show import Meter, closing_line, grades_table, printable, tamper_note, ungraded
 from graders.engine.client import Isolation
 from graders.nbgrader_plugin.autograde import grade_assignment
@@ -19,22 +20,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell's completion: assignments that the course has a source of."""
-    source = Path(ctx.params.get("folder") or ".") / "source"
-    names = sorted(path.name for path in source.glob("*") if path.is_dir())
-    return [name for name in names if name.startswith(incomplete)]
-
-
 @click.command("grade")
-@click.argument("assignment", shell_complete=_known)
-@click.option(
-    "--course",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The course's folder, which holds nbgrader_config.py; the current one if not given.",
-)
+@assignment_argument
+@course_option
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),

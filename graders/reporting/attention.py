@@ -55,15 +55,16 @@ def _points(facts: ClassFacts) -> Iterator[Point]:
 
 
 def _teaching(facts: ClassFacts) -> Iterator[Point]:
-    shared = [one.group for one in facts.shared if len(one.group.students) >= max(2, _SHARE_OF_CLASS * facts.counted)]
-    for group in shared[:2]:
+    large = max(2, _SHARE_OF_CLASS * facts.counted)
+    most = [one.group for one in facts.shared[:2] if len(one.group.students) > 1]
+    for group in [one for place, one in enumerate(most) if not place or len(one.students) >= large]:
         part = len(group.students) / facts.counted
         yield Point(f"{_students(len(group.students))} ({part:.0%}) share this: {group.title.rstrip('.')}.", "reasons")
     hard = [one for one in facts.items if one.success is not None and one.success < _HARD]
     if hard:
         worst = min(hard, key=lambda one: one.success or 0.0)
         yield Point(f"{worst.question.name} is the hardest question: {worst.success:.0%} of its points.", "questions")
-    if facts.blank is not None and len(facts.blank.students) >= max(2, _SHARE_OF_CLASS * facts.counted):
+    if facts.blank is not None and len(facts.blank.students) >= large:
         yield Point(f"{_students(len(facts.blank.students))} left answers blank.", "reasons")
 
 

@@ -16,7 +16,7 @@ from torchmagic import __version__
 
 from .conftest import Run
 
-COMMANDS = [[], ["demo"], ["doctor"], ["grade"], ["course"], ["course", "init"]]
+COMMANDS = [[], ["demo"], ["doctor"], ["grade"], ["report"], ["course"], ["course", "init"]]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
