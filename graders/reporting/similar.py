@@ -18,12 +18,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graders.reporting.data import ClassResults
-from graders.reporting.fragments import LENGTH, CellText, Fragment, marked, read_cell, released_hashes
+from graders.reporting.fragments import CellText, Fragment, marked, read_cell
 
 #: Once in so many classes may chance give a pair that is shown.
 CLASSES = 256
 #: And never fewer bits than these: in a small class the shares are rough.
-LEAST_BITS = 16.0
+LEAST_BITS = 14.0
 #: How much of both texts must be alike at the least.
 LEAST_ALIKE = 0.3
 #: What a larger share of the others wrote too counts nothing.
@@ -31,7 +31,7 @@ COMMON = 0.2
 #: The most bits for a character of code, for one of the author's own words, and for all words together.
 _A_CHARACTER, _A_LETTER, _ALL_WORDS = 0.15, 0.25, 20.0
 #: Pieces of one cell count each for itself that begin so far from each other.
-_APART = LENGTH + LENGTH // 2
+_APART = 40
 _MOST_HOLDERS = 12
 _LEAST_SHARED = 3
 _MOST_SHOWN = 10
@@ -137,7 +137,7 @@ def _alike(works: Sequence[_Work]) -> Iterator[Sequence[_Work]]:
 def _given(released: Mapping[str, str]) -> tuple[frozenset[int], frozenset[str]]:
     """The fragments and words of the release."""
     return (
-        frozenset(one for text in released.values() for one in released_hashes(text)),
+        frozenset(one for text in released.values() for one in read_cell(text).places),
         frozenset(word for text in released.values() for word in read_cell(text).words),
     )
 
