@@ -83,7 +83,8 @@ def histogram(scores: Scores) -> Histogram | None:
     wide = inner / len(scores.bins)
 
     def at(score: float) -> float:
-        return round(_LEFT + inner * (score - low) / (high - low), 1)
+        """Where a score is; in the middle of its bin where that is its own."""
+        return round(_LEFT + inner * (score + scores.whole / 2 - low) / (high - low), 1)
 
     bars = tuple(
         Mark(
@@ -92,11 +93,11 @@ def histogram(scores: Scores) -> Histogram | None:
             width=round(wide - 3, 1),
             height=round(tall, 1),
             label=str(one.count) if one.count else "",
-            title=f"{_points(one.low)} to {_points(one.high)} points: {one.count}",
+            title=f"{_points(one.low)}{'' if scores.whole else f' to {_points(one.high)}'} points: {one.count}",
         )
         for place, one in enumerate(scores.bins)
     )
-    edges = [one.low for one in scores.bins] + [high]
+    edges = [one.low for one in scores.bins] + [high] * (not scores.whole)
     step = max(1, -(-_LABEL_EACH // int(wide or 1)))
     ticks = tuple((at(edge), _points(edge)) for place, edge in enumerate(edges) if place % step == 0)
     middle = (("median", scores.median), ("mean", scores.mean))
