@@ -39,8 +39,9 @@ class Masker:
         'someone: it is the mean of `x`'
         """
         pieces = said.split("`")  # what a check puts between these is what the course calls things
-        masks = (self._words, self._long_words)
-        return "`".join(masks[place % 2].sub(MASK, piece) for place, piece in enumerate(pieces))
+        inside = range(1, len(pieces) - 1, 2)
+        masks = (self._long_words if place in inside else self._words for place in range(len(pieces)))
+        return "`".join(mask.sub(MASK, piece) for mask, piece in zip(masks, pieces, strict=True))
 
     def code(self, source: str, own: str = "") -> str:
         """A program without comments, docstrings and ids in its strings; ``own`` is masked in names, too.
