@@ -18,6 +18,7 @@ _COMMANDS = {
     "export": "graders.commands.export",
     "grade": "graders.commands.grade",
     "store": "graders.commands.store",
+    "report": "graders.commands.report",
 }
 
 
@@ -79,6 +80,7 @@ def app() -> None:
       torchmagic store                             the results that are kept, so that nothing is run twice
       torchmagic feedback backward_pass            write everybody's feedback pages
       torchmagic export canvas backward_pass       its grades as a file that Canvas imports
+      torchmagic report backward_pass              what the class understood, as one page
 
     Exit status: 0 when all went well, 1 when something was left ungraded or is not as expected,
     2 for wrong usage or input, 130 when interrupted.

@@ -16,7 +16,12 @@ from torchmagic import __version__
 
 from .conftest import Run
 
-COMMANDS = [[], ["demo"], ["doctor"], ["export"], ["grade"], ["course"], ["course", "init"]]
+COMMANDS = [
+    [],
+    *([name] for name in ("demo", "doctor", "export", "feedback", "grade", "report", "store", "course")),
+    ["store", "prune"],
+    ["course", "init"],
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
