@@ -105,7 +105,7 @@ class Database:
                         raise self._lasting(error) from error
                 elif away_since is None:
                     away_since = now
-                    seconds = f"{self._patience:.0f} s"
+                    seconds = f"{self._patience:g} s"
                     self._on_wait(f"{self.name} does not answer ({reason_of(error)}): trying again for {seconds}.")
                 elif now - away_since > self._patience:
                     raise self._gone(error) from error
@@ -118,7 +118,7 @@ class Database:
         else:
             hint = "Start the database server, or mend `CourseDirectory.db_url` in nbgrader_config.py."
         return TorchmagicError(
-            f"The gradebook {self.name} did not answer for {self._patience:.0f} s ({reason_of(error)}).",
+            f"The gradebook {self.name} did not answer for {self._patience:g} s ({reason_of(error)}).",
             hint=f"{hint} Then grade again: what was written stays, and the rest is written then.",
         )
 
