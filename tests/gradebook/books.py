@@ -77,6 +77,8 @@ class Paper:
 
     def _graded(self, name: str, scores: Mapping[str, float]) -> GradedNotebook:
         by_hand = dict.fromkeys(BY_HAND[name], None if self.answered else 0.0)
+        if name == "one":
+            by_hand["draw"] = None  # a task's score is a person's, and stays it
         said = None if self.answered else "No response."
         comments = dict.fromkeys(("q", *BY_HAND[name]), said) | ({"draw": None} if name == "one" else {})
         outcome = Outcome.PASSED.value if scores == POINTS[name] else Outcome.FAILED.value

@@ -32,19 +32,19 @@ def class_of(scores: Any) -> list[Paper]:
     return [Paper(name, scores, LATE if place % 3 == 0 else DUE) for place, name in enumerate(STUDENTS)]
 
 
-def write_class(book: Book, papers: Sequence[Paper], said: Callable[[], None] = lambda: None, **options: Any) -> None:
-    with book.writer(CONFIG, **options) as writer:
+def write_class(book: Book, papers: Sequence[Paper], said: Callable[[str], None] = lambda word: None) -> None:
+    with book.writer(CONFIG, on_wait=said) as writer:
         for first in range(0, len(papers), BATCH):
             writer.write([paper.entry() for paper in papers[first : first + BATCH]])
-            said()
+            said("a batch")
 
 
 def grader(book: Book, papers: Sequence[Paper], times: int, pipe: Connection) -> None:
-    """A process of its own that begins when it is told to and says each batch."""
+    """A process of its own that begins when it is told to, and says each batch and what it would tell its user."""
     pipe.send("ready")
     pipe.recv()
     for _ in range(times):
-        write_class(book, papers, lambda: pipe.send("a batch"))
+        write_class(book, papers, pipe.send)
     pipe.send("done")
 
 
@@ -67,8 +67,8 @@ def process(book: Book, papers: Sequence[Paper], times: int = 1) -> Iterator[tup
 
 
 def ends_well(running: BaseProcess, pipe: Connection) -> None:
-    while pipe.recv() != "done":
-        pass
+    while (word := pipe.recv()) != "done":
+        assert word == "a batch", word  # and never that the gradebook is locked
     running.join(30)
     assert running.exitcode == 0
 
