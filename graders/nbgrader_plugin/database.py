@@ -26,6 +26,7 @@ _POSTGRESQL_HINTS: Mapping[str, str] = {
     "53100": "Make room on the disk of the database server, and grade again.",
     "25006": "The database takes no changes (a standby?): set `CourseDirectory.db_url` to the one that does.",
     "42501": "Give the database's user the right to change nbgrader's tables, and grade again.",
+    "42703": "Bring the database up to date with `nbgrader db upgrade`, and grade again.",
     "42P01": "The tables are gone: put a backup in their place, and grade again.",
 }
 _SQLITE_HINTS: Mapping[str, str] = {
@@ -35,6 +36,7 @@ _SQLITE_HINTS: Mapping[str, str] = {
     "disk i/o": "Look after its disk (is it full, or gone?), and grade again.",
     "malformed": "Put a backup in its place, and grade again.",
     "not a database": "Put a backup in its place, and grade again.",
+    "no such column": "Bring it up to date with `nbgrader db upgrade`, and grade again.",
     "no such table": "The tables are gone: put a backup in its place, and grade again.",
 }
 

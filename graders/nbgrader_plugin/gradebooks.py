@@ -58,14 +58,16 @@ class Gradebooks:
         self._first.close()
 
 
-def open_gradebooks(db_url: str, course_id: str) -> Gradebooks:
-    """The gradebooks of a course; a database that is new gets its tables.
+def open_gradebooks(db_url: str, course_id: str, assignment: str) -> Gradebooks:
+    """The gradebooks of a course that has the assignment; a database that is new gets its tables.
 
     Raises:
-        TorchmagicError: the database cannot be opened, or its driver is not installed.
+        TorchmagicError: the database cannot be opened, its driver is not installed, or it knows no such assignment.
     """
     try:
-        return Gradebooks(db_url, course_id)
+        gradebooks = Gradebooks(db_url, course_id)
+        with gradebooks.open() as gradebook:
+            known = sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
     except ImportError as error:
         raise TorchmagicError(
             f"The gradebook {_shown(db_url)} needs a Python package that is not installed ({error}).",
@@ -76,30 +78,24 @@ def open_gradebooks(db_url: str, course_id: str) -> Gradebooks:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
         raise TorchmagicError(
             f"The gradebook {_shown(db_url)} cannot be opened ({reason}).",
-            hint="Put a backup in its place, start its server, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
+            hint="Put a backup in its place, start its server, bring an old one up to date with `nbgrader db upgrade`, "
+            "or mend `CourseDirectory.db_url` in nbgrader_config.py.",
         ) from error
+    if assignment not in known:
+        gradebooks.close()
+        listed = f"It knows: {', '.join(known)}." if known else "It knows none yet."
+        raise TorchmagicError(
+            f"The gradebook has no assignment {assignment!r}. {listed}",
+            hint="Make one known with `nbgrader generate_assignment NAME`.",
+        )
+    return gradebooks
 
 
 def _shown(db_url: str) -> str:
     try:
         return make_url(db_url).render_as_string(hide_password=True)
     except SQLAlchemyError:
-        return repr(db_url)
-
-
-def demand_assignment(gradebook: Gradebook, assignment: str) -> None:
-    """Make sure that the gradebook knows an assignment.
-
-    Raises:
-        TorchmagicError: it does not.
-    """
-    known = sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
-    if assignment not in known:
-        listed = f"It knows: {', '.join(known)}." if known else "It knows none yet."
-        raise TorchmagicError(
-            f"The gradebook has no assignment {assignment!r}. {listed}",
-            hint="Make one known with `nbgrader generate_assignment NAME`.",
-        )
+        return "at `CourseDirectory.db_url`"  # it may hold a password in an unknown place
 
 
 def final_score(submission: Any) -> float:

@@ -19,7 +19,7 @@ from graders.engine.needs import Needs, read_needs
 from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.converter import EngineAutograde
 from graders.nbgrader_plugin.execute import read_template
-from graders.nbgrader_plugin.gradebooks import Gradebooks, demand_assignment, final_score, open_gradebooks
+from graders.nbgrader_plugin.gradebooks import Gradebooks, final_score, open_gradebooks
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.stamp import read_stamp
 from graders.nbgrader_plugin.unreadable import why_not_taken, why_unreadable
@@ -36,10 +36,8 @@ def open_run(config: Config, engine: Engine, assignment: str, *, force: bool) ->
         TorchmagicError: the gradebook cannot be opened, or knows no such assignment.
     """
     coursedir = CourseDirectory(config=config)
-    gradebooks = open_gradebooks(coursedir.db_url, coursedir.course_id)
+    gradebooks = open_gradebooks(coursedir.db_url, coursedir.course_id, assignment)
     try:
-        with gradebooks.open() as gradebook:
-            demand_assignment(gradebook, assignment)
         engine.preload(_needs(coursedir, assignment))
         yield Run(config, coursedir, engine, gradebooks, assignment, force)
     finally:

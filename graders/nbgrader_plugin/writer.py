@@ -32,7 +32,7 @@ from graders.nbgrader_plugin.gradebook_sql import (
     read_students,
     read_submissions,
 )
-from graders.nbgrader_plugin.gradebooks import demand_assignment, open_gradebooks
+from graders.nbgrader_plugin.gradebooks import open_gradebooks
 from graders.nbgrader_plugin.scores import EngineLatePenalties
 from torchmagic.errors import TorchmagicError
 
@@ -117,12 +117,7 @@ class GradebookWriter:
         patience: float = 60.0,
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
-        gradebooks = open_gradebooks(db_url, course_id)
-        try:
-            with gradebooks.open() as gradebook:
-                demand_assignment(gradebook, assignment)
-        finally:
-            gradebooks.close()
+        open_gradebooks(db_url, course_id, assignment).close()
         self._assignment = assignment
         self._create_students = create_students
         self._penalties = EngineLatePenalties(config=config)

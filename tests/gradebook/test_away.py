@@ -187,12 +187,13 @@ def test_a_gradebook_that_lost_its_tables_or_its_assignment(book: Book) -> None:
         ("sqlite:////no/such/folder/gradebook.db", "unable to open"),
         ("no address at all", "cannot be opened"),
         ("oracle+cx_oracle://scott:tiger@far/away", "needs a Python package"),
+        ("postgresql//scott:tiger@host/name", "cannot be opened"),
         ("nosuchkind://host/name", "cannot be opened"),
     ],
 )
 def test_an_address_that_leads_nowhere(db_url: str, words: str) -> None:
     with pytest.raises(TorchmagicError, match=words) as caught:
-        open_gradebooks(db_url, COURSE)
+        open_gradebooks(db_url, COURSE, ASSIGNMENT)
     assert caught.value.hint
     assert "tiger" not in str(caught.value)
 
@@ -200,5 +201,21 @@ def test_an_address_that_leads_nowhere(db_url: str, words: str) -> None:
 def test_a_wrong_database_or_user_is_said_at_once(postgres: Postgres) -> None:
     for wrong in (postgres.url("nosuchdatabase"), postgres.url("made").replace("postgres@", "nobody:secret@")):
         with pytest.raises(TorchmagicError, match="does not exist") as caught:
-            open_gradebooks(wrong, COURSE)
+            open_gradebooks(wrong, COURSE, ASSIGNMENT)
         assert "secret" not in str(caught.value)
+
+
+def test_a_gradebook_of_an_old_nbgrader(sqlite_book: Book) -> None:
+    """nbgrader makes tables that are missing, and leaves columns that are missing to its own command."""
+    engine = create_engine(sqlite_book.db_url)
+    with sqlite_book.writer() as writer:
+        for table, column in (("grade", "extra_credit"), ("assignment", "duedate")):
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+            with pytest.raises(TorchmagicError, match=f"no such column: .*{column}") as caught:
+                writer.write(ADA)
+            assert "nbgrader db upgrade" in caught.value.hint
+    with pytest.raises(TorchmagicError, match=r"no such column: assignment\.duedate") as caught:
+        sqlite_book.writer()
+    assert "nbgrader db upgrade" in caught.value.hint
+    engine.dispose()
