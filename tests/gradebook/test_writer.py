@@ -116,6 +116,17 @@ def test_a_plugin_that_fails_is_the_instructors_fault_and_costs_nobody_points(bo
     assert _penalties(book, "eve") == [None, None]
 
 
+@pytest.mark.parametrize(
+    "name", ["no.such.Plugin", f"{__name__}.NoSuchPlugin", "fractions.Fraction", "no words at all"]
+)
+def test_a_plugin_that_is_none_is_said_before_anything_is_graded(name: str, sqlite_book: Book) -> None:
+    config = Config()
+    config.AssignLatePenalties.plugin_class = name
+    with pytest.raises(TorchmagicError, match="plugin_class") as caught:
+        sqlite_book.writer(config)
+    assert "nbgrader_config.py" in caught.value.hint
+
+
 def test_a_test_that_failed_by_itself_keeps_the_score_and_asks_for_a_look(book: Book) -> None:
     with book.writer() as writer:
         writer.write([Paper("ada", full()).entry()])
