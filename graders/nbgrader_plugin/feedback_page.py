@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class FeedbackWriter:
 
     def write(self, page: Page) -> str:
         """Write one student's feedback; gives why it could not be written, "" where it was."""
-        self._coursedir.student_id, self._coursedir.assignment_id = page.student, page.assignment
+        self._coursedir.student_id, self._coursedir.assignment_id = map(glob.escape, (page.student, page.assignment))
         with logged_errors() as logged, chdir(self._coursedir.root):
             try:
                 self._converter.write(page)

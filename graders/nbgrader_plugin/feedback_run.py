@@ -102,7 +102,9 @@ def _graded(coursedir: CourseDirectory, assignment: str, students: Sequence[str]
     found = {
         path.name: folder
         for path in (sorted(Path(root).iterdir()) if Path(root).is_dir() else ())
-        if path.name not in excluded and any((folder := path / tail.strip("/")).glob(f"{coursedir.notebook_id}.ipynb"))
+        if path.name not in excluded
+        and path.name[0] != "."
+        and any((folder := path / tail.strip("/")).glob(f"{coursedir.notebook_id}.ipynb"))
     }
     if not found:
         raise TorchmagicError(
