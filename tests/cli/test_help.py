@@ -50,7 +50,16 @@ def test_version(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["nonsense", "grade", "grade ps1 --jobs 0", "demo --students x", "doctor --isolation none"]
+    "line",
+    [
+        "nonsense",
+        "grade",
+        "grade ps1 --jobs 0",
+        "feedback",
+        "feedback ps1 --jobs 0",
+        "demo --students x",
+        "doctor --isolation none",
+    ],
 )
 def test_wrong_usage_ends_with_2(run: Run, line: str) -> None:
     result = run(*line.split())
