@@ -44,6 +44,7 @@ class ClusterExecutor:
         notice: called with what the user should know, as long as it goes on; from another thread.
         timeout: seconds to try to reach the scheduler.
         patience: seconds without any worker before that is told.
+        idle_seconds: after so long without a submission a worker's warm processes end, until the next one.
 
     Raises:
         TorchmagicError: no such cluster, or none of its workers can grade as this machine does.
@@ -58,15 +59,19 @@ class ClusterExecutor:
         notice: Callable[[str], None] = lambda text: None,
         timeout: float = 15.0,
         patience: float = 15.0,
+        idle_seconds: float = 600.0,
     ) -> None:
         self._factory, self._jobs, self._notice, self._patience = factory, jobs, notice, patience
+        self._idle_seconds = idle_seconds
         self._run = uuid.uuid4().hex[:12]
         self._likeness = likeness()
         self._workers: dict[str, int] = {}
         self._unfit: dict[str, UnfitWorker] = {}
         self._given: dict[str, Any] = {}
         self._gone: TorchmagicError | None = None
+        self._closed = False
         self._pending: set[Future[Graded]] = set()
+        self._running: set[asyncio.Task[Any] | None] = set()
         self._turns = _Turns(self._ahead)
         self._alone = asyncio.Lock()
         self._stack = contextlib.ExitStack()
@@ -89,6 +94,8 @@ class ClusterExecutor:
 
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded."""
+        if self._closed:
+            raise RuntimeError("cannot submit to an executor that is closed")
         future = self._in_loop(self._grade(package, handed, key))
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
@@ -96,15 +103,17 @@ class ClusterExecutor:
 
     def close(self, *, cancel: bool = False) -> None:
         """Wait for what was submitted, or cancel it; end what this run has on the workers, and a cluster of its own."""
+        if self._closed:
+            return
+        self._closed = True
         pending = list(self._pending)
         if cancel:
             for future in pending:
                 future.cancel()
         concurrent.futures.wait(pending)
         self._watch.cancel()
-        if self._gone is None:
-            with contextlib.suppress(TimeoutError, concurrent.futures.TimeoutError, OSError):
-                self._in_loop(self._let_go()).result(10)
+        with contextlib.suppress(concurrent.futures.TimeoutError, OSError):
+            self._in_loop(self._let_go()).result(10)
         self._stack.close()
 
     def describe(self) -> str:
@@ -116,8 +125,14 @@ class ClusterExecutor:
 
     async def _grade(self, package: Package, handed: Handed, key: str) -> Graded:
         """One submission, until there is a result or none can be had."""
-        content = pickle.dumps(handed)
-        deaths = 0
+        this = asyncio.current_task()
+        self._running.add(this)
+        try:
+            return await self._until_done(package, pickle.dumps(handed), key)
+        finally:
+            self._running.discard(this)
+
+    async def _until_done(self, package: Package, content: bytes, key: str) -> Graded:
         async with self._turns:
             try:
                 return await self._attempt(package, content, key)
@@ -172,7 +187,7 @@ class ClusterExecutor:
         """What every worker needs of a package, as the result of a task: Dask brings it to each worker once, from one
         to the other, and makes it again where all that had it are gone."""
         if package.digest not in self._given:
-            content = pickle.dumps(Given(self._factory, package, self._likeness))
+            content = pickle.dumps(Given(self._factory, package, self._likeness, self._idle_seconds))
             self._given[package.digest] = self._client.submit(bytes, content, key=f"{self._name(package)}-given")
         return self._given[package.digest]
 
@@ -250,6 +265,9 @@ class ClusterExecutor:
                 )
 
     async def _let_go(self) -> None:
+        await asyncio.gather(*filter(None, self._running), return_exceptions=True)
+        if self._gone is not None:
+            return
         for digest in self._given:
             name = f"torchmagic-{self._run}-{digest[:12]}"
             await self._client.run(let_go, name, workers=list(self._fit()), on_error="ignore")

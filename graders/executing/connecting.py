@@ -24,8 +24,12 @@ _FORMS = (
     "Give an address (tcp://host:8786), a scheduler file (scheduler.json), a file that describes a cluster "
     "(cluster.yml), or a class (dask_jobqueue.SLURMCluster)."
 )
-#: Of the workers that we start ourselves: Dask's profiler looks at every thread a hundred times a second, and all wait.
-WORKER_CONFIG = {"distributed.worker.profile.enabled": False}
+#: For a cluster that we start: what Dask measures of itself, many times a second, costs as much as the tasks do.
+CLUSTER_CONFIG = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def _start(plan: ClusterPlan, stack: contextlib.ExitStack) -> Any:
             f"There is no {plan.cluster} ({_line(error)}).", hint=f"`pip install {package}` may bring it."
         ) from error
     try:
-        with dask.config.set(WORKER_CONFIG):
+        with dask.config.set(CLUSTER_CONFIG):
             cluster = factory(**plan.options)
         stack.callback(_close, cluster)
         if plan.scale is not None:

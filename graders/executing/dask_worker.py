@@ -168,8 +168,8 @@ class WarmWorker(WorkerPlugin):
 
     async def _rest_when_idle(self) -> None:
         while True:
-            seconds = self._given.idle_seconds if self._given else 60.0
-            await asyncio.sleep(seconds / 4)
+            seconds = self._given.idle_seconds if self._given else 1.0
+            await asyncio.sleep(min(seconds / 4, 15.0))
             if not self._busy and time.monotonic() - self._last > seconds:
                 await asyncio.get_running_loop().run_in_executor(self._keeper, self._stop_if_idle)
 

@@ -37,7 +37,8 @@ class LocalExecutor:
     def close(self, *, cancel: bool = False) -> None:
         """Wait for what was submitted, or cancel it, and end the worker."""
         self._threads.shutdown(wait=not cancel, cancel_futures=cancel)
-        self._worker.close()
+        self._worker.close()  # and with it, what still runs
+        self._threads.shutdown()
 
     def describe(self) -> str:
         """As in "2 jobs here"."""

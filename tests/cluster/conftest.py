@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _QUICK = {
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "False",
     "PYTHONPATH": str(ROOT),
@@ -58,8 +60,9 @@ def alive(pid: int) -> bool:
 class Cluster:
     """A scheduler and workers in a folder of their own; all that they print is in ``log.txt``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **env: str) -> None:
         self.folder = folder
+        self.env = env
         self.processes: list[subprocess.Popen[bytes]] = []
         self.port = 0
         self.scheduler = self.start_scheduler()
@@ -76,7 +79,7 @@ class Cluster:
         """Start the scheduler, the second time at the same port."""
         self.file.unlink(missing_ok=True)
         options = ["--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", "127.0.0.1:0"]
-        self.scheduler = self._run(["scheduler", *options, "--scheduler-file", str(self.file)], {}, ())
+        self.scheduler = self._run(["scheduler", *options, "--scheduler-file", str(self.file)], self.env, ())
         until(lambda: self.file.exists() and self.file.stat().st_size)
         self.port = int(self.address.rpartition(":")[2])
         return self.scheduler
@@ -124,6 +127,15 @@ class Cluster:
             )
         self.processes.append(process)
         return process
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler and one worker of two threads, for tests that leave them as they are."""
+    made = Cluster(tmp_path_factory.mktemp("dask"))
+    made.start_worker()
+    yield made
+    made.close()
 
 
 @pytest.fixture

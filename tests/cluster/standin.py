@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from graders.engine.report import Limits
@@ -22,15 +21,24 @@ def handed(text: str) -> Handed:
 
 
 class StandIn:
-    """Answers after a moment with what was handed in, and does what it says: "kill" ends the process.
+    """Answers after a moment with what was handed in, and does what it says: "kill" ends the process, "raise" raises.
 
     Args:
         log: a folder; each submission leaves an empty file in it when it has been worked on, with the process's number.
+        closed: a file to make when it is closed.
         weak: processes whose environment has this variable cannot wall off.
     """
 
-    def __init__(self, *, at_once: int, seconds: float = 0.02, log: Path | None = None, weak: str = "") -> None:
-        self.seconds, self.log = seconds, log
+    def __init__(
+        self,
+        *,
+        at_once: int,
+        seconds: float = 0.02,
+        log: Path | None = None,
+        closed: Path | None = None,
+        weak: str = "",
+    ) -> None:
+        self.seconds, self.log, self.closed = seconds, log, closed
         self.weak = weak in os.environ if weak else False
 
     def prepare(self, package: Package) -> None:
@@ -45,14 +53,12 @@ class StandIn:
         time.sleep(self.seconds)
         if text == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if text == "raise":
+            raise ZeroDivisionError
         if self.log is not None:
             (self.log / f"{text} {os.getpid()} {time.monotonic_ns()}").touch()
         return Graded((GradedNotebook("hw", text, "passed", "", self.seconds),))
 
     def close(self) -> None:
-        pass
-
-
-def texts(results: Mapping[str, Graded]) -> dict[str, str]:
-    """What came back, by key."""
-    return {key: graded.notebooks[0].text for key, graded in results.items()}
+        if self.closed is not None:
+            self.closed.touch()
