@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from graders.executing import Executor
 from graders.executing.cluster import ClusterExecutor
 from graders.executing.connecting import CLUSTER_CONFIG
 from graders.executing.local import LocalExecutor
-from graders.graded import Graded, to_json
+from graders.graded import Graded
 from graders.mutants import build_submission, load_mutants
 from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.gradebooks import Gradebooks

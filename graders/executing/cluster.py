@@ -18,7 +18,7 @@ from distributed.client import FutureCancelledError
 
 from graders.executing import SubmissionLost, WorkerFactory
 from graders.executing.connecting import connect
-from graders.executing.dask_worker import SAME_ENVIRONMENT, Given, UnfitWorker, grade_on_worker, let_go
+from graders.executing.dask_worker import SAME_ENVIRONMENT, Given, UnfitWorker, let_go
 from graders.executing.likeness import decisive_differences, likeness, other_differences
 from torchmagic.errors import TorchmagicError
 
@@ -31,6 +31,9 @@ T = TypeVar("T")
 #: How many submissions the scheduler knows of at a time: enough for a cluster that grows with its work.
 _AHEAD = 512
 _LOOK_SECONDS = 1.0
+#: The task, in words that every scheduler and worker can read: a worker that cannot even decode a task ends, and takes
+#: the blame to the task.
+_TASK = "__import__('graders.executing.dask_worker', fromlist=['*']).grade_on_worker(name, given, handed)"
 _GO_ON = "Run the same command again: what was finished is kept."
 
 
@@ -67,6 +70,8 @@ class ClusterExecutor:
         self._likeness = likeness()
         self._workers: dict[str, int] = {}
         self._unfit: dict[str, UnfitWorker] = {}
+        self._seen: set[str] = set()
+        self._looking = asyncio.Lock()
         self._given: dict[str, Any] = {}
         self._gone: TorchmagicError | None = None
         self._closed = False
@@ -159,10 +164,9 @@ class ClusterExecutor:
             restricted = sorted(self._fit()) if self._unfit else None
             number = len(self._unfit)
             task = self._client.submit(
-                grade_on_worker,
-                self._name(package),
-                self._delivered(package),
-                content,
+                eval,
+                _TASK,
+                {"name": self._name(package), "given": self._delivered(package), "handed": content},
                 key=(f"torchmagic-grade-{self._run}", f"{key} {number}" if number else key),
                 workers=restricted,
                 pure=False,
@@ -195,26 +199,37 @@ class ClusterExecutor:
         return f"torchmagic-{self._run}-{package.digest[:12]}"
 
     async def _look_over(self) -> None:
-        """See which workers there are, and which of them cannot grade as this machine does."""
-        self._workers = await self._client.nthreads()
-        new = [address for address in self._workers if address not in self._unfit]
-        versions = await self._client.run(importlib.metadata.version, "torchmagic", workers=new, on_error="return")
-        for address, version in versions.items():
-            if isinstance(version, importlib.metadata.PackageNotFoundError):
-                self._refuse(UnfitWorker(address, "it has no torchmagic", SAME_ENVIRONMENT))
+        """See which workers there are, and which of those that joined cannot grade as this machine does."""
+        async with self._looking:
+            self._workers = await self._client.nthreads()
+            new = [address for address in self._workers if address not in self._seen]
+            if not new:
+                return
+            self._seen.update(new)
+            versions = await self._ask(importlib.metadata.version, "torchmagic", workers=new)
+            for address, version in versions.items():
+                if isinstance(version, importlib.metadata.PackageNotFoundError):
+                    self._refuse(UnfitWorker(address, "it has no torchmagic", SAME_ENVIRONMENT))
+            found = await self._ask(likeness, workers=[address for address in versions if address not in self._unfit])
+            for address, there in found.items():
+                self._compare(address, there, versions[address])
+
+    async def _ask(self, function: Callable[..., Any], *arguments: object, workers: list[str]) -> dict[str, Any]:
+        """What a function gives on each of these workers, or its error; without those that went away meanwhile."""
+        if not workers:
+            return {}
+        answers = await self._client.run(function, *arguments, workers=workers, on_error="return")
+        return {address: answer for address, answer in answers.items() if not isinstance(answer, OSError)}
+
+    def _compare(self, address: str, there: Any, version: object) -> None:
         here = self._likeness
-        have = [address for address in versions if address not in self._unfit]
-        found = await self._client.run(likeness, workers=have, on_error="return") if have else {}
-        for address, there in found.items():
-            if isinstance(there, OSError):  # went away meanwhile
-                continue
-            if isinstance(there, BaseException):
-                there = {**here, "torchmagic": versions[address], "torchmagic's code": "another"}
-            told = decisive_differences(here, there)
-            if told:
-                self._refuse(UnfitWorker(address, f"it has {', '.join(told)}", SAME_ENVIRONMENT))
-            elif other_differences(here, there):
-                self._notice(f"The worker {address} has {', '.join(other_differences(here, there))}.")
+        if isinstance(there, BaseException):  # it knows no such function
+            there = {**here, "torchmagic": str(version), "torchmagic's code": "another"}
+        told = decisive_differences(here, there)
+        if told:
+            self._refuse(UnfitWorker(address, f"it has {', '.join(told)}", SAME_ENVIRONMENT))
+        elif other_differences(here, there):
+            self._notice(f"The worker {address} has {', '.join(other_differences(here, there))}.")
 
     def _refuse(self, error: UnfitWorker) -> None:
         if error.address not in self._unfit:
@@ -253,7 +268,7 @@ class ClusterExecutor:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             with contextlib.suppress(OSError):  # what waits is told by Dask itself
-                self._workers = await self._client.nthreads()
+                await self._look_over()
             await self._turns.look()
             if self._workers:
                 since, told = time.monotonic(), False

@@ -70,6 +70,7 @@ def connect(spec: str, stack: contextlib.ExitStack, *, timeout: float) -> Any:
         else:
             hint = f"Did you mean tcp://{spec}? {_FORMS}" if _HOST.fullmatch(spec) else _FORMS
             raise TorchmagicError(f"{spec!r} names no Dask cluster.", hint=hint)
+    _demand_certificates(getattr(where, "scheduler_address", where))
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
             where, timeout=timeout, set_as_default=False, name="torchmagic"
@@ -77,11 +78,20 @@ def connect(spec: str, stack: contextlib.ExitStack, *, timeout: float) -> Any:
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise TorchmagicError(
             f"The Dask scheduler at {getattr(where, 'scheduler_address', where)} cannot be reached ({_line(error)}).",
-            hint="Is it running (`dask scheduler`), and is the address the one that it printed? "
-            "A tls:// address needs `distributed.comm.tls` in Dask's configuration.",
+            hint="Is it running (`dask scheduler`), and is the address the one that it printed?",
         ) from error
     stack.callback(_close, client)
     return client
+
+
+def _demand_certificates(address: str) -> None:
+    """Dask tries for minutes where an encrypted address comes without any."""
+    known = ("distributed.comm.tls.ca-file", "distributed.client.security-loader")
+    if address.startswith(("tls://", "wss://")) and not any(dask.config.get(name, None) for name in known):
+        raise TorchmagicError(
+            f"The Dask scheduler at {address} cannot be reached: Dask's configuration names no certificates.",
+            hint="Set `distributed.comm.tls.ca-file`, `client.cert` and `client.key`: see docs/cluster.md.",
+        )
 
 
 def read_plan(path: Path) -> ClusterPlan:
@@ -134,6 +144,8 @@ def _start(plan: ClusterPlan, stack: contextlib.ExitStack) -> Any:
     try:
         with dask.config.set(CLUSTER_CONFIG):
             cluster = factory(**plan.options)
+        if not isinstance(cluster.scheduler_address, str):
+            raise TypeError("it makes no Dask cluster")
         stack.callback(_close, cluster)
         if plan.scale is not None:
             cluster.scale(plan.scale)

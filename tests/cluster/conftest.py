@@ -113,9 +113,7 @@ class Cluster:
         for process in self.processes:
             process.wait()
 
-    def _run(
-        self, arguments: Sequence[str], env: Mapping[str, str], python: Sequence[str]
-    ) -> subprocess.Popen[bytes]:
+    def _run(self, arguments: Sequence[str], env: Mapping[str, str], python: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
                 [*(python or [sys.executable]), "-m", "dask", *arguments],

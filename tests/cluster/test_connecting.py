@@ -33,7 +33,9 @@ def test_a_scheduler_that_is_not_there_is_told() -> None:
     assert "`dask scheduler`" in error.hint
 
 
-@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "wss://127.0.0.1:1", "nonsense://host", "tcp://no.such.host.invalid:1"])
+@pytest.mark.parametrize(
+    "address", ["tls://127.0.0.1:1", "wss://127.0.0.1:1", "nonsense://host", "tcp://no.such.host.invalid:1"]
+)
 def test_an_address_that_cannot_be_used_is_told(address: str) -> None:
     assert f"{address} cannot be reached" in refused(address).message
 
@@ -48,14 +50,14 @@ def test_an_address_that_cannot_be_used_is_told(address: str) -> None:
         ("missing.yml", "cannot be read"),
         ("no_such_module.Cluster", "There is no no_such_module.Cluster"),
         ("distributed.NoSuchCluster", "There is no distributed.NoSuchCluster"),
-        ("os.getpid", "The Dask scheduler at"),
+        ("os.getpid", "The cluster os.getpid cannot be started"),
     ],
 )
 def test_what_names_no_cluster_is_told(spec: str, said: str) -> None:
     assert said in str(refused(spec))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "{\"address\"", "{\"address\": ", "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"address"', '{"address": ', "\x00"])
 def test_a_file_that_is_no_scheduler_file_is_told(text: str, tmp_path: Path) -> None:
     path = tmp_path / "scheduler.json"
     path.write_text(text)
@@ -77,7 +79,7 @@ def test_a_file_that_is_no_scheduler_file_is_told(text: str, tmp_path: Path) -> 
         ("cluster: a.B\nscale: -1", "`scale: -1` is no number"),
         ("cluster: a.B\nadapt: 5", "its `adapt` is no mapping"),
         ("cluster: [", "cannot be read"),
-        ("cluster: distributed.LocalCluster\noptions: {n_wokers: 1, n_workers: 0}", "cannot be started"),
+        ("cluster: distributed.LocalCluster\noptions: {protocol: nonsense, n_workers: 0}", "cannot be started"),
     ],
 )
 def test_a_file_that_describes_no_cluster_is_told(text: str, said: str, tmp_path: Path) -> None:

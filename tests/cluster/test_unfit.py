@@ -69,7 +69,9 @@ def test_a_worker_that_cannot_wall_off_is_left_out_and_one_alone_ends_the_run(cl
     join(cluster, 1)
     notices: list[str] = []
     executor = ClusterExecutor(cluster.address, factory)
-    with pytest.raises(TorchmagicError, match=r"No worker .* can grade.* on .*: no walls to be had\. Change the kernel"):
+    with pytest.raises(
+        TorchmagicError, match=r"No worker .* can grade.* on .*: no walls to be had\. Change the kernel"
+    ):
         executor.submit(PACKAGE, handed("1"), "1").result(60)
     executor.close(cancel=True)
     cluster.start_worker("--no-nanny")
