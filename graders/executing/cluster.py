@@ -31,6 +31,7 @@ T = TypeVar("T")
 #: How many submissions the scheduler knows of at a time: enough for a cluster that grows with its work.
 _AHEAD = 512
 _LOOK_SECONDS = 1.0
+_CONNECTION = "scheduler-connection-lost"  # Dask's own word
 #: The task, in words that every scheduler and worker can read: a worker that cannot even decode a task ends, and takes
 #: the blame to the task.
 _TASK = "__import__('graders.executing.dask_worker', fromlist=['*']).grade_on_worker(name, given, handed)"
@@ -159,8 +160,8 @@ class ClusterExecutor:
     async def _attempt(self, package: Package, content: bytes, key: str) -> Graded:
         """One submission, on workers that can grade."""
         while True:
-            if self._gone is not None:
-                raise self._gone
+            if self._gone is not None or self._client.status != "running":
+                raise self._lost(_CONNECTION)
             restricted = sorted(self._fit()) if self._unfit else None
             number = len(self._unfit)
             task = self._client.submit(
@@ -177,7 +178,11 @@ class ClusterExecutor:
                 self._refuse(error)
                 self._demand_fit()
             except FutureCancelledError as error:
-                raise self._lost(error) from error
+                raise self._lost(error.reason) from error
+            except OSError:
+                if task.status == "error":  # of the task's own
+                    raise
+                await asyncio.sleep(_LOOK_SECONDS)  # the connection broke; Dask finds out whether for good
             except (ImportError, AttributeError):
                 # a worker that joined meanwhile and cannot even read the task
                 await self._look_over()
@@ -253,11 +258,10 @@ class ClusterExecutor:
         most = sum(fit.values()) + len(fit) if self._unfit else _AHEAD
         return max(1, most if self._jobs is None else min(most, self._jobs))
 
-    def _lost(self, error: FutureCancelledError) -> TorchmagicError:
+    def _lost(self, reason: str) -> TorchmagicError:
         """The end of the run, for everything that waits."""
         if self._gone is None:
-            gone = error.reason == "scheduler-connection-lost"
-            what = "is gone" if gone else f"has dropped the work ({error.reason})"
+            what = "is gone" if reason == _CONNECTION else f"has dropped the work ({reason})"
             self._gone = TorchmagicError(f"The Dask scheduler at {self._where} {what}.", hint=_GO_ON)
         return self._gone
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -58,12 +59,13 @@ def alive(pid: int) -> bool:
 
 
 class Cluster:
-    """A scheduler and workers in a folder of their own; all that they print is in ``log.txt``."""
+    """A scheduler and workers, each with a log in the folder."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         self.folder = folder
         self.env = env
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.logs: dict[int, Path] = {}
         self.port = 0
         self.scheduler = self.start_scheduler()
 
@@ -91,8 +93,12 @@ class Cluster:
         arguments = ["worker", self.address, "--nthreads", str(threads), "--memory-limit", "0", "--no-dashboard"]
         return self._run([*arguments, "--local-directory", str(self.folder), *options], env or {}, python)
 
+    def joined(self, nanny: subprocess.Popen[bytes]) -> int:
+        """How often a worker's process has started below a nanny and has joined the cluster."""
+        return self.logs[nanny.pid].read_text().count("Registered to:")
+
     def worker_pids(self, nanny: subprocess.Popen[bytes]) -> list[int]:
-        """The worker's process below a nanny; none while it is starting."""
+        """The worker's process below a nanny."""
         found = []
         for pid in children(nanny.pid):
             try:
@@ -106,15 +112,14 @@ class Cluster:
     def close(self) -> None:
         below = [pid for process in self.processes for pid in (*children(process.pid), process.pid)]
         for pid in below:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         for process in self.processes:
             process.wait()
 
     def _run(self, arguments: Sequence[str], env: Mapping[str, str], python: Sequence[str]) -> subprocess.Popen[bytes]:
-        with (self.folder / "log.txt").open("ab") as log:
+        path = self.folder / f"log{len(self.processes)}.txt"
+        with path.open("wb") as log:
             process = subprocess.Popen(
                 [*(python or [sys.executable]), "-m", "dask", *arguments],
                 env={**os.environ, **_QUICK, **env},
@@ -124,6 +129,7 @@ class Cluster:
                 start_new_session=True,
             )
         self.processes.append(process)
+        self.logs[process.pid] = path
         return process
 
 

@@ -38,7 +38,7 @@ def test_workers_are_killed_thirty_times_and_every_submission_is_graded(cluster:
     chance = random.Random(7)
     for kill in range(KILLS):
         nanny = nannies[kill % 2]
-        until(lambda nanny=nanny: cluster.worker_pids(nanny))  # type: ignore[misc]
+        until(lambda nanny=nanny, times=kill // 2: cluster.joined(nanny) > times)  # type: ignore[misc]
         time.sleep(chance.uniform(0.0, 0.6))
         for pid in cluster.worker_pids(nanny):
             os.kill(pid, signal.SIGKILL)

@@ -19,13 +19,6 @@ from torchmagic.errors import TorchmagicError
 pytestmark = [pytest.mark.slow]
 
 
-def join(cluster: Cluster, count: int) -> None:
-    """Wait until that many workers are with the scheduler."""
-    executor = ClusterExecutor(cluster.address, StandIn)
-    until(lambda: len(executor._workers) == count)
-    executor.close()
-
-
 def distribution(folder: Path, name: str, version: str) -> str:
     """A search path on which a distribution has another version."""
     info = folder / f"{name}-{version}.dist-info"
@@ -35,8 +28,8 @@ def distribution(folder: Path, name: str, version: str) -> str:
 
 
 def test_a_worker_with_other_versions_is_told_before_anything_is_graded(cluster: Cluster, tmp_path: Path) -> None:
-    cluster.start_worker("--no-nanny", env={"PYTHONPATH": distribution(tmp_path / "old", "torch", "1.0")})
-    until(lambda: "Registered to" in (cluster.folder / "log.txt").read_text())
+    old = cluster.start_worker("--no-nanny", env={"PYTHONPATH": distribution(tmp_path / "old", "torch", "1.0")})
+    until(lambda: cluster.joined(old))
     with pytest.raises(TorchmagicError, match=r"No worker .* can grade.*: it has torch 1\.0 \(here ") as raised:
         ClusterExecutor(cluster.address, StandIn)
     assert "the environment that you grade from" in raised.value.hint
@@ -53,8 +46,8 @@ def test_a_worker_without_torchmagic_gets_nothing_even_if_it_joins_late(cluster:
     cluster.start_worker("--no-nanny", threads=1)
     first = executor.submit(PACKAGE, handed("0"), "0")
     assert first.result(60).notebooks[0].text == "0"
-    cluster.start_worker("--no-nanny", env={"PYTHONPATH": str(bare)}, python=[sys.executable, "-S"])
-    until(lambda: len(executor._workers) == 2)
+    late = cluster.start_worker("--no-nanny", env={"PYTHONPATH": str(bare)}, python=[sys.executable, "-S"])
+    until(lambda: cluster.joined(late))
     futures = [executor.submit(PACKAGE, handed(f"{number}"), f"s{number}") for number in range(20)]
     assert [future.result(60).notebooks[0].text for future in futures] == [f"{number}" for number in range(20)]
     assert len(notices) == 1
@@ -65,8 +58,8 @@ def test_a_worker_without_torchmagic_gets_nothing_even_if_it_joins_late(cluster:
 
 def test_a_worker_that_cannot_wall_off_is_left_out_and_one_alone_ends_the_run(cluster: Cluster) -> None:
     factory = functools.partial(StandIn, weak="WEAK")
-    cluster.start_worker("--no-nanny", env={"WEAK": "1"})
-    join(cluster, 1)
+    weak = cluster.start_worker("--no-nanny", env={"WEAK": "1"})
+    until(lambda: cluster.joined(weak))
     notices: list[str] = []
     executor = ClusterExecutor(cluster.address, factory)
     with pytest.raises(
@@ -74,8 +67,8 @@ def test_a_worker_that_cannot_wall_off_is_left_out_and_one_alone_ends_the_run(cl
     ):
         executor.submit(PACKAGE, handed("1"), "1").result(60)
     executor.close(cancel=True)
-    cluster.start_worker("--no-nanny")
-    join(cluster, 2)
+    strong = cluster.start_worker("--no-nanny")
+    until(lambda: cluster.joined(strong))
     executor = ClusterExecutor(cluster.address, factory, notice=notices.append)
     futures = [executor.submit(PACKAGE, handed(f"{number}"), f"{number}") for number in range(40)]
     assert [future.result(60).notebooks[0].text for future in futures] == [f"{number}" for number in range(40)]
