@@ -1,105 +1,141 @@
-"""Seconds for one submission: `torchmagic grade` against plain `nbgrader autograde`, on copies of one course."""
+"""A class graded by `torchmagic grade`: against plain `nbgrader autograde`, against limits, and against itself."""
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from bench.class_runs import environment, run_class
 from bench.figures import Figure
-from graders.commands.grade import cores
 from graders.courses import clone_assignments
-from graders.demo import hand_in, make_demo
-from graders.mutants import load_mutants
+from graders.demo import make_class
 from graders.nbgrader_plugin.course import Course
-from graders.simulation import Handin, students
 
 ASSIGNMENT = "backward_pass"
-SUBMISSIONS = 40
-GOAL = 30.0
+LARGE, MANY, FEW, PLAIN = 2000, 1000, 200, 40
 _PLUGIN = "from graders.nbgrader_plugin import configure; configure(c)\n"
-_SECONDS = 900
+_SECONDS = 1800
 
 
 class UnequalScoresError(AssertionError):
-    """An honest submission got another score than plain nbgrader gives it."""
+    """A submission got another score than plain nbgrader gives it."""
 
 
 def measure(folder: Path) -> list[Figure]:
-    """Grade the same submissions, each time by the real command and with its start-up: plainly, and here with the jobs
-    that it chooses itself and with one.
+    """Grade a class of 2,000, parts of it in other ways, and all of it again.
+
+    Every student's notebook differs from all others, so that no result of one stands for another.
 
     Raises:
         UnequalScoresError: scores differ; the times mean nothing then.
     """
-    ours = _class(folder / "ours")
-    plain = folder / "plain"
-    shutil.copytree(ours.folder, plain)
-    config = plain / "nbgrader_config.py"
-    text = config.read_text(encoding="utf-8")
-    assert _PLUGIN in text, "the plain course must do without the plugin"
-    config.write_text(text.replace(_PLUGIN, ""), encoding="utf-8")
-    programs = Path(sys.executable).parent
-    grade = [str(programs / "torchmagic"), "grade", ASSIGNMENT, "--force"]
-    ways: dict[str, list[str]] = {f"{cores()} jobs, one a core": [], "one job": ["--jobs", "1"]}
-    seconds: dict[str, list[float]] = {jobs: [] for jobs in ways}
-
-    def ours_twice() -> None:
-        for jobs, options in [*ways.items()] * 2:
-            seconds[jobs].append(_run(ours.folder, *grade, *options))
-
-    ours_twice()  # before and after the peer's long run: machines get faster and slower
-    plain_seconds = _run(plain, sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT)
-    ours_twice()
-    _demand_equal(_scores(ours.folder), _scores(plain))
+    large = _class(folder / "large", LARGE)
+    few, one = (_part(large, folder / name, FEW) for name in ("few", "one"))
+    plain = _part(large, folder / "plain", PLAIN)
+    _without_plugin(plain)
+    single = run_class(one, ASSIGNMENT, "--jobs", "1")
+    plain_seconds = _plain(plain) / PLAIN
+    double = run_class(few, ASSIGNMENT, "--jobs", "2")
+    whole = run_class(large, ASSIGNMENT, "--jobs", "2")
+    again = run_class(large, ASSIGNMENT, "--jobs", "2")
+    _demand_equal(_scores(large), _scores(plain))
+    many = whole.rows[MANY - 1]
     return [
+        _against("two jobs, start-up included, 1,000 of a class", many / MANY, plain_seconds, 60.0),
+        _against("one job, start-up included, a class of 200", single.seconds / FEW, plain_seconds, 30.0),
+        Figure("1,000 submissions, to the last row, each", many / MANY * 1e3, 100.0, "limit", "ms", 1.0, "within"),
         Figure(
-            f"a submission, {SUBMISSIONS} of {ASSIGNMENT}, {jobs}, start-up included",
-            statistics.median(measured) / SUBMISSIONS,
-            plain_seconds / SUBMISSIONS,
-            "nbgrader autograde",
-            "s",
-            GOAL,
+            "memory at the 1,000th submission",
+            whole.held(MANY) / 1e6,
+            whole.held(100) / 1e6,
+            "at the 100th",
+            "MB",
+            1.02,
+            "within",
+        ),
+        Figure(
+            "a submission in a class of 2,000",
+            whole.seconds / LARGE * 1e3,
+            double.seconds / FEW * 1e3,
+            "in a class of 200",
+            "ms",
+            1.1,
+            "within",
+        ),
+        Figure(
+            "the last 200 of 2,000, each",
+            whole.each(LARGE - FEW, LARGE) * 1e3,
+            whole.each(FEW, 2 * FEW) * 1e3,
+            "the second 200",
+            "ms",
+            1.1,
+            "within",
+        ),
+        Figure("an unchanged class again, each", again.seconds / LARGE * 1e3, 2.0, "limit", "ms", 1.0, "within"),
+        Figure(
+            "two jobs, each, without start-up",
+            double.each(20, FEW) * 1e3,
+            single.each(20, FEW) * 1e3,
+            "one job",
+            "ms",
+            1.8,
             "faster",
-        )
-        for jobs, measured in seconds.items()
+        ),
     ]
 
 
-def _class(folder: Path) -> Course:
-    assignments = clone_assignments()
-    course = make_demo(folder, assignments / "source")
-    course.generate(ASSIGNMENT)
-    course.release(ASSIGNMENT)
-    mutants = load_mutants(assignments / "mutants", ASSIGNMENT)
-    honest = [mutant for mutant in mutants if mutant.honest]
-    for student, mutant in zip(students(SUBMISSIONS), itertools.cycle(honest), strict=False):
-        hand_in(course, Handin(student, ASSIGNMENT, mutant))
-    course.collect(ASSIGNMENT)
-    return course
+def _against(name: str, seconds: float, plain: float, goal: float) -> Figure:
+    return Figure(f"a submission, {name}", seconds, plain, f"nbgrader autograde, {PLAIN} of them", "s", goal, "faster")
 
 
-def _run(course: Path, *command: str) -> float:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    env = {**os.environ, "PATH": path}
+def _class(folder: Path, count: int) -> Path:
+    course, _ = make_class(
+        folder, clone_assignments() / "source", [ASSIGNMENT], count, seed=1, kinds=("right", "partial")
+    )
+    return course.folder
+
+
+def _part(course: Path, folder: Path, count: int) -> Path:
+    """A copy of a course with the first few of its class."""
+    students = sorted(path.name for path in (course / "submitted").iterdir())
+    left_out = set(students[count:])
+
+    def ignore(place: str, names: list[str]) -> set[str]:
+        if Path(place) == course:
+            return {"exchange", "students"}
+        return left_out & set(names) if Path(place).name == "submitted" else set()
+
+    shutil.copytree(course, folder, ignore=ignore)
+    return folder
+
+
+def _without_plugin(course: Path) -> None:
+    config = course / "nbgrader_config.py"
+    text = config.read_text(encoding="utf-8")
+    assert _PLUGIN in text, "the plain course must do without the plugin"
+    config.write_text(text.replace(_PLUGIN, ""), encoding="utf-8")
+
+
+def _plain(course: Path) -> float:
+    command = [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT]
     start = time.monotonic()
-    done = subprocess.run(command, cwd=course, env=env, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    done = subprocess.run(
+        command, cwd=course, env=environment(), capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
     seconds = time.monotonic() - start
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        raise RuntimeError(f"nbgrader autograde ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return seconds
 
 
-def _scores(folder: Path) -> dict[str, float]:
-    return {entry.student: entry.score for entry in Course(folder).scores(ASSIGNMENT).values()}
+def _scores(course: Path) -> dict[str, float]:
+    return {entry.student: entry.score for entry in Course(course).scores(ASSIGNMENT).values()}
 
 
 def _demand_equal(ours: dict[str, float], plain: dict[str, float]) -> None:
-    unequal = {s: (ours.get(s), plain.get(s)) for s in ours.keys() | plain.keys() if ours.get(s) != plain.get(s)}
-    if unequal or len(ours) != SUBMISSIONS:
+    unequal = {student: (ours.get(student), score) for student, score in plain.items() if ours.get(student) != score}
+    if unequal or len(plain) != PLAIN or len(ours) != LARGE:
         raise UnequalScoresError(f"{len(ours)} submissions; scores (ours, plain nbgrader's) that differ: {unequal}")

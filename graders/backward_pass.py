@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from graders.diagnose import diagnose_gradient
+from graders.diagnose import choose, find
 from graders.failure import CheckFailed, should_be
+from graders.misconceptions import Finding
 
 
 def as_number(value: Any, name: str) -> float:
@@ -50,7 +51,7 @@ def check_number(value: Any, expected: float, name: str, *, tolerance: float = 1
     number = as_number(value, name)
     if _close(number, expected, tolerance):
         return
-    raise _not_right(name, number, expected, diagnose_gradient(torch.tensor(expected), torch.tensor(number)))
+    raise _not_right(name, number, expected, _diagnosed(expected, number))
 
 
 def check_derivative(value: Any, name: str, *, weight: float, x: float, target: float) -> None:
@@ -80,10 +81,9 @@ def check_derivative(value: Any, name: str, *, weight: float, x: float, target: 
         "That is the error itself, not the derivative of the loss.": error,
     }
     named = [why for why, formula in wrong.items() if _close(number, formula)]
-    why = named[0] if len(named) == 1 else ""
     if not named and number:
-        why = diagnose_gradient(torch.tensor(right), torch.tensor(number))
-    raise _not_right(name, number, right, why)
+        raise _not_right(name, number, right, _diagnosed(right, number))
+    raise _not_right(name, number, right, named[0] if len(named) == 1 else "")
 
 
 def check_each_gradient(values: Any, expected: Sequence[float], name: str) -> None:
@@ -114,6 +114,7 @@ def check_each_gradient(values: Any, expected: Sequence[float], name: str) -> No
     raise CheckFailed(
         f"`{name}` should give {right}, but it gave {shown}. {why}".strip(),
         redacted=f"`{name}` gave {shown}, and that is not right. {why}".strip(),
+        known=why,
     )
 
 
@@ -143,8 +144,17 @@ def _close(number: float, expected: float, tolerance: float = 1e-4) -> bool:
     return abs(number - expected) <= tolerance * max(1.0, abs(expected))
 
 
-def _not_right(name: str, number: float, expected: float, why: str) -> CheckFailed:
+def _diagnosed(expected: float, number: float) -> Finding | None:
+    return choose(find(torch.tensor(expected), torch.tensor(number), gradient=True))
+
+
+def _not_right(name: str, number: float, expected: float, reason: str | Finding | None) -> CheckFailed:
+    found = [reason] if isinstance(reason, Finding) else []
+    known = reason if isinstance(reason, str) else ""
+    why = found[0].sentence if found else known
     return CheckFailed(
         f"`{name}` is {number:.6g}, expected {expected:.6g}. {why}".strip(),
         redacted=f"`{name}` is {number:.6g}, and that is not right. {why}".strip(),
+        findings=found,
+        known=known,
     )

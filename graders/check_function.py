@@ -155,6 +155,7 @@ def _failure(asked: _Asked, failed: Sequence[tuple[_Arguments, CheckFailed]]) ->
             redacted=joined(hidden, why.redacted if why else ""),
             compared=error.compared,
             findings=findings,
+            known=error.known,
         ),
         error.__cause__,
     )

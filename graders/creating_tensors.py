@@ -34,7 +34,8 @@ def check_table(value: Any, name: str, shape: Sequence[int]) -> None:
         if _shape(value) != tuple(shape) or value.dtype not in _INFERRED:
             raise
         whose = _INFERRED[value.dtype]
-        raise CheckFailed(f"{failed}. The dtype was inferred from {whose}: say which one you want.") from None
+        why = f"The dtype was inferred from {whose}: say which one you want."
+        raise CheckFailed(f"{failed}. {why}", known=why) from None
 
 
 def check_pair(value: Any, name: str, labels: Sequence[str]) -> tuple[Any, ...]:
@@ -72,7 +73,7 @@ def check_like(value: Any, template: torch.Tensor, name: str, *, dtype: torch.dt
         why = _unlike(value, template, dtype)
         if not why:
             raise
-        raise CheckFailed(f"{failed}. {why}", redacted=f"{failed.redacted}. {why}") from None
+        raise CheckFailed(f"{failed}. {why}", redacted=f"{failed.redacted}. {why}", known=why) from None
 
 
 def _unlike(value: Any, template: torch.Tensor, dtype: torch.dtype | None) -> str:

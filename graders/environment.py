@@ -25,12 +25,15 @@ def environment_digest() -> str:
 
 
 def _distributions() -> set[str]:
-    """Names and versions of what is installed, by the names of its folders: quicker than to read what is in them."""
+    """Names and versions of what is installed, by the names of its folders: quicker than to read what is in them.
+
+    What lies beside the program that was started, or in the current folder, is not installed; and we count by our code.
+    """
     names: set[str] = set()
-    for entry in sys.path:
-        if os.path.isdir(entry):
+    for entry in sys.path[1:]:
+        if os.path.isdir(entry) and not os.path.samefile(entry, os.curdir):
             names.update(name for name in os.listdir(entry) if name.endswith((".dist-info", ".egg-info")))
-    return names
+    return {name for name in names if not name.startswith("torchmagic")}
 
 
 def own_code() -> list[str]:

@@ -27,6 +27,7 @@ class CheckFailed(AssertionError):
         findings: every misconception that explains what was given.
         said: the reason and its redacted form without a diagnosis, where one belongs to it.
         thorough: whether a diagnosis was looked for.
+        known: the sentence of an error that an assignment knows and names itself, or "".
 
     >>> str(CheckFailed("`y` has shape (3,), expected (3, 1)"))
     '`y` has shape (3,), expected (3, 1)'
@@ -41,6 +42,7 @@ class CheckFailed(AssertionError):
         findings: Sequence[Finding] = (),
         said: tuple[str, str] | None = None,
         thorough: bool = False,
+        known: str = "",
     ) -> None:
         super().__init__(message)
         self.redacted = redacted or message
@@ -48,6 +50,23 @@ class CheckFailed(AssertionError):
         self.findings = tuple(findings)
         self.said = said
         self.thorough = thorough
+        self.known = known
+
+    @property
+    def misconception(self) -> str:
+        """A name for what explains the answer that stays the same whatever the numbers are, or "".
+
+        It is a finding's kind, or the sentence of an error that the assignment knows.
+
+        >>> CheckFailed("`g` is 3, expected 6. The factor 2 is missing.", known="The factor 2 is missing.").misconception
+        'The factor 2 is missing'
+        """
+        if self.known:
+            return " ".join(self.known.split()).strip(" .:")
+        from graders.diagnose import choose
+
+        chosen = choose(self.findings)
+        return chosen.kind if chosen else ""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback through the grader's own code."""

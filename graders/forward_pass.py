@@ -60,7 +60,7 @@ def check_noise(deviations: Any, scale: float, inputs: Any, name: str) -> None:
         raise CheckFailed(f"`{name}` should give a table with a row for each example, but it is {describe(deviations)}")
     why = next(_not_noise(noise, scale, given), "")
     if why:
-        raise CheckFailed(f"the noise of `{name}`: {why}")
+        raise CheckFailed(f"the noise of `{name}`: {why}", known="" if "deviation is" in why else f"Noise: {why}")
 
 
 def _not_noise(noise: torch.Tensor, scale: float, inputs: torch.Tensor) -> Iterator[str]:
@@ -168,9 +168,11 @@ def check_mse(value: Any, expected: float, prediction: torch.Tensor, target: tor
         "Every prediction was compared with every target: the difference broadcast to (n, n).": every.square().mean(),
     }
     named = [why for why, other in wrong.items() if _near(got, float(other)) and not _near(expected, float(other))]
-    why = f" {named[0]}" if len(named) == 1 else ""
-    said = f"`{name}` is {got:.6g}"
-    raise CheckFailed(f"{said}, expected {expected:.6g}.{why}", redacted=f"{said}, and that is not right.{why}")
+    known = named[0] if len(named) == 1 else ""
+    said, why = f"`{name}` is {got:.6g}", f" {known}" if known else ""
+    raise CheckFailed(
+        f"{said}, expected {expected:.6g}.{why}", redacted=f"{said}, and that is not right.{why}", known=known
+    )
 
 
 def check_prediction(value: Any, expected: torch.Tensor, given: Mapping[str, torch.Tensor], name: str) -> None:
@@ -194,7 +196,7 @@ def check_prediction(value: Any, expected: torch.Tensor, given: Mapping[str, tor
         )
         if not why:
             raise
-        raise CheckFailed(f"{error}. {why}", redacted=f"{error.redacted}. {why}") from None
+        raise CheckFailed(f"{error}. {why}", redacted=f"{error.redacted}. {why}", known=why) from None
 
 
 def _wrong_lines(X: torch.Tensor, W: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:  # noqa: N803

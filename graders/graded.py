@@ -30,7 +30,8 @@ class GradedCell:
         outcome: in the words of :class:`graders.engine.report.Outcome`.
         seconds: wall time.
         message: why, in one line.
-        misconception: the kind of the misconception that explains the wrong answer ("transposed"), or "".
+        misconception: the kind of the misconception that explains the wrong answer ("transposed"), or "". Where several
+            parts of a rubric were lost, one a line.
         tamper_proof: False for a test that ran beside the student's code.
     """
 

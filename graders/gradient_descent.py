@@ -35,7 +35,7 @@ def check_new_parameters(
         check_tensor(got, f"{label} of {name}", shape=tuple(right.shape), dtype="float")
         if not _close(got, right):
             why = _why(got, right, old, rate)
-            raise CheckFailed(f"`{label}` of `{name}` is not right. {why}".strip())
+            raise CheckFailed(f"`{label}` of `{name}` is not right. {why}".strip(), known=why)
 
 
 def check_fresh_leaves(
@@ -96,7 +96,8 @@ def check_factor(value: Any, expected: float, name: str) -> None:
         "That step goes up the slope.": 1 + lost,
     }
     named = [why for why, other in wrong.items() if abs(got - other) <= 1e-5 * max(1.0, abs(other))]
-    raise CheckFailed(f"`{name}` is {got:.6g}, and that is not right. {named[0] if len(named) == 1 else ''}".strip())
+    known = named[0] if len(named) == 1 else ""
+    raise CheckFailed(f"`{name}` is {got:.6g}, and that is not right. {known}".strip(), known=known)
 
 
 def check_same_training(

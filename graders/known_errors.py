@@ -39,7 +39,7 @@ def check_named(value: Any, right: Any, name: str, wrong: Mapping[str, Any], **a
         if len(fitting) != 1:
             raise
         said, redacted = (f"{text.rstrip('.')}. {fitting[0]}" for text in (str(failed), failed.redacted))
-        raise CheckFailed(said, redacted=redacted) from None
+        raise CheckFailed(said, redacted=redacted, known=fitting[0]) from None
 
 
 def _same(one: Any, other: Any, name: str) -> bool:

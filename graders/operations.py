@@ -67,8 +67,9 @@ def check_worked_out(value: Any, operation: str, first: torch.Tensor, second: to
         "That is the sum of both.": one + two,
     }
     fitting = [why for why, numbers in slips.items() if numbers is not None and torch.equal(given, numbers)]
-    why = f". {fitting[0]}" if len(fitting) == 1 else ""
-    raise CheckFailed(f"`{name}` has {wrong} of {right.numel()} numbers wrong{why}")
+    known = fitting[0] if len(fitting) == 1 else ""
+    said = f"`{name}` has {wrong} of {right.numel()} numbers wrong"
+    raise CheckFailed(f"{said}. {known}" if known else said, known=known)
 
 
 def check_shapes(f: Any, right: Mapping[tuple[Shape, Shape], Shape | None], operation: str) -> None:
@@ -96,7 +97,7 @@ def check_shapes(f: Any, right: Mapping[tuple[Shape, Shape], Shape | None], oper
             plain = tuple(given) if isinstance(given, tuple | list) else None
             why = (_broadcast_slip if operation == "*" else _matmul_slip)(a, b, plain, wanted)
             said = f"{name}() is wrong for {_kind(a, b, wanted)}"
-            raise CheckFailed(f"{failed}. {why}".strip(), redacted=f"{said}. {why}".strip()) from None
+            raise CheckFailed(f"{failed}. {why}".strip(), redacted=f"{said}. {why}".strip(), known=why) from None
 
 
 def _broadcast_slip(a: Shape, b: Shape, given: Shape | None, right: Shape | None) -> str:

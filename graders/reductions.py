@@ -55,6 +55,7 @@ def check_reduced_shape(
     raise CheckFailed(
         f"{case} is {got}, expected {right}. {why}".strip(),
         redacted=f"`{name}` gave {got} for one shape, and that is not right. {why}".strip(),
+        known=why,
     )
 
 

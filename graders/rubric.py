@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graders.engine.hidden import failed_in_hidden_line
@@ -23,6 +23,23 @@ class Lost:
     points: float
     reason: str
     comparison: Comparison | None = None
+    misconception: str = ""
+
+
+class Credit(float):
+    """Points earned, with the parts that were lost.
+
+    >>> Credit(1.5), Credit(1.5).lost
+    (1.5, ())
+    """
+
+    lost: tuple[Lost, ...]
+
+    def __new__(cls, points: float, lost: Sequence[Lost] = ()) -> Credit:
+        """The number, which remembers."""
+        made = super().__new__(cls, points)
+        made.lost = tuple(lost)
+        return made
 
 
 class Rubric:
@@ -45,7 +62,7 @@ class Rubric:
         else:
             self._earned += points
 
-    def score(self) -> float:
+    def score(self) -> Credit:
         """The points earned; prints a line for each part that was lost. Make it a test cell's last expression.
 
         Raises:
@@ -58,14 +75,15 @@ class Rubric:
             print(textwrap.fill(said, _WIDTH, subsequent_indent="  ", replace_whitespace=False))
             if lost.comparison is not None:
                 display(lost.comparison)
-        return float(self._earned)
+        return Credit(self._earned, self.lost)
 
 
 def _lost(label: str, points: float, error: Exception) -> Lost:
     """Why a part was lost; of a hidden line only what a check says of it: other words may tell its inputs."""
     hidden = failed_in_hidden_line(error)
     if isinstance(error, CheckFailed):
-        return Lost(label, points, error.redacted if hidden else str(error), None if hidden else comparison_of(error))
+        reason, shown = (error.redacted, None) if hidden else (str(error), comparison_of(error))
+        return Lost(label, points, reason, shown, error.misconception)
     if hidden:
         return Lost(label, points, "a hidden test failed")
     text = str(error).strip()

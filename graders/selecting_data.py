@@ -228,7 +228,8 @@ def _one_number(value: Any, name: str) -> float:
 
 
 def _wrong_number(said: str, right: float, why: str) -> CheckFailed:
-    return CheckFailed(_joined(f"{said}, expected {right:.6g}", why), redacted=_joined(f"{said}: not right", why))
+    shown, hidden = _joined(f"{said}, expected {right:.6g}", why), _joined(f"{said}: not right", why)
+    return CheckFailed(shown, redacted=hidden, known=why)
 
 
 def _equal(got: torch.Tensor, other: torch.Tensor) -> bool:
@@ -244,4 +245,4 @@ def _joined(said: str, why: str) -> str:
 
 
 def _failed(said: str, why: str) -> CheckFailed:
-    return CheckFailed(_joined(said, why))
+    return CheckFailed(_joined(said, why), known=why)

@@ -40,6 +40,7 @@ def check_halved(result: Any, small: Any, count: int, name: str) -> None:
         raise CheckFailed(
             f"`{name}` counts {times}, expected {count}: {why}",
             redacted=f"`{name}` counts {times}, and that is not right: {why}",
+            known=f"The count is not right: {why}",
         )
     check_tensor(tensor, f"{name}[0]", values=small)
 
@@ -68,8 +69,8 @@ def check_names(given: Any, expected: Sequence[str], name: str) -> None:
         why = hidden = "AccumulateGrad stands for the leaf: it is no operation that ran"
     elif mine in (right[1:], right[:-1]):
         why = hidden = "One is missing at an end of the list"
-    said = f"`{name}` gives {mine}"
-    raise CheckFailed(f"{said}. {why}", redacted=f"{said}. {hidden}")
+    said, known = f"`{name}` gives {mine}", why if why == hidden else ""
+    raise CheckFailed(f"{said}. {why}", redacted=f"{said}. {hidden}", known=known)
 
 
 def check_nodes(given: Any, expected: Sequence[tuple[str, str]], name: str) -> None:

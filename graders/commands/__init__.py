@@ -14,7 +14,9 @@ _COMMANDS = {
     "course": "graders.commands.course",
     "demo": "graders.commands.demo",
     "doctor": "graders.commands.doctor",
+    "feedback": "graders.commands.feedback",
     "grade": "graders.commands.grade",
+    "store": "graders.commands.store",
 }
 
 
@@ -73,6 +75,8 @@ def app() -> None:
       torchmagic course init pytorch101            a new nbgrader course in ./pytorch101
       torchmagic doctor                            whether submissions are walled off on this machine
       torchmagic grade backward_pass               grade all that was submitted, in the course here
+      torchmagic store                             the results that are kept, so that nothing is run twice
+      torchmagic feedback backward_pass            write everybody's feedback pages
 
     Exit status: 0 when all went well, 1 when something was left ungraded or is not as expected,
     2 for wrong usage or input, 130 when interrupted.

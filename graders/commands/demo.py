@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shlex
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,24 +16,42 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from graders.commands.grade import cores
-from graders.commands.show import Meter, number, outcome, step
+from graders.commands.options import cores
+from graders.commands.show import Meter, long_step, number, outcome, step
 from graders.courses import find_assignments
-from graders.demo import LOG, compare, hand_in, make_demo
-from graders.mutants import load_mutants
+from graders.demo import LOG, compare, deal, make_demo, release, submit_all
+from graders.mutants import KINDS
 from graders.nbgrader_plugin.autograde import grade_assignment
-from graders.nbgrader_plugin.course import Course, GradebookEntry, log_to
+from graders.nbgrader_plugin.course import Course, GradebookEntry
 from graders.nbgrader_plugin.rows import SubmissionRow
-from graders.simulation import Handin, cast, students
+from graders.nbgrader_plugin.said import log_to
+from graders.simulation import Handin
 from graders.tour import run_tour
 
 FIGURES = "demo.json"
+CLASS = "class.csv"
+_MOST_ROWS = 60
+
+
+def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell's completion: assignments of the clone."""
+    source = find_assignments(ctx.params.get("source"))
+    return sorted({p.parent.name for p in source.glob("*/*.ipynb") if p.parent.name.startswith(incomplete)})
 
 
 @click.command("demo")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("demo-course"))
 @click.option("--students", "count", type=click.IntRange(min=1), default=24, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Deals the solutions to the students.")
+@click.option(
+    "--assignment",
+    "assignments",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_known,
+    help="Only this assignment, and no tour; may be given repeatedly.",
+)
+@click.option("--no-grade", is_flag=True, help="Stop when everything is collected, and say how to go on.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -41,7 +63,15 @@ FIGURES = "demo.json"
 @click.option("--force", is_flag=True, help="Replace an earlier demo in DIR.")
 @click.pass_context
 def command(
-    ctx: click.Context, folder: Path, count: int, seed: int, jobs: int, source: Path | None, force: bool
+    ctx: click.Context,
+    folder: Path,
+    count: int,
+    seed: int,
+    assignments: tuple[str, ...],
+    no_grade: bool,
+    jobs: int,
+    source: Path | None,
+    force: bool,
 ) -> None:
     """Show a whole course in DIR (./demo-course if not given): release, submissions, grading, feedback.
 
@@ -49,52 +79,80 @@ def command(
     students fetch, solve (right, partly wrong, blank, broken, hostile) and submit them, collects, grades,
     holds every score against the expected one, writes the feedback, and runs a tour of the magics.
 
+    Solutions are dealt in the proportions of a real class, the same for the same seed; docs/demo.md gives them.
+    DIR/class.csv says who handed in what, and the score that it must get.
+
     \b
     Examples:
       torchmagic demo
       torchmagic demo /tmp/course --students 100 --jobs 4
+      torchmagic demo --students 1000 --seed 1 --assignment backward_pass            a load test
+      torchmagic demo /tmp/big --students 1000 --assignment backward_pass --no-grade
 
-    Exit status: 0 when every score was as expected, else 1.
+    Exit status: 0 when every score was as expected, else 1; 2 for wrong usage or input.
     """
     console = Console()
-    assignments = find_assignments(source)
-    course = make_demo(folder, assignments, force=force)
-    names = course.sources()
-    handins = cast(students(count), {name: load_mutants(assignments.parent / "mutants", name) for name in names}, seed)
+    sources = find_assignments(source)
+    handins = deal(sources, assignments or None, count, seed)
+    names = list(dict.fromkeys(handin.assignment for handin in handins))
+    course = make_demo(folder, sources, force=force)
     with log_to(folder / LOG):
-        with step(console, "Releasing the assignments") as done:
-            for name in names:
-                course.generate(name)
-                course.release(name)
-            done(f"Course in {folder}: generated and released {', '.join(names)}")
-        with step(console, "Students are working") as done:
-            for handin in handins:
-                hand_in(course, handin)
-            for name in names:
-                course.collect(name)
-            done(f"{count} students fetched, solved and submitted; collected {len(handins)} submissions")
+        _make_class(console, course, names, handins, count)
+        if no_grade:
+            _say_how_to_go_on(console, folder, names)
+            return
         rows, seconds = _grade(console, course, names, jobs)
         scores = {name: course.scores(name) for name in names}
-        for name in names:
-            console.print(_table(name, [h for h in handins if h.assignment == name], scores[name], rows[name]))
         wrong = compare(handins, scores)
+        for name in names:
+            shown = _table if count <= _MOST_ROWS else _summary
+            console.print(shown(name, [h for h in handins if h.assignment == name], scores[name], rows[name]))
         _say_compared(console, len(handins), [str(mismatch) for mismatch in wrong], seconds)
-        with step(console, "Writing feedback") as done:
-            written = sum(len(course.write_feedback(name)) for name in names)
+        with long_step(console, "Writing feedback", len(handins)) as (advance, done):
+            written = sum(
+                len(course.write_feedback(name, jobs=jobs, on_result=lambda row: advance())) for name in names
+            )
             done(f"Wrote nbgrader's feedback for {written} submissions")
-        with step(console, "Running the tour") as done:
-            drawn = run_tour(assignments.parent / "tour.ipynb", folder / "tour.ipynb")
-            done(f"Ran the tour: magics drew in {len(drawn)} cells")
+        if not assignments:
+            with step(console, "Running the tour") as done:
+                drawn = run_tour(sources.parent / "tour.ipynb", folder / "tour.ipynb")
+                done(f"Ran the tour: magics drew in {len(drawn)} cells")
     figures = {"submissions": len(handins), "grading_seconds": round(seconds, 3), "mismatches": len(wrong)}
     (folder / FIGURES).write_text(json.dumps(figures), encoding="utf-8")
-    for label, path in (
-        ("Gradebook", course.gradebook),
-        ("Feedback", str(course.feedback_folder)),
-        ("Notebook", str((folder / "tour.ipynb").resolve())),
-    ):
-        console.print(f"{label + ':':<11}{path}", markup=False, highlight=False, soft_wrap=True)
+    made = [("Gradebook", course.gradebook), ("Feedback", str(course.feedback_folder))]
+    if not assignments:
+        made.append(("Notebook", str((folder / "tour.ipynb").resolve())))
+    for label, path in made:
+        _say(console, f"{label + ':':<11}{path}")
     if wrong:
         ctx.exit(1)
+
+
+def _make_class(console: Console, course: Course, names: Sequence[str], handins: Sequence[Handin], count: int) -> None:
+    with step(console, "Releasing the assignments") as done:
+        release(course, names)
+        done(f"Course in {course.folder}: generated and released {', '.join(names)}")
+    with long_step(console, "Students are working", len(handins)) as (advance, done):
+        submit_all(course, handins, advance)
+        students = "1 student" if count == 1 else f"{count} students"
+        done(f"{students} fetched, solved and submitted; collected {len(handins)} submissions")
+    with (course.folder / CLASS).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("assignment", "student", "solution", "kind", "score", "text_of", "disguised", "hours_late"))
+        for h in handins:
+            author, late = h.author or h.student, f"{max(h.hours, 0):.2f}"
+            row = (h.assignment, h.student, h.mutant.name, h.mutant.kind, h.mutant.score, author, h.disguised, late)
+            table.writerow(row)
+
+
+def _say_how_to_go_on(console: Console, folder: Path, names: Sequence[str]) -> None:
+    _say(console, f"Not graded. {folder / CLASS} says which scores to expect. Go on with:")
+    for name in names:
+        _say(console, f"  torchmagic grade {name} --course {shlex.quote(str(folder))}")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _grade(
@@ -132,6 +190,33 @@ def _table(
     return table
 
 
+def _summary(
+    name: str, handins: list[Handin], scores: dict[str, GradebookEntry], rows: dict[str, SubmissionRow]
+) -> Table:
+    """As :func:`_table`, a row for each kind of solution: for a large class."""
+    table = Table(title=f"Gradebook: {escape(name)}", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("kind", no_wrap=True)
+    for column in ("submissions", "mean score", "max"):
+        table.add_column(column, justify="right")
+    table.add_column("outcomes")
+    table.add_column("mean seconds", justify="right")
+    for kind in KINDS:
+        some = [handin.student for handin in handins if handin.mutant.kind == kind]
+        if not some:
+            continue
+        got = [scores[student].score if student in scores else 0.0 for student in some]
+        ended = Counter(rows[student].outcome for student in some)
+        table.add_row(
+            kind,
+            str(len(some)),
+            number(sum(got) / len(some)),
+            number(rows[some[0]].max_score),
+            ", ".join(f"{n} {outcome(what)}" for what, n in ended.most_common()),
+            f"{sum(rows[student].seconds for student in some) / len(some):.2f}",
+        )
+    return table
+
+
 def _say_compared(console: Console, total: int, wrong: list[str], seconds: float) -> None:
     console.print(
         f"Graded {total} submissions in {seconds:.1f} s ({total / seconds:.1f}/s): "
@@ -141,4 +226,4 @@ def _say_compared(console: Console, total: int, wrong: list[str], seconds: float
         soft_wrap=True,
     )
     for line in wrong:
-        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        _say(console, f"  {line}")

@@ -1,47 +1,33 @@
-"""`torchmagic grade`: run and score all submitted work of an assignment into the gradebook."""
+"""`torchmagic grade`: run and score all submitted work of assignments into the gradebook."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
-from graders.commands.show import Meter, closing_line, grades_table, printable, tamper_note, ungraded
+from graders.commands.options import cores, course_option, known_assignments
+from graders.commands.show import Meter, closing_line, grades_table, printable, tamper_note, ungraded, worth_listing
+from graders.commands.signals import ended_as_if_interrupted
 from graders.engine.client import Isolation
-from graders.nbgrader_plugin.autograde import grade_assignment
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell's completion: assignments that the course has a source of."""
-    source = Path(ctx.params.get("folder") or ".") / "source"
-    names = sorted(path.name for path in source.glob("*") if path.is_dir())
-    return [name for name in names if name.startswith(incomplete)]
+from graders.executing import SCHEDULER_HELP
+from graders.nbgrader_plugin.autograde import grade_assignments
+from graders.nbgrader_plugin.rows import SubmissionRow
+from graders.run_log import RunLog
 
 
 @click.command("grade")
-@click.argument("assignment", shell_complete=_known)
-@click.option(
-    "--course",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The course's folder, which holds nbgrader_config.py; the current one if not given.",
-)
+@click.argument("assignments", nargs=-1, required=True, metavar="ASSIGNMENT...", shell_complete=known_assignments)
+@course_option
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    default=cores,
-    show_default="one a processor core",
-    help="Submissions in flight at a time.",
+    help="Submissions in flight at a time.  [default: one a processor core; on a cluster, what its workers take]",
 )
+@click.option("--scheduler", metavar="ADDRESS", help=SCHEDULER_HELP)
 @click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be given repeatedly.")
 @click.option(
     "--isolation",
@@ -49,43 +35,144 @@ def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     help="How submissions are kept apart, in place of what the course's configuration says. `process` has no walls: "
     "a submission can then read what you can.",
 )
-@click.option("--force", is_flag=True, help="Grade again what was graded and has not changed since.")
+@click.option(
+    "--fresh",
+    "--force",
+    "fresh",
+    is_flag=True,
+    help="Run everything again, whatever was graded before and whatever the store holds.",
+)
+@click.option(
+    "--log",
+    "log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append what became of each submission, with times for each of its cells, as JSON lines to this file.",
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Go on until you stop it: collect what arrives in the exchange, grade it, write and release the feedback.",
+)
+@click.option(
+    "--every", type=click.FloatRange(min=0.1), default=5.0, show_default=True, metavar="SECONDS", help="When to look."
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a student who hands in again waits for the next run, so that nobody holds up the others.",
+)
+@click.option("--no-feedback", is_flag=True, help="Watching: only grade.")
+@click.pass_context
 def command(
-    assignment: str, folder: Path, jobs: int, students: tuple[str, ...], isolation: Isolation | None, force: bool
+    ctx: click.Context,
+    assignments: tuple[str, ...],
+    folder: Path,
+    jobs: int | None,
+    scheduler: str | None,
+    students: tuple[str, ...],
+    isolation: Isolation | None,
+    fresh: bool,
+    log: Path | None,
+    watch: bool,
+    every: float,
+    pause: float,
+    no_feedback: bool,
 ) -> None:
-    """Grade all submitted work of ASSIGNMENT into the course's gradebook.
+    """Grade all submitted work of one or more ASSIGNMENTs into the course's gradebook.
 
-    Each submission runs behind walls of its own, and the tests run in another process. What was graded
-    before and has not changed is not run again.
+    Each submission runs behind walls of its own, and the tests run in another process. Each result is stored
+    by its submission, assignment, graders and environment (see `torchmagic store`): what was graded before and
+    has not changed is not run again, and a run that is stopped or killed goes on when it is started again.
 
     \b
     Examples:
       torchmagic grade backward_pass
-      torchmagic grade backward_pass --course ~/pytorch101 --jobs 8
-      torchmagic grade backward_pass --student ada --student bob --force
+      torchmagic grade backward_pass forward_pass --course ~/pytorch101 --jobs 8
+      torchmagic grade backward_pass --student ada --student bob --fresh
+      torchmagic grade backward_pass --log grading.jsonl
+      torchmagic grade backward_pass --scheduler tcp://10.0.0.5:8786
+      torchmagic grade backward_pass --watch --pause 300
 
     Exit status: 0 when every submission was graded. 1 when some could not be (unreadable, missing, or an
-    error of a test's own): the others are graded all the same, and the last line says how many failed and
-    of which kind. 2 for wrong usage, no such course, assignment or student.
+    error of a test's own): the others are graded all the same, and the last line says how many ended how.
+    2 for wrong usage, no such course, assignment or student, or where nothing can be written. 130 when it was
+    interrupted (Ctrl-C, or a signal to end): start it again to go on.
     """
     console = Console()
-    with Meter(console, assignment).running() as meter:
-        rows = grade_assignment(
-            folder,
-            assignment,
-            jobs=jobs,
-            students=students or None,
-            force=force,
-            isolation=isolation,
-            on_start=meter.start,
-            on_result=meter.step,
-        )
-    console.print(grades_table(rows, escape(assignment)))
-    for row in rows:
-        if row.message:
-            console.print(printable(f"{row.student}: {row.message}"), markup=False, highlight=False, soft_wrap=True)
-    if tamper_note(rows):
-        console.print(tamper_note(rows), markup=False, highlight=False, soft_wrap=True)
-    console.print(closing_line(rows), markup=False, highlight=False, soft_wrap=True)
-    if ungraded(rows):
-        click.get_current_context().exit(1)
+    names = list(dict.fromkeys(assignments))
+    jobs = jobs or (None if scheduler else cores())
+    if watch:
+        if students or fresh:
+            raise click.UsageError(
+                "--watch grades what is new, whoever handed it in: it takes no --student or --fresh."
+            )
+        from graders.commands.watch import watch as go_on_watching
+        from graders.nbgrader_plugin.watching import WatchOptions
+
+        with ended_as_if_interrupted():
+            go_on_watching(
+                console,
+                folder,
+                names,
+                jobs=jobs,
+                isolation=isolation,
+                scheduler=scheduler,
+                every=every,
+                options=WatchOptions(pause, not no_feedback),
+                log=log,
+            )
+        return
+    with contextlib.ExitStack() as stack:
+        meter = stack.enter_context(Meter(console, ", ".join(names)).running())
+        entries = stack.enter_context(RunLog(log)) if log is not None else None
+
+        def start(total: int) -> None:
+            meter.start(total)
+            if entries is not None:
+                entries.start(names, total)
+
+        def step(assignment: str, row: SubmissionRow) -> None:
+            meter.step(row)
+            if entries is not None:
+                entries.row(assignment, row)
+
+        try:
+            with ended_as_if_interrupted():
+                graded = grade_assignments(
+                    folder,
+                    names,
+                    jobs=jobs,
+                    students=students or None,
+                    fresh=fresh,
+                    isolation=isolation,
+                    scheduler=scheduler,
+                    notice=meter.say,
+                    on_start=start,
+                    on_result=step,
+                )
+        except KeyboardInterrupt:
+            meter.say(f"Stopped after {meter.said}. What was finished is kept: run the same command again to go on.")
+            ctx.exit(130)
+    _show(console, graded)
+    if any(ungraded(rows) for rows in graded.values()):
+        ctx.exit(1)
+
+
+def _show(console: Console, graded: dict[str, list[SubmissionRow]]) -> None:
+    for name, rows in graded.items():
+        console.print(grades_table(rows, escape(name)))
+        for row in worth_listing(rows):
+            if row.message:
+                _say(console, printable(f"{row.student}: {row.message}"))
+        if tamper_note(rows):
+            _say(console, tamper_note(rows))
+        _say(console, f"{name}: {closing_line(rows)}" if len(graded) > 1 else closing_line(rows))
+    if len(graded) > 1:
+        _say(console, closing_line([row for rows in graded.values() for row in rows]))
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

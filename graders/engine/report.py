@@ -95,7 +95,8 @@ class CellReport:
         seconds: wall time.
         tamper_proof: False for a test cell that ran beside the student's code.
         refused: whether it asked of an object what cannot be answered from another process.
-        misconception: the kind of the misconception that explains a wrong answer ("transposed"), or "".
+        misconception: the kind of the misconception that explains a wrong answer ("transposed"), or "". Where several
+            parts of a rubric were lost, one a line.
     """
 
     key: int

@@ -25,8 +25,10 @@ from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.wire import WireError, WireTimeout
 from graders.failure import CheckFailed
 from graders.failure_view import comparison_of
+from graders.rubric import Credit, Lost
 
 _WIDTH = 96
+_LONGEST = 300
 _LARGEST = 1 << 62
 _HIDDEN = "a hidden test failed"
 _OURS = "this test cell fails by itself, whatever the answer: it costs no points"
@@ -46,6 +48,7 @@ class Failure:
     line: int | None
     hidden: bool
     shown: Mapping[str, Any] | None = None
+    misconception: str = ""
 
 
 class _Streams:
@@ -109,7 +112,13 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
         outputs.append(_error_output(failure, cell))
         score = None if failure.outcome is Outcome.GRADER_ERROR else 0.0
         return CellReport(
-            cell.key, failure.outcome, tuple(outputs), score, _one_line(failure), time.monotonic() - start
+            cell.key,
+            failure.outcome,
+            tuple(outputs),
+            score,
+            _one_line(failure),
+            time.monotonic() - start,
+            misconception=failure.misconception,
         )
     score = credit(value, cell.points)
     shown = None if value is None else _shown(value, score, cell)
@@ -118,7 +127,25 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
         outputs.append({"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": None})
     outcome = Outcome.PASSED if score >= cell.points else Outcome.FAILED
     message = "" if outcome is Outcome.PASSED else f"partial credit: {score:g} of {cell.points:g}"
-    return CellReport(cell.key, outcome, tuple(outputs), score, message, time.monotonic() - start)
+    lost = value.lost if isinstance(value, Credit) else ()
+    if lost and not _ends_hidden(cell):
+        message = f"{message}. {_one_part(lost)}"[:_LONGEST]
+    return CellReport(
+        cell.key,
+        outcome,
+        tuple(outputs),
+        score,
+        message,
+        time.monotonic() - start,
+        misconception="\n".join(dict.fromkeys(part.misconception for part in lost if part.misconception)),
+    )
+
+
+def _one_part(lost: Sequence[Lost]) -> str:
+    """The first part of a rubric that was lost, and how many more were."""
+    first, more = lost[0], len(lost) - 1
+    said = " ".join(f"{first.label}: {first.reason}".split())
+    return f"{said} ({more} more part{'s' * (more > 1)} lost)" if more else said
 
 
 def credit(value: object, points: float) -> float:
@@ -187,10 +214,15 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 def _shown(value: object, score: float, cell: Cell) -> str | None:
     """How a test cell's value is displayed; from a hidden line only what it gives, where it is a number."""
-    last = ast.parse(plain_python(cell.source)).body[-1]
-    if not _is_secret(range(last.lineno, (last.end_lineno or last.lineno) + 1), hidden_lines(cell.source)):
+    if not _ends_hidden(cell):
         return _safe_repr(value)
     return None if _as_number(value) is None else f"{score:g}"
+
+
+def _ends_hidden(cell: Cell) -> bool:
+    """Whether the last statement of a test cell is hidden."""
+    last = ast.parse(plain_python(cell.source)).body[-1]
+    return _is_secret(range(last.lineno, (last.end_lineno or last.lineno) + 1), hidden_lines(cell.source))
 
 
 def _is_secret(lines: Sequence[int | None], secret: set[int]) -> bool:
@@ -233,7 +265,15 @@ def _explain(error: BaseException, cell: Cell) -> Failure:
     if hidden:
         name, text = (name, error.redacted) if isinstance(error, CheckFailed) else (_builtin_name(error), _HIDDEN)
     outcome = Outcome.FAILED if isinstance(error, AssertionError) else Outcome.ERROR
-    return Failure(outcome, name, text, line, hidden, None if hidden else _card(error))
+    return Failure(outcome, name, text, line, hidden, None if hidden else _card(error), _misconception(error))
+
+
+def _misconception(error: BaseException) -> str:
+    """For the instructor's report alone, so of a hidden test too: no student's page holds it."""
+    try:
+        return error.misconception[:_LONGEST] if isinstance(error, CheckFailed) else ""
+    except Exception:  # a finding about an exotic tensor: the words have to do
+        return ""
 
 
 def _card(error: BaseException) -> dict[str, Any] | None:
@@ -279,7 +319,7 @@ def _wrapped(text: str) -> str:
 
 def _one_line(failure: Failure) -> str:
     text = " ".join(failure.text.split())
-    return f"{failure.name}: {text}"[:300] if text else failure.name
+    return f"{failure.name}: {text}"[:_LONGEST] if text else failure.name
 
 
 def _safe_repr(value: object) -> str:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.auth import Authenticator
-from nbgrader.converters import GenerateAssignment, GenerateFeedback
-from nbgrader.converters.base import NbGraderException
+from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.exchange import ExchangeError, ExchangeFactory
-from traitlets.log import get_logger
 
 from graders.nbgrader_plugin import find_alembic
-from graders.nbgrader_plugin.config import CONFIG_NAME, course_config
+from graders.nbgrader_plugin.config import course_config
+from graders.nbgrader_plugin.exchange import StudentExchange, exchange_step
+from graders.nbgrader_plugin.feedback_run import write_feedback
 from graders.nbgrader_plugin.gradebooks import final_score
+from graders.nbgrader_plugin.rows import FeedbackRow
+from graders.nbgrader_plugin.said import saying_why
 from torchmagic.errors import TorchmagicError
 
 
@@ -76,39 +77,74 @@ class Course:
 
     def release(self, assignment: str) -> None:
         """Put the generated student version of an assignment into the exchange."""
-        app = self._exchange("ReleaseAssignment", self._coursedir(assignment))
+        app = exchange_step(self._config, "ReleaseAssignment", self._coursedir(assignment))
         app.force = True
         self._run(app, f"release {assignment!r}")
 
-    def fetch(self, student: str, assignment: str, home: Path) -> Path:
-        """Fetch an assignment into a student's own folder, as ``nbgrader fetch_assignment`` does."""
-        app = self._exchange("FetchAssignment", self._coursedir(assignment, student))
-        app.assignment_dir = str(home)
-        self._run(app, f"fetch {assignment!r} for {student}")
-        return home / assignment
+    def set_due(self, assignment: str, when: datetime) -> None:
+        """Say in the gradebook when an assignment is due.
 
-    def submit(self, student: str, assignment: str, home: Path) -> None:
-        """Submit what a student's own folder holds, as ``nbgrader submit`` does."""
-        app = self._exchange("Submit", self._coursedir(assignment, student))
-        app.assignment_dir = str(home)
-        self._run(app, f"submit {assignment!r} of {student}")
+        Args:
+            when: with its time zone.
+
+        Raises:
+            TorchmagicError: the gradebook does not know the assignment.
+        """
+        with self._gradebook_with(assignment) as gradebook:
+            gradebook.update_or_create_assignment(assignment, duedate=when)
+
+    def student_exchange(self, assignment: str) -> StudentExchange:
+        """Where students fetch and submit an assignment."""
+        return StudentExchange(self._config, self._coursedir(assignment))
 
     def collect(self, assignment: str) -> None:
         """Collect every student's latest submission from the exchange."""
-        app = self._exchange("Collect", self._coursedir(assignment))
+        app = exchange_step(self._config, "Collect", self._coursedir(assignment))
         app.update = True
         self._run(app, f"collect {assignment!r}")
 
-    def write_feedback(self, assignment: str) -> list[Path]:
-        """Write the feedback of every graded submission; gives its files."""
-        config = deepcopy(self._config)  # sections are shared otherwise
-        config.HTMLExporter.template_name = "feedback"
+    def release_feedback(self, assignment: str, student: str) -> None:
+        """Put the feedback of one student into the exchange."""
+        what = f"release the feedback of {assignment!r} for {student}"
         directory = self._coursedir(assignment)
-        app = GenerateFeedback(coursedir=directory, config=config)
-        app.force = True
-        self._run(app, f"write the feedback of {assignment!r}")
-        pattern = directory.format_path(directory.feedback_directory, "*", assignment)
-        return sorted(Path("/").glob(pattern.lstrip("/") + "/*.html"))
+        directory.student_id = student
+        try:
+            self._run(exchange_step(self._config, "ReleaseFeedback", directory), what)
+        except OSError as error:
+            raise TorchmagicError(
+                f"nbgrader could not {what} in {self.folder}: no {error.filename}.",
+                hint="Only work that came through the exchange can be answered through it.",
+            ) from error
+
+    def waiting(self, assignment: str) -> frozenset[str] | None:
+        """The names of what lies in the exchange for an assignment; None where the exchange is no folder."""
+        app = exchange_step(self._config, "Collect", self._coursedir(assignment))
+        inbound = Path(str(getattr(app, "root", "")), app.coursedir.course_id, "inbound")
+        if not inbound.is_dir():
+            return None
+        return frozenset(name for name in os.listdir(inbound) if f"+{assignment}+" in name)
+
+    def write_feedback(
+        self, assignment: str, *, jobs: int = 1, on_result: Callable[[FeedbackRow], None] = lambda row: None
+    ) -> list[Path]:
+        """Write the feedback of every graded submission; gives its files.
+
+        Args:
+            jobs: processes to write it with; 1 for this one.
+            on_result: called with what became of each student's feedback.
+
+        Raises:
+            TorchmagicError: some of it could not be written; the rest was.
+        """
+        rows = write_feedback(self.folder, assignment, jobs=jobs, force=True, on_result=on_result)
+        failed = [row for row in rows if row.outcome == "failed"]
+        if failed:
+            raise TorchmagicError(
+                f"The feedback of {assignment!r} for {', '.join(row.student for row in failed)} was not written: "
+                f"{failed[0].message}.",
+                hint=f"Write it again when that is mended: `torchmagic feedback {assignment}`.",
+            )
+        return [path for row in rows for path in row.files]
 
     def scores(self, assignment: str) -> dict[str, GradebookEntry]:
         """What the gradebook holds of an assignment, by student.
@@ -116,6 +152,15 @@ class Course:
         Raises:
             TorchmagicError: the gradebook does not know the assignment.
         """
+        with self._gradebook_with(assignment) as gradebook:
+            entries = [
+                GradebookEntry(s.student.id, final_score(s), float(s.max_score), bool(s.needs_manual_grade))
+                for s in gradebook.assignment_submissions(assignment)
+            ]
+        return {entry.student: entry for entry in sorted(entries, key=lambda entry: entry.student)}
+
+    @contextlib.contextmanager
+    def _gradebook_with(self, assignment: str) -> Iterator[Gradebook]:
         directory = self._coursedir()
         with Gradebook(directory.db_url, directory.course_id) as gradebook:
             try:
@@ -125,76 +170,14 @@ class Course:
                     f"The gradebook of {self.folder} has no assignment {assignment!r}.",
                     hint="Make it known with `nbgrader generate_assignment NAME`.",
                 ) from None
-            entries = [
-                GradebookEntry(s.student.id, final_score(s), float(s.max_score), bool(s.needs_manual_grade))
-                for s in gradebook.assignment_submissions(assignment)
-            ]
-        return {entry.student: entry for entry in sorted(entries, key=lambda entry: entry.student)}
+            yield gradebook
 
-    def _coursedir(self, assignment: str | None = None, student: str | None = None) -> CourseDirectory:
+    def _coursedir(self, assignment: str | None = None) -> CourseDirectory:
         config = deepcopy(self._config)  # sections are shared otherwise
         if assignment is not None:
             config.CourseDirectory.assignment_id = assignment
-        if student is not None:
-            config.CourseDirectory.student_id = student
         return CourseDirectory(config=config)
 
-    def _exchange(self, action: str, directory: CourseDirectory) -> Any:
-        factory = ExchangeFactory(config=self._config)
-        authenticator = Authenticator(config=self._config)
-        return getattr(factory, action)(coursedir=directory, authenticator=authenticator, config=self._config)
-
     def _run(self, app: Any, what: str) -> None:
-        with _last_error() as reasons:
-            try:
-                app.start()
-            except (NbGraderException, ExchangeError) as error:
-                said = reasons[-1] if reasons else str(error)
-                raise TorchmagicError(
-                    f"nbgrader could not {what} in {self.folder}: {said.rstrip('.')}.",
-                    hint=f"Mend what it names; the settings are in {CONFIG_NAME}.",
-                ) from error
-
-
-@contextlib.contextmanager
-def log_to(path: Path) -> Iterator[None]:
-    """Write what nbgrader logs to a file, and nothing of it to the terminal, while the context lasts."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = _logger()
-    before = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
-
-
-@contextlib.contextmanager
-def _last_error() -> Iterator[list[str]]:
-    """Collect the last line of each error that nbgrader logs: its exceptions only say that it failed."""
-    reasons: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines = [line for line in record.getMessage().splitlines() if line.strip()]
-            if lines:
-                reasons.append(lines[-1].strip()[:300])
-
-    handler = Keep(logging.ERROR)
-    logger = _logger()
-    logger.addHandler(handler)
-    try:
-        yield reasons
-    finally:
-        logger.removeHandler(handler)
-
-
-def _logger() -> logging.Logger:
-    logger = get_logger()
-    return logger if isinstance(logger, logging.Logger) else logger.logger
+        with saying_why(what, self.folder):
+            app.start()

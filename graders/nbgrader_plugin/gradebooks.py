@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from subprocess import CalledProcessError
 from typing import Any, TypeVar
 
 from nbgrader.api import Gradebook
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
+
+from torchmagic.errors import TorchmagicError
 
 _Found = TypeVar("_Found")
 
@@ -51,6 +56,50 @@ class Gradebooks:
     def close(self) -> None:
         """Close every connection."""
         self._first.close()
+
+
+def open_gradebooks(db_url: str, course_id: str) -> Gradebooks:
+    """The gradebooks of a course; a database that is new gets its tables.
+
+    Raises:
+        TorchmagicError: the database cannot be opened, or its driver is not installed.
+    """
+    try:
+        return Gradebooks(db_url, course_id)
+    except ImportError as error:
+        raise TorchmagicError(
+            f"The gradebook {_shown(db_url)} needs a Python package that is not installed ({error}).",
+            hint='For PostgreSQL: pip install "torchmagic[postgresql]"; or write postgresql+psycopg2:// or '
+            "postgresql+psycopg:// for the one that is installed.",
+        ) from error
+    except (SQLAlchemyError, CalledProcessError, OSError) as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise TorchmagicError(
+            f"The gradebook {_shown(db_url)} cannot be opened ({reason}).",
+            hint="Put a backup in its place, start its server, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
+        ) from error
+
+
+def _shown(db_url: str) -> str:
+    try:
+        return make_url(db_url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return repr(db_url)
+
+
+def demand_assignment(gradebook: Gradebook, assignment: str) -> None:
+    """Make sure that the gradebook knows an assignment.
+
+    Raises:
+        TorchmagicError: it does not.
+    """
+    known = sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
+    if assignment not in known:
+        listed = f"It knows: {', '.join(known)}." if known else "It knows none yet."
+        raise TorchmagicError(
+            f"The gradebook has no assignment {assignment!r}. {listed}",
+            hint="Make one known with `nbgrader generate_assignment NAME`.",
+        )
 
 
 def final_score(submission: Any) -> float:

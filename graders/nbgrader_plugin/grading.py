@@ -1,205 +1,149 @@
-"""One grading run: which submissions there are, and what becomes of each in files and gradebook."""
+"""Grade a class: what is stored is not run again, what is run is stored at once, and one writer fills the gradebook."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from subprocess import CalledProcessError
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-from nbgrader.api import MissingEntry
-from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
-from traitlets.config import Config
-
-from graders.engine.client import Engine
-from graders.engine.needs import Needs, read_needs
-from graders.engine.report import Outcome, Report
-from graders.nbgrader_plugin.converter import EngineAutograde
-from graders.nbgrader_plugin.execute import read_template
-from graders.nbgrader_plugin.gradebooks import Gradebooks, final_score
+from graders.engine.report import Outcome
+from graders.executing import Executor, SubmissionLost
+from graders.graded import Graded, GradedNotebook
+from graders.nbgrader_plugin.disk import writing
+from graders.nbgrader_plugin.finishing import Finisher, Result
+from graders.nbgrader_plugin.reading import Read, Reader
 from graders.nbgrader_plugin.rows import SubmissionRow
-from graders.nbgrader_plugin.stamp import read_stamp
-from graders.nbgrader_plugin.unreadable import why_not_taken, why_unreadable
+from graders.store import Store
 from torchmagic.errors import TorchmagicError
 
-_RANK = {outcome.value: rank for rank, outcome in enumerate(Outcome)}
+#: Submissions that are finished together: a transaction costs more than a row.
+BATCH = 25
+#: Seconds that a result waits at the most for others to be finished with it.
+_PATIENCE = 0.5
+#: Submissions that wait for their turn, for each one that is under way.
+_AHEAD = 2
+#: How many are read before it is looked again at what is done.
+_LOOKS = 50
 
 
-@contextlib.contextmanager
-def open_run(config: Config, engine: Engine, assignment: str, *, force: bool) -> Iterator[Run]:
-    """A grading run over one assignment, with one pool of database connections.
+class ClassRun:
+    """One run over one assignment.
 
-    Raises:
-        TorchmagicError: the gradebook knows no such assignment.
+    Args:
+        reader: reads its submissions.
+        executor: grades them.
+        store: results that are there already, and where new ones go.
+        finisher: writes what belongs to them.
     """
-    coursedir = CourseDirectory(config=config)
-    try:
-        gradebooks = Gradebooks(coursedir.db_url, coursedir.course_id)
-    except (SQLAlchemyError, CalledProcessError) as error:
-        reason = str(getattr(error, "orig", error))
-        where = make_url(coursedir.db_url).render_as_string()
-        raise TorchmagicError(
-            f"The gradebook {where} cannot be opened ({reason}).",
-            hint="Put a backup in its place, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
-        ) from error
-    try:
-        _demand_assignment(gradebooks, assignment)
-        engine.preload(_needs(coursedir, assignment))
-        yield Run(config, coursedir, engine, gradebooks, assignment, force)
-    finally:
-        gradebooks.close()
 
+    def __init__(self, reader: Reader, executor: Executor, store: Store, finisher: Finisher) -> None:
+        self._reader = reader
+        self._executor = executor
+        self._store = store
+        self._finisher = finisher
+        self._waiting: dict[Future[Graded], list[Read]] = {}
+        self._by_key: dict[str, Future[Graded]] = {}
+        self._ready: list[Result] = []
+        self._since = 0.0
 
-def _demand_assignment(gradebooks: Gradebooks, assignment: str) -> None:
-    with gradebooks.open() as gradebook:
-        known = sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
-    if assignment not in known:
-        listed = f"It knows: {', '.join(known)}." if known else "It knows none yet."
-        raise TorchmagicError(
-            f"The gradebook has no assignment {assignment!r}. {listed}",
-            hint="Make one known with `nbgrader generate_assignment NAME`.",
-        )
-
-
-def _submitted(coursedir: CourseDirectory, assignment: str, students: Sequence[str] | None) -> list[str]:
-    pattern = coursedir.format_path(coursedir.submitted_directory, "*", assignment)
-    root = Path(pattern.split("*", 1)[0])
-    tail = pattern.split("*", 1)[1].strip("/")
-    found = sorted(p.name for p in root.iterdir() if (p / tail).is_dir()) if root.is_dir() else []
-    if students is None:
-        if not found:
-            raise TorchmagicError(
-                f"Nobody has submitted {assignment!r}: {root} holds no such folder.",
-                hint="Collect with `nbgrader collect`, or put work into submitted/STUDENT/ASSIGNMENT/.",
-            )
-        return found
-    for student in students:
-        if student not in found:
-            raise TorchmagicError(
-                f"Student {student!r} has not submitted {assignment!r}: there is no {root / student / tail}.",
-                hint=f"Submitted have: {', '.join(found) or 'nobody'}.",
-            )
-    return list(dict.fromkeys(students))
-
-
-def _needs(coursedir: CourseDirectory, assignment: str) -> Needs:
-    folder = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
-    return read_needs(cell for path in sorted(folder.glob("*.ipynb")) for cell in read_template(path))
-
-
-class _Log(logging.Logger):
-    """Keeps the reason of the last failure that nbgrader logs, and passes everything on at debug level."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.reason = ""
-
-    def handle(self, record: logging.LogRecord) -> None:
-        """Take one record."""
-        lines = record.getMessage().strip().splitlines()
-        if record.levelno >= logging.ERROR and lines and lines[0].startswith("Traceback"):
-            self.reason = lines[-1][:300]
-        logging.getLogger("torchmagic.grade").debug("%s: %s", record.levelname, record.getMessage())
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is the same for every submission of one run."""
-
-    config: Config
-    coursedir: CourseDirectory
-    engine: Engine
-    gradebooks: Gradebooks
-    assignment: str
-    force: bool
-
-    def submitted(self, students: Sequence[str] | None) -> list[str]:
-        """The students to grade: those named, or all that submitted.
+    def rows(self, students: Sequence[str]) -> Iterator[SubmissionRow]:
+        """Grade these students' submissions; a row for each as soon as it is in the gradebook.
 
         Raises:
-            TorchmagicError: nobody submitted, or one of those named did not.
+            TorchmagicError: nothing can be graded or written here. What was finished is kept, and so are the results of
+                what was run.
         """
-        return _submitted(self.coursedir, self.assignment, students)
-
-    def grade(self, student: str) -> SubmissionRow:
-        """Grade one student's submission; whatever is wrong with it ends up in its row."""
-        start = time.monotonic()
-        config = Config(self.config)
-        config.CourseDirectory.student_id = student
-        config.CourseDirectory.assignment_id = self.assignment
-        coursedir = CourseDirectory(config=config)
-        submitted = Path(coursedir.format_path(coursedir.submitted_directory, student, self.assignment))
-        autograded = Path(coursedir.format_path(coursedir.autograded_directory, student, self.assignment))
-        with self.gradebooks.open() as gradebook:
-            names = sorted(notebook.name for notebook in gradebook.find_assignment(self.assignment).notebooks)
-        trouble = _unreadable(submitted, names)
-        if trouble is not None:
-            return self._row(student, *trouble, time.monotonic() - start)
-        present = [name for name in names if (submitted / f"{name}.ipynb").exists()]
-        log = _Log(f"torchmagic.grade.{self.assignment}.{student}")
-        converter = EngineAutograde(coursedir=coursedir, config=config, log=log)
-        converter.engine = self.engine
-        converter.gradebooks = self.gradebooks
-        converter.force = self.force or not all(read_stamp(autograded / f"{name}.ipynb") for name in present)
+        todo = iter(students)
+        more = True
         try:
-            converter.start()
-        except NbGraderException as error:
-            seconds = time.monotonic() - start
-            if converter.refused is not None:
-                return self._row(student, *converter.refused, seconds)
-            return self._row(student, Outcome.GRADER_ERROR.value, f"not graded: {log.reason or error}", seconds)
-        except TorchmagicError:
+            while more or self._waiting or self._ready:
+                for _ in range(_LOOKS):
+                    if self._is_full():
+                        break
+                    student = next(todo, None)
+                    if student is None:
+                        more = False
+                        break
+                    row = self._begin(student)
+                    if row is not None:
+                        yield row
+                if self._is_time(more):
+                    ready, self._ready = self._ready, []
+                    yield from self._finisher.finish(ready)
+                self._take_results(0 if more and not self._is_full() else self._patience())
+        except BaseException:
+            self._save_what_is_done()
             raise
-        except Exception as error:  # of one submission: the others are graded all the same
-            log.exception("%s was not graded", student)
-            why = f"not graded: {type(error).__name__}: {error}"
-            return self._row(student, Outcome.GRADER_ERROR.value, why, time.monotonic() - start)
-        row = self._row(student, *_worst(converter.reports, autograded, names), _seconds(converter.reports))
-        return replace(row, not_tamper_proof=_not_tamper_proof(autograded, names))
 
-    def _row(self, student: str, outcome: str, message: str, seconds: float) -> SubmissionRow:
-        with self.gradebooks.open() as gradebook:
-            max_score = self.gradebooks.once(
-                self.assignment, lambda: float(gradebook.find_assignment(self.assignment).max_score)
-            )
-            try:
-                score = final_score(gradebook.find_submission(self.assignment, student))
-            except MissingEntry:
-                score = None
-        return SubmissionRow(student, score, max_score, outcome, seconds, message)
+    def _begin(self, student: str) -> SubmissionRow | None:
+        """Read one submission and have it graded, where that has not been done before; gives its row if it has one."""
+        read = self._reader.read(student)
+        if isinstance(read, SubmissionRow):
+            return read
+        stored = None if self._reader.fresh else self._store.get(read.key)
+        if stored is not None:
+            self._add(Result(read, stored, ran=False))
+        elif read.key in self._by_key:  # the same bytes, from another student
+            self._waiting[self._by_key[read.key]].append(read)
+        else:
+            future = self._executor.submit(self._reader.package, read.handed, read.key)
+            self._by_key[read.key] = future
+            self._waiting[future] = [read]
+        return None
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= (1 + _AHEAD) * max(1, self._executor.width) or len(self._ready) >= BATCH
+
+    def _is_time(self, more: bool) -> bool:
+        """Whether what is ready should be finished now."""
+        over = time.monotonic() - self._since > _PATIENCE
+        return bool(self._ready) and (len(self._ready) >= BATCH or over or not (self._waiting or more))
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for a result at the most; None for as long as it takes."""
+        return max(0.0, self._since + _PATIENCE - time.monotonic()) if self._ready else None
+
+    def _take_results(self, patience: float | None) -> None:
+        if not self._waiting:
+            return
+        done, _ = wait(self._waiting, timeout=patience, return_when=FIRST_COMPLETED)
+        for future in done:
+            graded = _result(future, self._waiting[future][0])  # still among those that wait if it raises
+            reads = self._waiting.pop(future)
+            del self._by_key[reads[0].key]
+            self._keep(reads[0].key, graded)
+            for read in reads:
+                self._add(Result(read, graded, ran=True))
+
+    def _keep(self, key: str, graded: Graded) -> None:
+        if graded.lasting:
+            with writing(self._store.folder, "What was finished before is kept"):
+                self._store.put(key, graded)
+
+    def _add(self, result: Result) -> None:
+        if not self._ready:
+            self._since = time.monotonic()
+        self._ready.append(result)
+
+    def _save_what_is_done(self) -> None:
+        """Keep what has been run, as far as that is possible: the run ends for another reason, and that one is told."""
+        for future, reads in self._waiting.items():
+            if not future.cancel() and future.done() and future.exception() is None:
+                with contextlib.suppress(TorchmagicError):
+                    self._keep(reads[0].key, future.result())
+        if self._ready:
+            with contextlib.suppress(TorchmagicError):
+                self._finisher.finish(self._ready)
 
 
-def _worst(reports: Sequence[Report], autograded: Path, notebooks: Iterable[str]) -> tuple[str, str]:
-    """The outcome and the reason of the notebook that ended worst: graded now, or in an earlier run."""
-    ends = [(report.outcome.value, report.message) for report in reports]
-    stamps = [read_stamp(autograded / f"{name}.ipynb") for name in notebooks]
-    ends += [(stamp["outcome"], str(stamp.get("message", ""))) for stamp in stamps if stamp]
-    return max(ends, key=lambda end: _RANK[end[0]], default=("missing", ""))
-
-
-def _not_tamper_proof(autograded: Path, notebooks: Iterable[str]) -> tuple[str, ...]:
-    stamps = [read_stamp(autograded / f"{name}.ipynb") or {} for name in notebooks]
-    return tuple(str(name) for stamp in stamps for name in stamp.get("not_tamper_proof", ()))
-
-
-def _seconds(reports: Sequence[Report]) -> float:
-    return sum(report.seconds for report in reports)
-
-
-def _unreadable(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | None:
-    """The outcome and the reason where a submission holds nothing that can be graded."""
-    present = [folder / f"{name}.ipynb" for name in notebooks if (folder / f"{name}.ipynb").exists()]
-    if not present:
-        wanted = ", ".join(f"{name}.ipynb" for name in notebooks)
-        return "missing", f"{folder} holds no {wanted}: ask the student to submit it"
-    for path in present:
-        why = why_unreadable(path) or why_not_taken(path)
-        if why:
-            return "unreadable", f"{path.name} {why}: ask the student to submit it again"
-    return None
+def _result(future: Future[Graded], read: Read) -> Graded:
+    """What became of a submission; one that ends whatever grades it is nobody else's trouble."""
+    try:
+        return future.result()
+    except SubmissionLost as error:
+        why = f"not graded: {error}"
+        names = read.handed.notebooks
+        return Graded(
+            tuple(GradedNotebook(name, "", Outcome.GRADER_ERROR.value, why, 0.0) for name in names), lasting=False
+        )

@@ -32,7 +32,9 @@ from graders.nbgrader_plugin.restore import KnownCell, is_sqlite, known_cells, o
 CLEANING = (ClearOutput,)
 FINISHING = (IgnorePattern, ClearMetadataPreprocessor, LimitOutput)
 _SECTIONS = (*CLEANING, *FINISHING, LeaveHiddenTestsOutOfGraded)
-_TIMESTAMP = "timestamp.txt"
+#: What the exchange puts beside each submission: other files each time, of which no notebook's cell takes notice.
+TIMESTAMP = "timestamp.txt"
+SLIPS = (TIMESTAMP, "submission_secret.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Package:
     isolation: str
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: str = ""
+
+    @property
+    def max_score(self) -> float:
+        """The points that there are."""
+        return sum(cell.points or 0.0 for notebook in self.notebooks for cell in notebook.cells.values())
 
     @functools.cached_property
     def digest(self) -> str:
@@ -129,14 +136,14 @@ def read_package(config: Config, coursedir: CourseDirectory, gradebook: Gradeboo
 def read_handed(folder: Path, package: Package, ignore: Iterable[str]) -> Handed:
     """Read what lies in a student's folder: the assignment's notebooks, and the files that count.
 
-    Links that lead out of it are left out, and so is what an instructor's file replaces, and when it was handed in.
+    Links that lead out of it are left out, and so is what an instructor's file replaces, and the exchange's own slips.
 
     Raises:
         OSError: it cannot be read; it may have vanished meanwhile.
     """
     paths = {notebook.name: folder / f"{notebook.name}.ipynb" for notebook in package.notebooks}
     notebooks = {name: path.read_bytes() for name, path in paths.items() if path.exists()}
-    files = _files(folder, ignore, {*package.files, _TIMESTAMP})
+    files = _files(folder, ignore, {*package.files, *SLIPS})
     return Handed(notebooks, files)
 
 

@@ -1,12 +1,16 @@
-"""One line of the gradebook table: what became of one student's submission."""
+"""One line of a table: what became of one student's submission, or of the feedback for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
+
+from graders.engine.report import Outcome
+from graders.graded import UNREADABLE, Graded
 
 #: Outcomes of submissions that could not be graded: their students keep what the gradebook held before.
-NOT_GRADED: Final = frozenset({"unreadable", "grader error"})
+NOT_GRADED: Final = frozenset({UNREADABLE, Outcome.GRADER_ERROR.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class SubmissionRow:
         seconds: wall time that running and judging this submission took in this run; 0 where it was graded before.
         message: why, in one line; empty where the score says it all.
         not_tamper_proof: the test cells that ran beside the student's code, as their author wanted.
+        how: whether it was run now, was in the store, or was graded before and has not changed; or was not graded.
+        result: the result in detail, where it was run now or was in the store.
     """
 
     student: str
@@ -30,6 +36,8 @@ class SubmissionRow:
     seconds: float
     message: str = ""
     not_tamper_proof: tuple[str, ...] = ()
+    how: Literal["run", "stored", "unchanged", "not graded"] = "run"
+    result: Graded | None = None
 
     @property
     def graded(self) -> bool:
@@ -41,3 +49,19 @@ class SubmissionRow:
         False
         """
         return self.outcome not in NOT_GRADED
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """What became of one student's feedback.
+
+    Attributes:
+        outcome: ``unchanged`` where what is there is made from the same notebooks, scores and comments.
+        message: why it failed, in one line; else "".
+        files: its pages.
+    """
+
+    student: str
+    outcome: Literal["written", "unchanged", "failed"]
+    message: str = ""
+    files: tuple[Path, ...] = ()

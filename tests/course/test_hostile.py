@@ -51,7 +51,8 @@ _GRADE = """
 import dataclasses, json, sys
 from pathlib import Path
 from graders.nbgrader_plugin.autograde import grade_assignment
-from graders.nbgrader_plugin.course import Course, log_to
+from graders.nbgrader_plugin.course import Course
+from graders.nbgrader_plugin.said import log_to
 from torchmagic.errors import TorchmagicError
 
 course, done = Path(sys.argv[1]), {"rows": {}, "feedback": {}}

@@ -31,7 +31,8 @@ def _gradebook(school: School) -> Gradebook:
 def test_a_killed_run_is_taken_up_where_it_was(school: School) -> None:
     students = [f"s{number:02}" for number in range(14)]
     for student in students:
-        school.hand_in(student, school.answers(RIGHT))
+        slow = {"squares": "import time\ntime.sleep(0.3)\n" + RIGHT["squares"], "words": f"Because {student} says so."}
+        school.hand_in(student, school.answers({**RIGHT, **slow}))
     command = [sys.executable, "-c", "from graders.cli import main; main()", "grade", "ps1", "--jobs", "2"]
     process = subprocess.Popen(command, cwd=school.folder, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -114,7 +115,7 @@ def test_the_same_submission_gives_the_same_autograded_notebook(school: School) 
     school.hand_in("ada", school.answers(WRONG))
     texts = []
     for _ in range(2):
-        grade_assignment(school.folder, "ps1", force=True)
+        grade_assignment(school.folder, "ps1", fresh=True)
         graded = school.autograded("ada")
         assert graded.metadata["torchmagic"]["outcome"] == "failed"
         texts.append((school.folder / "autograded" / "ada" / "ps1" / "ps1.ipynb").read_text())
@@ -134,7 +135,7 @@ def test_a_manual_score_and_a_comment_stay(school: School) -> None:
                 comment.manual_comment = "Well said."
         gradebook.db.commit()
     school.hand_in("ada", school.answers(RIGHT))
-    (row,) = grade_assignment(school.folder, "ps1", force=True)
+    (row,) = grade_assignment(school.folder, "ps1", fresh=True)
     assert row.score == 9.0
     with _gradebook(school) as gradebook:
         entry = gradebook.find_submission("ps1", "ada").notebooks[0]
@@ -226,7 +227,7 @@ def test_nothing_of_a_run_is_left_behind(school: School, tmp_path: Path, monkeyp
     while os.listdir(scratch) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert os.listdir(scratch) == []
-    assert [p.name for p in school.folder.iterdir() if p.name.startswith(".")] == []
+    assert [p.name for p in school.folder.rglob(".*")] == [".torchmagic"], "what is kept for the next run"
 
 
 def test_a_gradebook_that_is_none(school: School) -> None:

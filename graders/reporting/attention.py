@@ -1,0 +1,82 @@
+"""What an instructor should look at first: the few sentences that a report begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graders.reporting.facts import ClassFacts
+
+_SHARE_OF_CLASS = 0.15
+_HARD = 0.5
+_SLOW_SECONDS = 2.0
+_SLOW_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing to look at: a sentence, and the section that tells more."""
+
+    text: str
+    section: str
+
+
+def first_things(facts: ClassFacts) -> tuple[Point, ...]:
+    """What stands out, the most pressing first."""
+    return tuple(_points(facts))
+
+
+def _points(facts: ClassFacts) -> Iterator[Point]:
+    if facts.grader_errors:
+        hit = len({student for error in facts.grader_errors for student in error.students})
+        what = _count(len(facts.grader_errors), "test fails", "tests fail")
+        yield Point(f"{what} by itself and cost nobody points; {_students(hit)} wait for it to be mended.", "errors")
+    yield from _teaching(facts)
+    low = [one.question.name for one in facts.items if one.warning]
+    if low:
+        yield Point(
+            f"{_names(low)} hardly {'tells' if len(low) == 1 else 'tell'} strong students from weak ones: is "
+            f"{'it' if len(low) == 1 else 'each of them'} clear, and is the test right?",
+            "questions",
+        )
+    if facts.waiting:
+        yield Point(f"{_students(len(facts.waiting))} wait for grading by hand.", "people")
+    if facts.ungraded:
+        yield Point(f"{_students(len(facts.ungraded))} have no grade: nothing readable was handed in.", "people")
+    if facts.beside:
+        what = _count(len(facts.beside), "test ran", "tests ran")
+        yield Point(f"{what} beside the students' code: those scores are not tamper-proof.", "beside")
+    if facts.similar is not None and facts.similar.clusters:
+        groups = _count(len(facts.similar.clusters), "group", "groups")
+        yield Point(f"{groups} of students wrote similar text: look yourself.", "similar")
+    slow = [one for one in facts.slow if one.share > _SLOW_SHARE and one.median > _SLOW_SECONDS]
+    if slow:
+        yield Point(f"{slow[0].name} takes {slow[0].share:.0%} of all the grading time.", "time")
+
+
+def _teaching(facts: ClassFacts) -> Iterator[Point]:
+    shared = [one.group for one in facts.shared if len(one.group.students) >= max(2, _SHARE_OF_CLASS * facts.counted)]
+    for group in shared[:2]:
+        part = len(group.students) / facts.counted
+        yield Point(f"{_students(len(group.students))} ({part:.0%}) share this: {group.title.rstrip('.')}.", "reasons")
+    hard = [one for one in facts.items if one.success is not None and one.success < _HARD]
+    if hard:
+        worst = min(hard, key=lambda one: one.success or 0.0)
+        yield Point(f"{worst.question.name} is the hardest question: {worst.success:.0%} of its points.", "questions")
+    if facts.blank is not None and len(facts.blank.students) >= max(2, _SHARE_OF_CLASS * facts.counted):
+        yield Point(f"{_students(len(facts.blank.students))} left answers blank.", "reasons")
+
+
+def _students(count: int) -> str:
+    return _count(count, "student", "students")
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _names(names: list[str]) -> str:
+    shown = names[:4]
+    more = [f"{len(names) - 4} more"] if len(names) > 4 else []
+    every = [*shown, *more]
+    return every[0] if len(every) == 1 else f"{', '.join(every[:-1])} and {every[-1]}"
