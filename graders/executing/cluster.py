@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How many submissions the scheduler knows of at a time: enough for a cluster that grows with its work.
+#: How many submissions the scheduler knows of at a time, at the least.
 _AHEAD = 512
 _LOOK_SECONDS = 1.0
 _CONNECTION = "scheduler-connection-lost"  # Dask's own word
@@ -97,6 +97,11 @@ class ClusterExecutor:
         """How many submissions the cluster's workers take at a time, now."""
         threads = sum(self._fit().values())
         return threads if self._jobs is None else min(threads, self._jobs)
+
+    @property
+    def room(self) -> int:
+        """How many submissions to have with it: a cluster that grows with its work has to see that work."""
+        return max(_AHEAD, 3 * self.width)
 
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded."""
@@ -255,7 +260,7 @@ class ClusterExecutor:
     def _ahead(self) -> int:
         """How many submissions to hand to the scheduler: it gives all that is bound to certain workers out at once."""
         fit = self._fit()
-        most = sum(fit.values()) + len(fit) if self._unfit else _AHEAD
+        most = sum(fit.values()) + len(fit) if self._unfit else self.room
         return max(1, most if self._jobs is None else min(most, self._jobs))
 
     def _lost(self, reason: str) -> TorchmagicError:

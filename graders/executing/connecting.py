@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,9 @@ def connect(spec: str, stack: contextlib.ExitStack, *, timeout: float) -> Any:
         else:
             hint = f"Did you mean tcp://{spec}? {_FORMS}" if _HOST.fullmatch(spec) else _FORMS
             raise TorchmagicError(f"{spec!r} names no Dask cluster.", hint=hint)
-    _demand_certificates(getattr(where, "scheduler_address", where))
+    stack.enter_context(_quiet())
+    if isinstance(where, str):
+        _demand_certificates(where)
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
             where, timeout=timeout, set_as_default=False, name="torchmagic"
@@ -80,8 +84,22 @@ def connect(spec: str, stack: contextlib.ExitStack, *, timeout: float) -> Any:
             f"The Dask scheduler at {getattr(where, 'scheduler_address', where)} cannot be reached ({_line(error)}).",
             hint="Is it running (`dask scheduler`), and is the address the one that it printed?",
         ) from error
-    stack.callback(_close, client)
+    stack.callback(_close, functools.partial(client.close, timeout=5))
     return client
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask from printing tracebacks of a lost connection: what is lost is told in one line."""
+    loggers = [logging.getLogger(name) for name in ("distributed.client", "distributed.batched")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _demand_certificates(address: str) -> None:
@@ -146,7 +164,7 @@ def _start(plan: ClusterPlan, stack: contextlib.ExitStack) -> Any:
             cluster = factory(**plan.options)
         if not isinstance(cluster.scheduler_address, str):
             raise TypeError("it makes no Dask cluster")
-        stack.callback(_close, cluster)
+        stack.callback(_close, cluster.close)
         if plan.scale is not None:
             cluster.scale(plan.scale)
         if plan.adapt is not None:
@@ -170,10 +188,10 @@ def _address_in(path: Path) -> str:
         ) from error
 
 
-def _close(one: Any) -> None:
+def _close(close: Callable[[], object]) -> None:
     """Close a client or cluster whose other side may be gone."""
     with contextlib.suppress(OSError, TimeoutError, RuntimeError):
-        one.close(timeout=5)
+        close()
 
 
 def _line(error: BaseException) -> str:

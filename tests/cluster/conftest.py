@@ -61,8 +61,9 @@ def alive(pid: int) -> bool:
 class Cluster:
     """A scheduler and workers, each with a log in the folder."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, protocol: str = "tcp", **env: str) -> None:
         self.folder = folder
+        self.protocol = protocol
         self.env = env
         self.processes: list[subprocess.Popen[bytes]] = []
         self.logs: dict[int, Path] = {}
@@ -80,7 +81,14 @@ class Cluster:
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         """Start the scheduler, the second time at the same port."""
         self.file.unlink(missing_ok=True)
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", "127.0.0.1:0"]
+        options = [
+            "--host",
+            f"{self.protocol}://127.0.0.1",
+            "--port",
+            str(self.port),
+            "--dashboard-address",
+            "127.0.0.1:0",
+        ]
         self.scheduler = self._run(["scheduler", *options, "--scheduler-file", str(self.file)], self.env, ())
         until(lambda: self.file.exists() and self.file.stat().st_size)
         self.port = int(self.address.rpartition(":")[2])
@@ -91,7 +99,9 @@ class Cluster:
     ) -> subprocess.Popen[bytes]:
         """Start a worker, by default below a nanny that starts it again when it dies."""
         arguments = ["worker", self.address, "--nthreads", str(threads), "--memory-limit", "0", "--no-dashboard"]
-        return self._run([*arguments, "--local-directory", str(self.folder), *options], env or {}, python)
+        return self._run(
+            [*arguments, "--local-directory", str(self.folder), *options], {**self.env, **(env or {})}, python
+        )
 
     def joined(self, nanny: subprocess.Popen[bytes]) -> int:
         """How often a worker's process has started below a nanny and has joined the cluster."""

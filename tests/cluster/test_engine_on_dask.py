@@ -43,7 +43,7 @@ def timeless(graded: Graded) -> object:
 def test_a_real_assignment_is_graded_as_here_and_nothing_warm_is_left_behind(cluster: Cluster, tmp_path: Path) -> None:
     nanny = cluster.start_worker()
     package, work = read_class(tmp_path / "course")
-    work = [*work[: COUNT - 1], Handed({name: b"no notebook" for name in work[0].notebooks})]
+    work = [*work[: COUNT - 1], Handed(dict.fromkeys(work[0].notebooks, b"no notebook"))]
     factory = functools.partial(Worker, hidden=[tmp_path / "course"])
     here = open_executor(factory, 2)
     expected = outcomes(here, package, work)
