@@ -49,7 +49,7 @@ def test_an_encrypted_cluster_is_reached_with_the_certificates_of_the_configurat
     try:
         cluster.start_worker("--protocol", "tls")
         assert cluster.address.startswith("tls://")
-        with dask.config.set(yaml.safe_load(text)):
+        with dask.config.set(dask.config.merge(dask.config.config, yaml.safe_load(text))):
             executor = ClusterExecutor(cluster.address, StandIn)
             assert executor.submit(PACKAGE, handed("1"), "1").result(60).notebooks[0].text == "1"
             executor.close()
