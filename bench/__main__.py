@@ -1,4 +1,4 @@
-"""Measure everything, or what is named: `python -m bench [engine] [grading] [seeing] [graphs] [demo]`."""
+"""Measure everything, or what is named: `python -m bench [engine] [grading] [cluster] [seeing] [graphs] [demo]`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import demo, engine, grading, graphs, seeing
+from bench import cluster, demo, engine, grading, graphs, seeing
 from bench.figures import Figure, store, table
 
 RESULTS = Path(__file__).resolve().parents[1] / "bench-results.json"
 MEASURES: dict[str, Callable[[Path], list[Figure]]] = {
     "engine": engine.measure,
     "grading": grading.measure,
+    "cluster": cluster.measure,
     "seeing": seeing.measure,
     "graphs": graphs.measure,
     "demo": demo.measure,

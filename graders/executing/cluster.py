@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import importlib.metadata
 import pickle
 import time
 import uuid
@@ -18,8 +17,9 @@ from distributed.client import FutureCancelledError
 
 from graders.executing import SubmissionLost, WorkerFactory
 from graders.executing.connecting import connect
-from graders.executing.dask_worker import SAME_ENVIRONMENT, Given, UnfitWorker, let_go
-from graders.executing.likeness import decisive_differences, likeness, other_differences
+from graders.executing.dask_worker import Given, UnfitWorker, let_go
+from graders.executing.likeness import likeness
+from graders.executing.roster import Roster
 from torchmagic.errors import TorchmagicError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ T = TypeVar("T")
 #: How many submissions the scheduler knows of at a time, at the least.
 _AHEAD = 512
 _LOOK_SECONDS = 1.0
+_ATTEMPTS = 100
 _CONNECTION = "scheduler-connection-lost"  # Dask's own word
 #: The task, in words that every scheduler and worker can read: a worker that cannot even decode a task ends, and takes
 #: the blame to the task.
@@ -68,11 +69,6 @@ class ClusterExecutor:
         self._factory, self._jobs, self._notice, self._patience = factory, jobs, notice, patience
         self._idle_seconds = idle_seconds
         self._run = uuid.uuid4().hex[:12]
-        self._likeness = likeness()
-        self._workers: dict[str, int] = {}
-        self._unfit: dict[str, UnfitWorker] = {}
-        self._seen: set[str] = set()
-        self._looking = asyncio.Lock()
         self._given: dict[str, Any] = {}
         self._gone: TorchmagicError | None = None
         self._closed = False
@@ -85,8 +81,9 @@ class ClusterExecutor:
             self._client: Any = connect(spec, self._stack, timeout=timeout)
             self._where = self._client.scheduler.address
             self._loop = self._client.loop.asyncio_loop
-            self._in_loop(self._look_over()).result()
-            self._demand_fit()
+            self._roster = Roster(self._client, notice)
+            self._in_loop(self._roster.look_over()).result()
+            self._roster.demand_fit()
         except BaseException:
             self._stack.close()
             raise
@@ -95,7 +92,7 @@ class ClusterExecutor:
     @property
     def width(self) -> int:
         """How many submissions the cluster's workers take at a time, now."""
-        threads = sum(self._fit().values())
+        threads = sum(self._roster.fit.values())
         return threads if self._jobs is None else min(threads, self._jobs)
 
     @property
@@ -129,7 +126,7 @@ class ClusterExecutor:
 
     def describe(self) -> str:
         """As in "Dask at tcp://10.0.0.1:8786, 3 workers, 6 jobs"."""
-        count = len(self._fit())
+        count = len(self._roster.fit)
         return f"Dask at {self._where}, {count} worker{'s' if count != 1 else ''}, {self.width} jobs"
 
     # ---- on the client's event loop
@@ -164,24 +161,25 @@ class ClusterExecutor:
 
     async def _attempt(self, package: Package, content: bytes, key: str) -> Graded:
         """One submission, on workers that can grade."""
+        attempt = -1
         while True:
+            attempt += 1
             if self._gone is not None or self._client.status != "running":
                 raise self._lost(_CONNECTION)
-            restricted = sorted(self._fit()) if self._unfit else None
-            number = len(self._unfit)
             task = self._client.submit(
                 eval,
                 _TASK,
                 {"name": self._name(package), "given": self._delivered(package), "handed": content},
-                key=(f"torchmagic-grade-{self._run}", f"{key} {number}" if number else key),
-                workers=restricted,
+                key=(f"torchmagic-grade-{self._run}", f"{key} {attempt}" if attempt else key),
+                workers=sorted(self._roster.fit) or None if self._roster.is_mixed else None,
+                allow_other_workers=self._roster.is_mixed,  # where these go away; what others refuse comes back
                 pure=False,
             )
             try:
                 return await task  # type: ignore[no-any-return]
             except UnfitWorker as error:
-                self._refuse(error)
-                self._demand_fit()
+                self._roster.refuse(error)
+                await self._wait_for_fit()
             except FutureCancelledError as error:
                 raise self._lost(error.reason) from error
             except OSError:
@@ -189,78 +187,36 @@ class ClusterExecutor:
                     raise
                 await asyncio.sleep(_LOOK_SECONDS)  # the connection broke; Dask finds out whether for good
             except (ImportError, AttributeError):
-                # a worker that joined meanwhile and cannot even read the task
-                await self._look_over()
-                if len(self._unfit) == number:
+                await self._roster.look_over()
+                if not self._roster.is_mixed or attempt == _ATTEMPTS:  # else from a worker that lacks our code
                     raise
-                self._demand_fit()
+                await self._wait_for_fit()
             finally:
                 task.release()
+
+    async def _wait_for_fit(self) -> None:
+        """Wait for a worker that can grade, for as long as one may come back."""
+        self._roster.demand_fit()
+        while not self._roster.fit and self._gone is None:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _delivered(self, package: Package) -> Any:
         """What every worker needs of a package, as the result of a task: Dask brings it to each worker once, from one
         to the other, and makes it again where all that had it are gone."""
-        if package.digest not in self._given:
-            content = pickle.dumps(Given(self._factory, package, self._likeness, self._idle_seconds))
-            self._given[package.digest] = self._client.submit(bytes, content, key=f"{self._name(package)}-given")
-        return self._given[package.digest]
+        given = self._given.get(package.digest)
+        if given is None or given.status in ("error", "cancelled"):  # it was in the hands of workers that died
+            content = pickle.dumps(Given(self._factory, package, likeness(), self._idle_seconds))
+            key = f"{self._name(package)}-given-{uuid.uuid4().hex[:6]}"
+            given = self._given[package.digest] = self._client.submit(bytes, content, key=key)
+        return given
 
     def _name(self, package: Package) -> str:
         return f"torchmagic-{self._run}-{package.digest[:12]}"
 
-    async def _look_over(self) -> None:
-        """See which workers there are, and which of those that joined cannot grade as this machine does."""
-        async with self._looking:
-            self._workers = await self._client.nthreads()
-            new = [address for address in self._workers if address not in self._seen]
-            if not new:
-                return
-            self._seen.update(new)
-            versions = await self._ask(importlib.metadata.version, "torchmagic", workers=new)
-            for address, version in versions.items():
-                if isinstance(version, importlib.metadata.PackageNotFoundError):
-                    self._refuse(UnfitWorker(address, "it has no torchmagic", SAME_ENVIRONMENT))
-            found = await self._ask(likeness, workers=[address for address in versions if address not in self._unfit])
-            for address, there in found.items():
-                self._compare(address, there, versions[address])
-
-    async def _ask(self, function: Callable[..., Any], *arguments: object, workers: list[str]) -> dict[str, Any]:
-        """What a function gives on each of these workers, or its error; without those that went away meanwhile."""
-        if not workers:
-            return {}
-        answers = await self._client.run(function, *arguments, workers=workers, on_error="return")
-        return {address: answer for address, answer in answers.items() if not isinstance(answer, OSError)}
-
-    def _compare(self, address: str, there: Any, version: object) -> None:
-        here = self._likeness
-        if isinstance(there, BaseException):  # it knows no such function
-            there = {**here, "torchmagic": str(version), "torchmagic's code": "another"}
-        told = decisive_differences(here, there)
-        if told:
-            self._refuse(UnfitWorker(address, f"it has {', '.join(told)}", SAME_ENVIRONMENT))
-        elif other_differences(here, there):
-            self._notice(f"The worker {address} has {', '.join(other_differences(here, there))}.")
-
-    def _refuse(self, error: UnfitWorker) -> None:
-        if error.address not in self._unfit:
-            self._unfit[error.address] = error
-            self._notice(f"The worker {error.address} cannot grade and gets nothing: {error.reason}. {error.hint}")
-
-    def _demand_fit(self) -> None:
-        if self._unfit and not self._fit():
-            first = next(iter(self._unfit.values()))
-            raise TorchmagicError(
-                f"No worker of the cluster at {self._where} can grade. {first.address}: {first.reason}.",
-                hint=first.hint,
-            )
-
-    def _fit(self) -> dict[str, int]:
-        return {address: threads for address, threads in self._workers.items() if address not in self._unfit}
-
     def _ahead(self) -> int:
         """How many submissions to hand to the scheduler: it gives all that is bound to certain workers out at once."""
-        fit = self._fit()
-        most = sum(fit.values()) + len(fit) if self._unfit else self.room
+        fit = self._roster.fit
+        most = sum(fit.values()) + len(fit) if self._roster.is_mixed else self.room
         return max(1, most if self._jobs is None else min(most, self._jobs))
 
     def _lost(self, reason: str) -> TorchmagicError:
@@ -277,9 +233,9 @@ class ClusterExecutor:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             with contextlib.suppress(OSError):  # what waits is told by Dask itself
-                await self._look_over()
+                await self._roster.look_over()
             await self._turns.look()
-            if self._workers:
+            if self._roster.fit:
                 since, told = time.monotonic(), False
             elif self._pending and not told and time.monotonic() - since > self._patience:
                 told = True
@@ -294,7 +250,7 @@ class ClusterExecutor:
             return
         for digest in self._given:
             name = f"torchmagic-{self._run}-{digest[:12]}"
-            await self._client.run(let_go, name, workers=list(self._fit()), on_error="ignore")
+            await self._client.run(let_go, name, workers=list(self._roster.fit), on_error="ignore")
 
     def _in_loop(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)

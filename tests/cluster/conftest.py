@@ -25,7 +25,7 @@ _QUICK = {
 }
 
 
-def until(said: Callable[[], object], seconds: float = 30.0) -> None:
+def until(said: Callable[[], object], seconds: float = 90.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not said():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 import sysconfig
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_a_worker_that_cannot_wall_off_is_left_out_and_one_alone_ends_the_run(cl
     assert len(notices) == 1
     assert "no walls to be had" in notices[0]
     assert executor.describe().endswith("1 worker, 2 jobs")
+    executor.close()
+
+
+def test_a_fit_worker_that_dies_beside_an_unfit_one_is_waited_for(cluster: Cluster) -> None:
+    weak = cluster.start_worker("--no-nanny", env={"WEAK": "1"})
+    strong = cluster.start_worker()
+    until(lambda: cluster.joined(weak) and cluster.joined(strong))
+    executor = ClusterExecutor(cluster.address, functools.partial(StandIn, weak="WEAK"))
+    futures = [executor.submit(PACKAGE, handed(f"{number}"), f"{number}") for number in range(60)]
+    futures[10].result(60)
+    for pid in cluster.worker_pids(strong):
+        os.kill(pid, signal.SIGKILL)
+    assert [future.result(60).notebooks[0].text for future in futures] == [f"{number}" for number in range(60)]
     executor.close()
 
 
