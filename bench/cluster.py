@@ -18,7 +18,7 @@ from graders.courses import clone_assignments
 from graders.demo import make_demo
 from graders.executing import Executor
 from graders.executing.cluster import ClusterExecutor
-from graders.executing.connecting import WORKER_CONFIG
+from graders.executing.connecting import CLUSTER_CONFIG
 from graders.executing.local import LocalExecutor
 from graders.graded import Graded
 from graders.mutants import build_submission, load_mutants
@@ -43,7 +43,7 @@ def measure(folder: Path) -> list[Figure]:
     package, submissions = read_class(folder)
     factory = functools.partial(Worker, hidden=[folder])
     with (
-        dask.config.set(WORKER_CONFIG),
+        dask.config.set(CLUSTER_CONFIG),
         LocalCluster(n_workers=1, threads_per_worker=JOBS, memory_limit=0, dashboard_address=None) as cluster,
     ):
         ways: dict[str, Callable[[], Executor]] = {

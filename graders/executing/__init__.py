@@ -52,6 +52,10 @@ class Executor(Protocol):
     def width(self) -> int:
         """How many submissions it works on at a time, now; on a cluster that changes, and may be 0."""
 
+    @property
+    def room(self) -> int:
+        """How many submissions to have with it, waiting ones among them, so that it never runs out of work."""
+
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded.
 

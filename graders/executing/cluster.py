@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import importlib.metadata
 import pickle
 import time
 import uuid
@@ -18,8 +17,9 @@ from distributed.client import FutureCancelledError
 
 from graders.executing import SubmissionLost, WorkerFactory
 from graders.executing.connecting import connect
-from graders.executing.dask_worker import SAME_ENVIRONMENT, Given, UnfitWorker, grade_on_worker, let_go
-from graders.executing.likeness import decisive_differences, likeness, other_differences
+from graders.executing.dask_worker import Given, UnfitWorker, let_go
+from graders.executing.likeness import likeness
+from graders.executing.roster import Roster
 from torchmagic.errors import TorchmagicError
 
 if TYPE_CHECKING:
@@ -28,9 +28,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How many submissions the scheduler knows of at a time: enough for a cluster that grows with its work.
+#: How many submissions the scheduler knows of at a time, at the least.
 _AHEAD = 512
 _LOOK_SECONDS = 1.0
+_ATTEMPTS = 100
+_CONNECTION = "scheduler-connection-lost"  # Dask's own word
+#: The task, in words that every scheduler and worker can read: a worker that cannot even decode a task ends, and takes
+#: the blame to the task.
+_TASK = "__import__('graders.executing.dask_worker', fromlist=['*']).grade_on_worker(name, given, handed)"
 _GO_ON = "Run the same command again: what was finished is kept."
 
 
@@ -44,6 +49,7 @@ class ClusterExecutor:
         notice: called with what the user should know, as long as it goes on; from another thread.
         timeout: seconds to try to reach the scheduler.
         patience: seconds without any worker before that is told.
+        idle_seconds: after so long without a submission a worker's warm processes end, until the next one.
 
     Raises:
         TorchmagicError: no such cluster, or none of its workers can grade as this machine does.
@@ -58,15 +64,16 @@ class ClusterExecutor:
         notice: Callable[[str], None] = lambda text: None,
         timeout: float = 15.0,
         patience: float = 15.0,
+        idle_seconds: float = 600.0,
     ) -> None:
         self._factory, self._jobs, self._notice, self._patience = factory, jobs, notice, patience
+        self._idle_seconds = idle_seconds
         self._run = uuid.uuid4().hex[:12]
-        self._likeness = likeness()
-        self._workers: dict[str, int] = {}
-        self._unfit: dict[str, UnfitWorker] = {}
         self._given: dict[str, Any] = {}
         self._gone: TorchmagicError | None = None
+        self._closed = False
         self._pending: set[Future[Graded]] = set()
+        self._running: set[asyncio.Task[Any] | None] = set()
         self._turns = _Turns(self._ahead)
         self._alone = asyncio.Lock()
         self._stack = contextlib.ExitStack()
@@ -74,8 +81,9 @@ class ClusterExecutor:
             self._client: Any = connect(spec, self._stack, timeout=timeout)
             self._where = self._client.scheduler.address
             self._loop = self._client.loop.asyncio_loop
-            self._in_loop(self._look_over()).result()
-            self._demand_fit()
+            self._roster = Roster(self._client, notice)
+            self._in_loop(self._roster.look_over()).result()
+            self._roster.demand_fit()
         except BaseException:
             self._stack.close()
             raise
@@ -84,11 +92,18 @@ class ClusterExecutor:
     @property
     def width(self) -> int:
         """How many submissions the cluster's workers take at a time, now."""
-        threads = sum(self._fit().values())
+        threads = sum(self._roster.fit.values())
         return threads if self._jobs is None else min(threads, self._jobs)
+
+    @property
+    def room(self) -> int:
+        """How many submissions to have with it: a cluster that grows with its work has to see that work."""
+        return max(_AHEAD, 3 * self.width)
 
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded."""
+        if self._closed:
+            raise RuntimeError("cannot submit to an executor that is closed")
         future = self._in_loop(self._grade(package, handed, key))
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
@@ -96,28 +111,36 @@ class ClusterExecutor:
 
     def close(self, *, cancel: bool = False) -> None:
         """Wait for what was submitted, or cancel it; end what this run has on the workers, and a cluster of its own."""
+        if self._closed:
+            return
+        self._closed = True
         pending = list(self._pending)
         if cancel:
             for future in pending:
                 future.cancel()
         concurrent.futures.wait(pending)
         self._watch.cancel()
-        if self._gone is None:
-            with contextlib.suppress(TimeoutError, concurrent.futures.TimeoutError, OSError):
-                self._in_loop(self._let_go()).result(10)
+        with contextlib.suppress(concurrent.futures.TimeoutError, OSError):
+            self._in_loop(self._let_go()).result(10)
         self._stack.close()
 
     def describe(self) -> str:
         """As in "Dask at tcp://10.0.0.1:8786, 3 workers, 6 jobs"."""
-        count = len(self._fit())
+        count = len(self._roster.fit)
         return f"Dask at {self._where}, {count} worker{'s' if count != 1 else ''}, {self.width} jobs"
 
     # ---- on the client's event loop
 
     async def _grade(self, package: Package, handed: Handed, key: str) -> Graded:
         """One submission, until there is a result or none can be had."""
-        content = pickle.dumps(handed)
-        deaths = 0
+        this = asyncio.current_task()
+        self._running.add(this)
+        try:
+            return await self._until_done(package, pickle.dumps(handed), key)
+        finally:
+            self._running.discard(this)
+
+    async def _until_done(self, package: Package, content: bytes, key: str) -> Graded:
         async with self._turns:
             try:
                 return await self._attempt(package, content, key)
@@ -138,96 +161,68 @@ class ClusterExecutor:
 
     async def _attempt(self, package: Package, content: bytes, key: str) -> Graded:
         """One submission, on workers that can grade."""
+        attempt = -1
         while True:
-            if self._gone is not None:
-                raise self._gone
-            restricted = sorted(self._fit()) if self._unfit else None
-            number = len(self._unfit)
+            attempt += 1
+            if self._gone is not None or self._client.status != "running":
+                raise self._lost(_CONNECTION)
             task = self._client.submit(
-                grade_on_worker,
-                self._name(package),
-                self._delivered(package),
-                content,
-                key=(f"torchmagic-grade-{self._run}", f"{key} {number}" if number else key),
-                workers=restricted,
+                eval,
+                _TASK,
+                {"name": self._name(package), "given": self._delivered(package), "handed": content},
+                key=(f"torchmagic-grade-{self._run}", f"{key} {attempt}" if attempt else key),
+                workers=sorted(self._roster.fit) or None if self._roster.is_mixed else None,
+                allow_other_workers=self._roster.is_mixed,  # where these go away; what others refuse comes back
                 pure=False,
             )
             try:
                 return await task  # type: ignore[no-any-return]
             except UnfitWorker as error:
-                self._refuse(error)
-                self._demand_fit()
+                self._roster.refuse(error)
+                await self._wait_for_fit()
             except FutureCancelledError as error:
-                raise self._lost(error) from error
-            except (ImportError, AttributeError):
-                # a worker that joined meanwhile and cannot even read the task
-                await self._look_over()
-                if len(self._unfit) == number:
+                raise self._lost(error.reason) from error
+            except OSError:
+                if task.status == "error":  # of the task's own
                     raise
-                self._demand_fit()
+                await asyncio.sleep(_LOOK_SECONDS)  # the connection broke; Dask finds out whether for good
+            except (ImportError, AttributeError):
+                await self._roster.look_over()
+                if not self._roster.is_mixed or attempt == _ATTEMPTS:  # else from a worker that lacks our code
+                    raise
+                await self._wait_for_fit()
             finally:
                 task.release()
+
+    async def _wait_for_fit(self) -> None:
+        """Wait for a worker that can grade, for as long as one may come back."""
+        self._roster.demand_fit()
+        while not self._roster.fit and self._gone is None:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _delivered(self, package: Package) -> Any:
         """What every worker needs of a package, as the result of a task: Dask brings it to each worker once, from one
         to the other, and makes it again where all that had it are gone."""
-        if package.digest not in self._given:
-            content = pickle.dumps(Given(self._factory, package, self._likeness))
-            self._given[package.digest] = self._client.submit(bytes, content, key=f"{self._name(package)}-given")
-        return self._given[package.digest]
+        given = self._given.get(package.digest)
+        if given is None or given.status in ("error", "cancelled"):  # it was in the hands of workers that died
+            content = pickle.dumps(Given(self._factory, package, likeness(), self._idle_seconds))
+            key = f"{self._name(package)}-given-{uuid.uuid4().hex[:6]}"
+            given = self._given[package.digest] = self._client.submit(bytes, content, key=key)
+        return given
 
     def _name(self, package: Package) -> str:
         return f"torchmagic-{self._run}-{package.digest[:12]}"
 
-    async def _look_over(self) -> None:
-        """See which workers there are, and which of them cannot grade as this machine does."""
-        self._workers = await self._client.nthreads()
-        new = [address for address in self._workers if address not in self._unfit]
-        versions = await self._client.run(importlib.metadata.version, "torchmagic", workers=new, on_error="return")
-        for address, version in versions.items():
-            if isinstance(version, importlib.metadata.PackageNotFoundError):
-                self._refuse(UnfitWorker(address, "it has no torchmagic", SAME_ENVIRONMENT))
-        here = self._likeness
-        have = [address for address in versions if address not in self._unfit]
-        found = await self._client.run(likeness, workers=have, on_error="return") if have else {}
-        for address, there in found.items():
-            if isinstance(there, OSError):  # went away meanwhile
-                continue
-            if isinstance(there, BaseException):
-                there = {**here, "torchmagic": versions[address], "torchmagic's code": "another"}
-            told = decisive_differences(here, there)
-            if told:
-                self._refuse(UnfitWorker(address, f"it has {', '.join(told)}", SAME_ENVIRONMENT))
-            elif other_differences(here, there):
-                self._notice(f"The worker {address} has {', '.join(other_differences(here, there))}.")
-
-    def _refuse(self, error: UnfitWorker) -> None:
-        if error.address not in self._unfit:
-            self._unfit[error.address] = error
-            self._notice(f"The worker {error.address} cannot grade and gets nothing: {error.reason}. {error.hint}")
-
-    def _demand_fit(self) -> None:
-        if self._unfit and not self._fit():
-            first = next(iter(self._unfit.values()))
-            raise TorchmagicError(
-                f"No worker of the cluster at {self._where} can grade. {first.address}: {first.reason}.",
-                hint=first.hint,
-            )
-
-    def _fit(self) -> dict[str, int]:
-        return {address: threads for address, threads in self._workers.items() if address not in self._unfit}
-
     def _ahead(self) -> int:
         """How many submissions to hand to the scheduler: it gives all that is bound to certain workers out at once."""
-        fit = self._fit()
-        most = sum(fit.values()) + len(fit) if self._unfit else _AHEAD
+        fit = self._roster.fit
+        most = sum(fit.values()) + len(fit) if self._roster.is_mixed else self.room
         return max(1, most if self._jobs is None else min(most, self._jobs))
 
-    def _lost(self, error: FutureCancelledError) -> TorchmagicError:
+    def _lost(self, reason: str) -> TorchmagicError:
         """The end of the run, for everything that waits."""
         if self._gone is None:
-            gone = error.reason == "scheduler-connection-lost"
-            what = "is gone" if gone else f"has dropped the work ({error.reason})"
+            what = "is gone" if reason == _CONNECTION else f"has dropped the work ({reason})"
             self._gone = TorchmagicError(f"The Dask scheduler at {self._where} {what}.", hint=_GO_ON)
         return self._gone
 
@@ -238,9 +233,9 @@ class ClusterExecutor:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             with contextlib.suppress(OSError):  # what waits is told by Dask itself
-                self._workers = await self._client.nthreads()
+                await self._roster.look_over()
             await self._turns.look()
-            if self._workers:
+            if self._roster.fit:
                 since, told = time.monotonic(), False
             elif self._pending and not told and time.monotonic() - since > self._patience:
                 told = True
@@ -250,9 +245,12 @@ class ClusterExecutor:
                 )
 
     async def _let_go(self) -> None:
+        await asyncio.gather(*filter(None, self._running), return_exceptions=True)
+        if self._gone is not None:
+            return
         for digest in self._given:
             name = f"torchmagic-{self._run}-{digest[:12]}"
-            await self._client.run(let_go, name, workers=list(self._fit()), on_error="ignore")
+            await self._client.run(let_go, name, workers=list(self._roster.fit), on_error="ignore")
 
     def _in_loop(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,12 @@ _FORMS = (
     "Give an address (tcp://host:8786), a scheduler file (scheduler.json), a file that describes a cluster "
     "(cluster.yml), or a class (dask_jobqueue.SLURMCluster)."
 )
-#: Of the workers that we start ourselves: Dask's profiler looks at every thread a hundred times a second, and all wait.
-WORKER_CONFIG = {"distributed.worker.profile.enabled": False}
+#: For a cluster that we start: what Dask measures of itself, many times a second, costs as much as the tasks do.
+CLUSTER_CONFIG = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,9 @@ def connect(spec: str, stack: contextlib.ExitStack, *, timeout: float) -> Any:
         else:
             hint = f"Did you mean tcp://{spec}? {_FORMS}" if _HOST.fullmatch(spec) else _FORMS
             raise TorchmagicError(f"{spec!r} names no Dask cluster.", hint=hint)
+    stack.enter_context(_quiet())
+    if isinstance(where, str):
+        _demand_certificates(where)
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
             where, timeout=timeout, set_as_default=False, name="torchmagic"
@@ -73,11 +82,34 @@ def connect(spec: str, stack: contextlib.ExitStack, *, timeout: float) -> Any:
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise TorchmagicError(
             f"The Dask scheduler at {getattr(where, 'scheduler_address', where)} cannot be reached ({_line(error)}).",
-            hint="Is it running (`dask scheduler`), and is the address the one that it printed? "
-            "A tls:// address needs `distributed.comm.tls` in Dask's configuration.",
+            hint="Is it running (`dask scheduler`), and is the address the one that it printed?",
         ) from error
-    stack.callback(_close, client)
+    stack.callback(_close, functools.partial(client.close, timeout=5))
     return client
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask from printing tracebacks of a lost connection: what is lost is told in one line."""
+    loggers = [logging.getLogger(name) for name in ("distributed.client", "distributed.batched")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _demand_certificates(address: str) -> None:
+    """Dask tries for minutes where an encrypted address comes without any."""
+    known = ("distributed.comm.tls.ca-file", "distributed.client.security-loader")
+    if address.startswith(("tls://", "wss://")) and not any(dask.config.get(name, None) for name in known):
+        raise TorchmagicError(
+            f"The Dask scheduler at {address} cannot be reached: Dask's configuration names no certificates.",
+            hint="Set `distributed.comm.tls.ca-file`, `client.cert` and `client.key`: see docs/cluster.md.",
+        )
 
 
 def read_plan(path: Path) -> ClusterPlan:
@@ -128,9 +160,11 @@ def _start(plan: ClusterPlan, stack: contextlib.ExitStack) -> Any:
             f"There is no {plan.cluster} ({_line(error)}).", hint=f"`pip install {package}` may bring it."
         ) from error
     try:
-        with dask.config.set(WORKER_CONFIG):
+        with dask.config.set(CLUSTER_CONFIG):
             cluster = factory(**plan.options)
-        stack.callback(_close, cluster)
+        if not isinstance(cluster.scheduler_address, str):
+            raise TypeError("it makes no Dask cluster")
+        stack.callback(_close, cluster.close)
         if plan.scale is not None:
             cluster.scale(plan.scale)
         if plan.adapt is not None:
@@ -154,10 +188,10 @@ def _address_in(path: Path) -> str:
         ) from error
 
 
-def _close(one: Any) -> None:
+def _close(close: Callable[[], object]) -> None:
     """Close a client or cluster whose other side may be gone."""
     with contextlib.suppress(OSError, TimeoutError, RuntimeError):
-        one.close(timeout=5)
+        close()
 
 
 def _line(error: BaseException) -> str:

@@ -101,6 +101,7 @@ class WarmWorker(WorkerPlugin):
         self._lock = threading.Lock()
         self._given: Given | None = None
         self._worker: GradingWorker | None = None
+        self._over = False
         self._busy = 0
         self._last = time.monotonic()
 
@@ -114,6 +115,7 @@ class WarmWorker(WorkerPlugin):
     async def teardown(self, worker: Any) -> None:
         """Called by Dask when the worker closes or the run is over."""
         self._resting.cancel()
+        self._over = True
         await asyncio.get_running_loop().run_in_executor(self._keeper, self._stop)
         self._keeper.shutdown(wait=False)
 
@@ -143,6 +145,8 @@ class WarmWorker(WorkerPlugin):
 
     def _started(self) -> tuple[GradingWorker, Package]:
         """The worker, started where there is none; in the keeper's thread."""
+        if self._over:
+            raise RuntimeError("this run is over")
         if self._given is None:
             given: Given = pickle.loads(self._pickled)
             told = decisive_differences(given.likeness, likeness())
@@ -168,8 +172,8 @@ class WarmWorker(WorkerPlugin):
 
     async def _rest_when_idle(self) -> None:
         while True:
-            seconds = self._given.idle_seconds if self._given else 60.0
-            await asyncio.sleep(seconds / 4)
+            seconds = self._given.idle_seconds if self._given else 1.0
+            await asyncio.sleep(min(seconds / 4, 15.0))
             if not self._busy and time.monotonic() - self._last > seconds:
                 await asyncio.get_running_loop().run_in_executor(self._keeper, self._stop_if_idle)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import sys
@@ -14,8 +15,11 @@ DECISIVE = ("torch", "numpy", "ipython", "ipykernel", "nbgrader", "nbformat", "n
 _PYTHON, _VERSION, _CODE = "Python", "torchmagic", "torchmagic's code"
 
 
-def likeness() -> dict[str, str]:
+@functools.cache
+def likeness() -> Mapping[str, str]:
     """What there is to compare: Python, our own code, and the version of every installed distribution.
+
+    As it was when first asked: a process that has run for long does not become another by an upgrade on disk.
 
     >>> sorted(set(likeness()) & {"Python", "torchmagic's code", "torch", "numpy"})
     ['Python', 'numpy', 'torch', "torchmagic's code"]

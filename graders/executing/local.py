@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from graders.graded import Graded
     from graders.nbgrader_plugin.package import Handed, Package
 
+#: Submissions that wait, for each job.
+_AHEAD = 2
+
 
 class LocalExecutor:
     """An :class:`graders.executing.Executor` over the cores of this machine.
@@ -23,6 +26,7 @@ class LocalExecutor:
 
     def __init__(self, factory: WorkerFactory, jobs: int) -> None:
         self.width = jobs
+        self.room = jobs * (1 + _AHEAD)
         self._worker = factory(at_once=jobs)
         self._threads = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="torchmagic-grade")
 
@@ -37,7 +41,8 @@ class LocalExecutor:
     def close(self, *, cancel: bool = False) -> None:
         """Wait for what was submitted, or cancel it, and end the worker."""
         self._threads.shutdown(wait=not cancel, cancel_futures=cancel)
-        self._worker.close()
+        self._worker.close()  # and with it, what still runs
+        self._threads.shutdown()
 
     def describe(self) -> str:
         """As in "2 jobs here"."""

@@ -22,8 +22,6 @@ from torchmagic.errors import TorchmagicError
 BATCH = 25
 #: Seconds that a result waits at the most for others to be finished with it.
 _PATIENCE = 0.5
-#: Submissions that wait for their turn, for each one that is under way.
-_AHEAD = 2
 #: How many are read before it is looked again at what is done.
 _LOOKS = 50
 
@@ -99,7 +97,7 @@ class ClassRun:
         self._waiting[future] = reads
 
     def _is_full(self) -> bool:
-        return len(self._waiting) >= (1 + _AHEAD) * max(1, self._executor.width) or len(self._ready) >= BATCH
+        return len(self._waiting) >= self._executor.room or len(self._ready) >= BATCH
 
     def _is_time(self, more: bool) -> bool:
         """Whether what is ready should be finished now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _QUICK = {
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "False",
     "PYTHONPATH": str(ROOT),
@@ -22,7 +25,7 @@ _QUICK = {
 }
 
 
-def until(said: Callable[[], object], seconds: float = 30.0) -> None:
+def until(said: Callable[[], object], seconds: float = 90.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not said():
@@ -56,11 +59,14 @@ def alive(pid: int) -> bool:
 
 
 class Cluster:
-    """A scheduler and workers in a folder of their own; all that they print is in ``log.txt``."""
+    """A scheduler and workers, each with a log in the folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, protocol: str = "tcp", **env: str) -> None:
         self.folder = folder
+        self.protocol = protocol
+        self.env = env
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.logs: dict[int, Path] = {}
         self.port = 0
         self.scheduler = self.start_scheduler()
 
@@ -75,8 +81,15 @@ class Cluster:
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         """Start the scheduler, the second time at the same port."""
         self.file.unlink(missing_ok=True)
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", "127.0.0.1:0"]
-        self.scheduler = self._run(["scheduler", *options, "--scheduler-file", str(self.file)], {}, ())
+        options = [
+            "--host",
+            f"{self.protocol}://127.0.0.1",
+            "--port",
+            str(self.port),
+            "--dashboard-address",
+            "127.0.0.1:0",
+        ]
+        self.scheduler = self._run(["scheduler", *options, "--scheduler-file", str(self.file)], self.env, ())
         until(lambda: self.file.exists() and self.file.stat().st_size)
         self.port = int(self.address.rpartition(":")[2])
         return self.scheduler
@@ -86,10 +99,16 @@ class Cluster:
     ) -> subprocess.Popen[bytes]:
         """Start a worker, by default below a nanny that starts it again when it dies."""
         arguments = ["worker", self.address, "--nthreads", str(threads), "--memory-limit", "0", "--no-dashboard"]
-        return self._run([*arguments, "--local-directory", str(self.folder), *options], env or {}, python)
+        return self._run(
+            [*arguments, "--local-directory", str(self.folder), *options], {**self.env, **(env or {})}, python
+        )
+
+    def joined(self, nanny: subprocess.Popen[bytes]) -> int:
+        """How often a worker's process has started below a nanny and has joined the cluster."""
+        return self.logs[nanny.pid].read_text().count("Registered to:")
 
     def worker_pids(self, nanny: subprocess.Popen[bytes]) -> list[int]:
-        """The worker's process below a nanny; none while it is starting."""
+        """The worker's process below a nanny."""
         found = []
         for pid in children(nanny.pid):
             try:
@@ -103,17 +122,14 @@ class Cluster:
     def close(self) -> None:
         below = [pid for process in self.processes for pid in (*children(process.pid), process.pid)]
         for pid in below:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         for process in self.processes:
             process.wait()
 
-    def _run(
-        self, arguments: Sequence[str], env: Mapping[str, str], python: Sequence[str]
-    ) -> subprocess.Popen[bytes]:
-        with (self.folder / "log.txt").open("ab") as log:
+    def _run(self, arguments: Sequence[str], env: Mapping[str, str], python: Sequence[str]) -> subprocess.Popen[bytes]:
+        path = self.folder / f"log{len(self.processes)}.txt"
+        with path.open("wb") as log:
             process = subprocess.Popen(
                 [*(python or [sys.executable]), "-m", "dask", *arguments],
                 env={**os.environ, **_QUICK, **env},
@@ -123,7 +139,17 @@ class Cluster:
                 start_new_session=True,
             )
         self.processes.append(process)
+        self.logs[process.pid] = path
         return process
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler and one worker of two threads, for tests that leave them as they are."""
+    made = Cluster(tmp_path_factory.mktemp("dask"))
+    made.start_worker()
+    yield made
+    made.close()
 
 
 @pytest.fixture
