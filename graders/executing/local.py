@@ -28,7 +28,8 @@ class LocalExecutor:
         self.width = jobs
         self.room = jobs * (1 + _AHEAD)
         self._worker = factory(at_once=jobs)
-        self._threads = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="torchmagic-grade")
+        # one more, which reads or writes a notebook while the others' run
+        self._threads = ThreadPoolExecutor(max_workers=jobs + 1, thread_name_prefix="torchmagic-grade")
 
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded."""

@@ -89,7 +89,7 @@ def write_feedback(
 
 def _grades(coursedir: CourseDirectory, assignment: str) -> dict[str, dict[str, NotebookGrades]]:
     find_alembic()
-    gradebooks = connect(coursedir.db_url, coursedir.course_id)
+    gradebooks = open_gradebooks(coursedir.db_url, coursedir.course_id)
     try:
         with gradebooks.open() as gradebook:
             return read_grades(gradebook, assignment)
