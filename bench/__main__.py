@@ -1,4 +1,4 @@
-"""Measure everything, or what is named: `python -m bench [engine] [grading] [cluster] [seeing] [graphs] [demo]`."""
+"""Measure everything, or what is named: `python -m bench [NAME]...`; the names are the keys of ``MEASURES``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import cluster, demo, engine, grading, graphs, seeing
+from bench import cluster, demo, engine, feedback, gradebook, grading, graphs, seeing
 from bench.figures import Figure, store, table
 
 RESULTS = Path(__file__).resolve().parents[1] / "bench-results.json"
 MEASURES: dict[str, Callable[[Path], list[Figure]]] = {
     "engine": engine.measure,
     "grading": grading.measure,
+    "gradebook": gradebook.measure,
     "cluster": cluster.measure,
+    "feedback": feedback.measure,
     "seeing": seeing.measure,
     "graphs": graphs.measure,
     "demo": demo.measure,

@@ -73,6 +73,22 @@ def run_class(course: Path, assignment: str, *options: str) -> ClassRun:
     return ClassRun(seconds, tuple(sorted(rows)), tuple(memory))
 
 
+def seconds_of(course: Path, *command: str) -> float:
+    """Wall seconds that a command takes in a course's folder.
+
+    Raises:
+        RuntimeError: it ended badly.
+    """
+    start = time.monotonic()
+    done = subprocess.run(
+        command, cwd=course, env=environment(), capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    seconds = time.monotonic() - start
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return seconds
+
+
 def environment() -> dict[str, str]:
     """The environment in which a course's commands find those of this installation."""
     return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-from bench.class_runs import environment, run_class
+from bench.class_runs import run_class, seconds_of
 from bench.figures import Figure
 from graders.courses import clone_assignments
 from graders.demo import make_class
@@ -17,7 +15,6 @@ from graders.nbgrader_plugin.course import Course
 ASSIGNMENT = "backward_pass"
 LARGE, MANY, FEW, PLAIN = 2000, 1000, 200, 40
 _PLUGIN = "from graders.nbgrader_plugin import configure; configure(c)\n"
-_SECONDS = 1800
 
 
 class UnequalScoresError(AssertionError):
@@ -37,7 +34,7 @@ def measure(folder: Path) -> list[Figure]:
     plain = _part(large, folder / "plain", PLAIN)
     _without_plugin(plain)
     single = run_class(one, ASSIGNMENT, "--jobs", "1")
-    plain_seconds = _plain(plain) / PLAIN
+    plain_seconds = seconds_of(plain, sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT) / PLAIN
     double = run_class(few, ASSIGNMENT, "--jobs", "2")
     whole = run_class(large, ASSIGNMENT, "--jobs", "2")
     again = run_class(large, ASSIGNMENT, "--jobs", "2")
@@ -117,18 +114,6 @@ def _without_plugin(course: Path) -> None:
     text = config.read_text(encoding="utf-8")
     assert _PLUGIN in text, "the plain course must do without the plugin"
     config.write_text(text.replace(_PLUGIN, ""), encoding="utf-8")
-
-
-def _plain(course: Path) -> float:
-    command = [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT]
-    start = time.monotonic()
-    done = subprocess.run(
-        command, cwd=course, env=environment(), capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
-    seconds = time.monotonic() - start
-    if done.returncode:
-        raise RuntimeError(f"nbgrader autograde ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-    return seconds
 
 
 def _scores(course: Path) -> dict[str, float]:

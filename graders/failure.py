@@ -58,7 +58,7 @@ class CheckFailed(AssertionError):
 
         It is a finding's kind, or the sentence of an error that the assignment knows.
 
-        >>> CheckFailed("`g` is 3, expected 6. The factor 2 is missing.", known="The factor 2 is missing.").misconception
+        >>> CheckFailed("`g` is 3. The factor 2 is missing.", known="The factor 2 is missing.").misconception
         'The factor 2 is missing'
         """
         if self.known:

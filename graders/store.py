@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from graders.graded import Graded, from_json, to_json
+from graders.whole_files import write_whole
 from torchmagic.errors import TorchmagicError
 
 _SUFFIX = ".json.z"
@@ -88,22 +88,14 @@ class Store:
         """Forget a result; one that is not there does no harm."""
         self._path(key).unlink(missing_ok=True)
 
+    def remove_drafts(self) -> None:
+        """Remove what killed graders have left half written, a day ago and longer."""
+        for path in self.folder.glob("??/.*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _DAY:
+                    path.unlink()
+
     def _path(self, key: str) -> Path:
         if len(key) < 3 or not key.isalnum():
             raise TorchmagicError(f"{key!r} is no key of a stored result.", hint="`torchmagic store` lists them.")
         return self.folder / key[:2] / f"{key}{_SUFFIX}"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that others see all of it or what was there before.
-
-    Raises:
-        OSError: it cannot be written; nothing is left behind.
-    """
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

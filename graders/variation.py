@@ -70,10 +70,8 @@ def vary(source: str, chance: random.Random) -> str:
 def disguise(source: str, chance: random.Random) -> str:
     """A code cell's text as somebody hands it in who copied it: other comments, and local variables renamed.
 
-    >>> print(disguise("# mine\\ndef f(x):\\n    y = x * 2\\n    return y", random.Random(1)).partition("\\n\\n")[0])
-    def f(x):
-        my_y = x * 2
-        return my_y
+    >>> disguise("# mine\\ndef f(x):\\n    y = x * 2\\n    return y", random.Random(1)).splitlines()[:3]
+    ['def f(x):', '    my_y = x * 2', '    return my_y']
     """
     try:
         tree = ast.parse(source)

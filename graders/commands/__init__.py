@@ -15,8 +15,10 @@ _COMMANDS = {
     "demo": "graders.commands.demo",
     "doctor": "graders.commands.doctor",
     "feedback": "graders.commands.feedback",
+    "export": "graders.commands.export",
     "grade": "graders.commands.grade",
     "store": "graders.commands.store",
+    "report": "graders.commands.report",
 }
 
 
@@ -77,6 +79,8 @@ def app() -> None:
       torchmagic grade backward_pass               grade all that was submitted, in the course here
       torchmagic store                             the results that are kept, so that nothing is run twice
       torchmagic feedback backward_pass            write everybody's feedback pages
+      torchmagic export canvas backward_pass       its grades as a file that Canvas imports
+      torchmagic report backward_pass              what the class understood, as one page
 
     Exit status: 0 when all went well, 1 when something was left ungraded or is not as expected,
     2 for wrong usage or input, 130 when interrupted.

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from graders.commands.options import cores
 from graders.commands.show import Meter, long_step, number, outcome, step
-from graders.courses import find_assignments
+from graders.courses import clone_assignments, find_assignments
 from graders.demo import LOG, compare, deal, make_demo, release, submit_all
 from graders.mutants import KINDS
 from graders.nbgrader_plugin.autograde import grade_assignment
@@ -35,7 +35,7 @@ _MOST_ROWS = 60
 
 def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """For the shell's completion: assignments of the clone."""
-    source = find_assignments(ctx.params.get("source"))
+    source = ctx.params.get("source") or clone_assignments() / "source"
     return sorted({p.parent.name for p in source.glob("*/*.ipynb") if p.parent.name.startswith(incomplete)})
 
 

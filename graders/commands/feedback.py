@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from graders.commands.options import course_option, jobs_option, known_assignments
+from graders.commands.options import assignments_argument, course_option, jobs_option
 from graders.commands.show import Meter, printable
 from graders.nbgrader_plugin.feedback_pool import start_early
 from graders.nbgrader_plugin.rows import FeedbackRow
 
 
 @click.command("feedback")
-@click.argument("assignments", metavar="ASSIGNMENT...", nargs=-1, required=True, shell_complete=known_assignments)
+@assignments_argument
 @course_option
 @jobs_option("Processes that write pages, at the most.")
 @click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be given repeatedly.")

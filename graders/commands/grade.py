@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from graders.commands.options import cores, course_option, known_assignments
+from graders.commands.options import assignments_argument, cores, course_option
 from graders.commands.show import Meter, closing_line, grades_table, printable, tamper_note, ungraded, worth_listing
 from graders.commands.signals import ended_as_if_interrupted
 from graders.engine.client import Isolation
@@ -20,7 +20,7 @@ from graders.run_log import RunLog
 
 
 @click.command("grade")
-@click.argument("assignments", nargs=-1, required=True, metavar="ASSIGNMENT...", shell_complete=known_assignments)
+@assignments_argument
 @course_option
 @click.option(
     "--jobs",

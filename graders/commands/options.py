@@ -1,4 +1,4 @@
-"""What several commands take: a course's folder, its assignments with completion, how many jobs."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ def known_assignments(ctx: click.Context, param: click.Parameter, incomplete: st
     return [name for name in names if name.startswith(incomplete)]
 
 
-def course_option(command: _Command) -> _Command:
-    """``--course DIR``, as the parameter ``folder``."""
-    option = click.option(
-        "--course",
-        "folder",
-        type=click.Path(path_type=Path),
-        default=Path(),
-        is_eager=True,  # completion of an assignment's name needs it
-        help="The course's folder, which holds nbgrader_config.py; the current one if not given.",
-    )
-    return option(command)
+#: The assignment that a command is about.
+assignment_argument = click.argument("assignment", shell_complete=known_assignments)
+
+#: One assignment or more.
+assignments_argument = click.argument(
+    "assignments", metavar="ASSIGNMENT...", nargs=-1, required=True, shell_complete=known_assignments
+)
+
+#: The course's folder, as ``folder``.
+course_option = click.option(
+    "--course",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    is_eager=True,  # completion of an assignment's name needs it
+    help="The course's folder, which holds nbgrader_config.py; the current one if not given.",
+)
 
 
 def jobs_option(what: str) -> Callable[[_Command], _Command]:

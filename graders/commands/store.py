@@ -68,6 +68,8 @@ def prune(folder: Path, days: float | None, everything: bool, dry_run: bool) -> 
     going = [entry for entry in store if entry.key not in used and (days is None or entry.used < oldest)]
     for entry in [] if dry_run else going:
         store.remove(entry.key)
+    if not dry_run:
+        store.remove_drafts()
     did = "Would remove" if dry_run else "Removed"
     click.echo(f"{did} {_count(going)}, {decimal(sum(entry.size for entry in going))}.")
 

@@ -26,6 +26,7 @@ _POSTGRESQL_HINTS: Mapping[str, str] = {
     "53100": "Make room on the disk of the database server, and grade again.",
     "25006": "The database takes no changes (a standby?): set `CourseDirectory.db_url` to the one that does.",
     "42501": "Give the database's user the right to change nbgrader's tables, and grade again.",
+    "42703": "Bring the database up to date with `nbgrader db upgrade`, and grade again.",
     "42P01": "The tables are gone: put a backup in their place, and grade again.",
 }
 _SQLITE_HINTS: Mapping[str, str] = {
@@ -35,6 +36,7 @@ _SQLITE_HINTS: Mapping[str, str] = {
     "disk i/o": "Look after its disk (is it full, or gone?), and grade again.",
     "malformed": "Put a backup in its place, and grade again.",
     "not a database": "Put a backup in its place, and grade again.",
+    "no such column": "Bring it up to date with `nbgrader db upgrade`, and grade again.",
     "no such table": "The tables are gone: put a backup in its place, and grade again.",
 }
 
@@ -105,7 +107,7 @@ class Database:
                         raise self._lasting(error) from error
                 elif away_since is None:
                     away_since = now
-                    seconds = f"{self._patience:.0f} s"
+                    seconds = f"{self._patience:g} s"
                     self._on_wait(f"{self.name} does not answer ({reason_of(error)}): trying again for {seconds}.")
                 elif now - away_since > self._patience:
                     raise self._gone(error) from error
@@ -118,7 +120,7 @@ class Database:
         else:
             hint = "Start the database server, or mend `CourseDirectory.db_url` in nbgrader_config.py."
         return TorchmagicError(
-            f"The gradebook {self.name} did not answer for {self._patience:.0f} s ({reason_of(error)}).",
+            f"The gradebook {self.name} did not answer for {self._patience:g} s ({reason_of(error)}).",
             hint=f"{hint} Then grade again: what was written stays, and the rest is written then.",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.given_grades import GivenGrades, NotebookGrades
 from graders.nbgrader_plugin.harmless import FeedbackExporter, HarmlessCells
 from graders.nbgrader_plugin.pages import RepeatedExporter, RepeatedHarmless
-from graders.nbgrader_plugin.said import last_error
+from graders.nbgrader_plugin.said import logged_errors, reason
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ class FeedbackWriter:
 
     def write(self, page: Page) -> str:
         """Write one student's feedback; gives why it could not be written, "" where it was."""
-        self._coursedir.student_id, self._coursedir.assignment_id = page.student, page.assignment
-        with last_error() as reasons, chdir(self._coursedir.root):
+        self._coursedir.student_id, self._coursedir.assignment_id = map(glob.escape, (page.student, page.assignment))
+        with logged_errors() as logged, chdir(self._coursedir.root):
             try:
                 self._converter.write(page)
             except NbGraderException as error:
-                return reasons[0] if reasons else str(error)
+                return reason(logged, error)
             except OSError as error:
                 return f"{type(error).__name__}: {error}"
         return ""

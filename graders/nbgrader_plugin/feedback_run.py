@@ -57,41 +57,44 @@ def write_feedback(
     if jobs > 1:
         start_early()
     _demand_writable(coursedir, assignment)
-    find_alembic()
-    gradebooks = open_gradebooks(coursedir.db_url, coursedir.course_id)
-    try:
-        with gradebooks.open() as gradebook:
-            grades = read_grades(gradebook, assignment)
-    finally:
-        gradebooks.close()
-    pages = {student: Page(student, assignment, grades.get(student, {})) for student in graded}
-    digests = {student: _digest(course, graded[student], page.grades) for student, page in pages.items()}
-    index = _Index(_beside(coursedir, assignment))
+    grades = _grades(coursedir, assignment)
+    pages = [Page(student, assignment, grades.get(student, {})) for student in graded]
+    made_of = {page.student: _digest(course, graded[page.student], page.grades) for page in pages}
+    index = _Index(coursedir, assignment, made_of)
     rows: list[FeedbackRow] = []
 
     def done(row: FeedbackRow) -> None:
         rows.append(row)
         on_result(row)
 
-    def where(student: str) -> Path:
-        return Path(coursedir.format_path(coursedir.feedback_directory, student, assignment))
-
     on_start(len(pages))
-    stale = [student for student in pages if force or not index.holds(student, digests[student], where(student))]
-    for student in sorted(pages.keys() - set(stale)):
-        done(FeedbackRow(student, "unchanged", files=_html(where(student))))
-    with contextlib.closing(write_pages(course, [pages[student] for student in stale], jobs)) as written:
+    fresh = [] if force else [page for page in pages if index.holds(page.student)]
+    for page in fresh:
+        done(FeedbackRow(page.student, "unchanged", files=index.files(page.student)))
+    up_to_date = {page.student for page in fresh}
+    stale = [page for page in pages if page.student not in up_to_date]
+    with contextlib.closing(write_pages(course, stale, jobs)) as written:
         try:
             for page, why in written:
-                if why:
-                    index.forget(page.student)
-                    done(FeedbackRow(page.student, "failed", why))
-                else:
-                    index.keep(page.student, digests[page.student], where(page.student))
-                    done(FeedbackRow(page.student, "written", files=_html(where(page.student))))
+                index.note(page.student, written=not why)
+                done(
+                    FeedbackRow(page.student, "failed", why)
+                    if why
+                    else FeedbackRow(page.student, "written", files=index.files(page.student))
+                )
         finally:
             index.save()
     return sorted(rows, key=lambda row: row.student)
+
+
+def _grades(coursedir: CourseDirectory, assignment: str) -> dict[str, dict[str, NotebookGrades]]:
+    find_alembic()
+    gradebooks = connect(coursedir.db_url, coursedir.course_id)
+    try:
+        with gradebooks.open() as gradebook:
+            return read_grades(gradebook, assignment)
+    finally:
+        gradebooks.close()
 
 
 def _graded(coursedir: CourseDirectory, assignment: str, students: Sequence[str] | None) -> dict[str, Path]:
@@ -102,7 +105,9 @@ def _graded(coursedir: CourseDirectory, assignment: str, students: Sequence[str]
     found = {
         path.name: folder
         for path in (sorted(Path(root).iterdir()) if Path(root).is_dir() else ())
-        if path.name not in excluded and any((folder := path / tail.strip("/")).glob(f"{coursedir.notebook_id}.ipynb"))
+        if path.name not in excluded
+        and path.name[0] != "."
+        and any((folder := path / tail.strip("/")).glob(f"{coursedir.notebook_id}.ipynb"))
     }
     if not found:
         raise TorchmagicError(
@@ -152,33 +157,38 @@ def _digest(course: Path, graded: Path, grades: Mapping[str, NotebookGrades]) ->
     return digest.hexdigest()
 
 
-def _html(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(folder.glob("*.html")))
-
-
 class _Index:
-    """What each student's pages were made from, and what their files looked like then."""
+    """What each student's pages were made from, and what their files looked like then.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        made_of: a digest of what they are made from now, by student.
+    """
+
+    def __init__(self, coursedir: CourseDirectory, assignment: str, made_of: Mapping[str, str]) -> None:
+        self._path = _beside(coursedir, assignment)
+        self._made_of = made_of
+        self._folders = {
+            student: Path(coursedir.format_path(coursedir.feedback_directory, student, assignment))
+            for student in made_of
+        }
         self._known: dict[str, object] = {}
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return  # all is written again then
-        self._known = found if isinstance(found, dict) else {}
+        with contextlib.suppress(OSError, ValueError):  # all is written again then
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            self._known = found if isinstance(found, dict) else {}
 
-    def holds(self, student: str, digest: str, folder: Path) -> bool:
+    def files(self, student: str) -> tuple[Path, ...]:
+        """The pages that are there."""
+        return tuple(sorted(self._folders[student].glob("*.html")))
+
+    def holds(self, student: str) -> bool:
         """Whether the pages are there, unchanged, and were made from the same."""
-        return student in self._known and self._known[student] == self._entry(digest, folder)
+        return student in self._known and self._known[student] == self._entry(student)
 
-    def keep(self, student: str, digest: str, folder: Path) -> None:
-        """The pages were written."""
-        self._known[student] = self._entry(digest, folder)
-
-    def forget(self, student: str) -> None:
-        """The pages could not be written."""
+    def note(self, student: str, *, written: bool) -> None:
+        """The pages were written, or could not be."""
         self._known.pop(student, None)
+        if written:
+            self._known[student] = self._entry(student)
 
     def save(self) -> None:
         """Write it down."""
@@ -186,7 +196,6 @@ class _Index:
         new.write_text(json.dumps(self._known, sort_keys=True), encoding="utf-8")
         new.replace(self._path)
 
-    @staticmethod
-    def _entry(digest: str, folder: Path) -> object:
-        stats = [(path.name, path.stat()) for path in _html(folder)]
-        return [digest, [[name, found.st_size, found.st_mtime_ns] for name, found in stats]] if stats else None
+    def _entry(self, student: str) -> object:
+        stats = [(path.name, path.stat()) for path in self.files(student)]
+        return [self._made_of[student], [[name, found.st_size, found.st_mtime_ns] for name, found in stats]]

@@ -5,10 +5,13 @@ The note is written last: whatever a killed run leaves without one is finished a
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,9 +23,10 @@ from nbgrader.utils import rmtree
 
 from graders.graded import Graded
 from graders.nbgrader_plugin.package import Handed, Package
-from graders.store import write_whole
+from graders.whole_files import write_whole
 
 _TRIES = 20
+_OLD = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def write_autograded(
     Raises:
         OSError: it cannot be written; what was there before stays.
     """
+    _remove_drafts(folder)
     draft = folder.parent / f".{folder.name}.{uuid4().hex}"
     draft.mkdir(parents=True)
     try:
@@ -129,6 +134,14 @@ def write_autograded(
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what a killed grader has left beside ``folder``; what is younger may be another grader's."""
+    for draft in folder.parent.glob(f".{glob.escape(folder.name)}.*"):
+        with contextlib.suppress(OSError):
+            if time.time() - draft.stat().st_mtime > _OLD:
+                rmtree(str(draft))
 
 
 def _put_in_place(draft: Path, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -146,6 +146,12 @@ def changes(assignment: KnownAssignment, known: KnownSubmission | None, entry: E
 
     Raises:
         Stale: the result names notebooks or cells that the assignment does not have, or a score is not finite.
+
+    >>> cells = NotebookCells("1", {"test": "2"}, {}, {"answer": "3"})
+    >>> graded = GradedNotebook("hw", "{}", "passed", "", 0.1, scores={"test": 2.0}, comments={"answer": None})
+    >>> entry = Entry("ada", None, Graded((graded,)), ("hw",))
+    >>> [table for table, row in changes(KnownAssignment("4", None, 2.0, {"hw": cells}), None, entry).new]
+    ['submitted_assignment', 'submitted_notebook', 'grade', 'comment']
     """
     results = {notebook.name: notebook for notebook in entry.graded.notebooks}
     for name, result in results.items():
@@ -181,7 +187,9 @@ def changes(assignment: KnownAssignment, known: KnownSubmission | None, entry: E
 def _grades(
     found: Changes, cells: NotebookCells, there: KnownNotebook, graded: GradedNotebook | None, *, missing: bool
 ) -> None:
-    judged = {} if graded is None else {cells.tested[name]: name for name in _judged(cells, graded)}
+    # a task gets no automatic score: it asks for one by hand until a person has given it
+    named = () if graded is None else (*graded.scores, *graded.kept)
+    judged = {cells.tested[name]: name for name in named if name in cells.tested}
     for cell in cells.with_grade:
         have = there.grades.get(cell)
         grade = have or KnownGrade("", None, None, True)
@@ -200,11 +208,6 @@ def _grades(
             found.new.append(("grade", {"cell_id": cell, "notebook_id": there.id, **values}))
         elif (auto, by_hand) != (have.auto_score, have.needs_manual_grade):
             found.changed.append(("grade", {"id": have.id, **values}))
-
-
-def _judged(cells: NotebookCells, graded: GradedNotebook) -> Iterator[str]:
-    """The grade_ids that get an automatic score: a task has none, and asks for grading by hand until that is done."""
-    return (name for name in dict.fromkeys((*graded.scores, *graded.kept)) if name in cells.tested)
 
 
 def _comments(found: Changes, cells: NotebookCells, there: KnownNotebook, graded: GradedNotebook | None) -> None:

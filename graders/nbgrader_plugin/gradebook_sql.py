@@ -179,7 +179,7 @@ def read_points(
     submitted = submitted.where(_SUBMITTED.c.assignment_id == assignment.id)
     if students is not None:
         submitted = submitted.where(_SUBMITTED.c.student_id.in_(students))
-    rows = connection.execute(submitted.order_by(_SUBMITTED.c.student_id)).all()
+    rows = sorted(connection.execute(submitted), key=lambda row: row.student_id)
     notebook = _SUBMITTED_NOTEBOOK.c
     ours = [notebook.notebook_id.in_([cells.id for cells in assignment.notebooks.values()])]
     if students is not None:
@@ -224,7 +224,7 @@ def read_auto_scores(
     found: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)
     for student, cell, score in connection.execute(wanted):
         found[student][names[cell]] = score
-    return dict(found)
+    return dict(sorted(found.items()))
 
 
 def _with_grade(assignment: KnownAssignment) -> list[str]:

@@ -65,7 +65,9 @@ def open_gradebooks(db_url: str, course_id: str) -> Gradebooks:
         TorchmagicError: the database cannot be opened, or its driver is not installed.
     """
     try:
-        return Gradebooks(db_url, course_id)
+        gradebooks = Gradebooks(db_url, course_id)
+        with gradebooks.open() as gradebook:
+            _known(gradebook)
     except ImportError as error:
         raise TorchmagicError(
             f"The gradebook {_shown(db_url)} needs a Python package that is not installed ({error}).",
@@ -76,15 +78,14 @@ def open_gradebooks(db_url: str, course_id: str) -> Gradebooks:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
         raise TorchmagicError(
             f"The gradebook {_shown(db_url)} cannot be opened ({reason}).",
-            hint="Put a backup in its place, start its server, or mend `CourseDirectory.db_url` in nbgrader_config.py.",
+            hint="Put a backup in its place, start its server, bring an old one up to date with `nbgrader db upgrade`, "
+            "or mend `CourseDirectory.db_url` in nbgrader_config.py.",
         ) from error
+    return gradebooks
 
 
-def _shown(db_url: str) -> str:
-    try:
-        return make_url(db_url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return repr(db_url)
+def _known(gradebook: Gradebook) -> list[str]:
+    return sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
 
 
 def demand_assignment(gradebook: Gradebook, assignment: str) -> None:
@@ -93,13 +94,20 @@ def demand_assignment(gradebook: Gradebook, assignment: str) -> None:
     Raises:
         TorchmagicError: it does not.
     """
-    known = sorted(entry.name for entry in gradebook.assignments if entry.notebooks)
+    known = _known(gradebook)
     if assignment not in known:
         listed = f"It knows: {', '.join(known)}." if known else "It knows none yet."
         raise TorchmagicError(
             f"The gradebook has no assignment {assignment!r}. {listed}",
             hint="Make one known with `nbgrader generate_assignment NAME`.",
         )
+
+
+def _shown(db_url: str) -> str:
+    try:
+        return make_url(db_url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "at `CourseDirectory.db_url`"  # it may hold a password in an unknown place
 
 
 def final_score(submission: Any) -> float:

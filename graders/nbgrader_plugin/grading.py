@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 
 from graders.engine.report import Outcome
 from graders.executing import Executor, SubmissionLost
@@ -42,6 +43,7 @@ class ClassRun:
         self._finisher = finisher
         self._waiting: dict[Future[Graded], list[Read]] = {}
         self._by_key: dict[str, Future[Graded]] = {}
+        self._tried: set[str] = set()
         self._ready: list[Result] = []
         self._since = 0.0
 
@@ -85,10 +87,14 @@ class ClassRun:
         elif read.key in self._by_key:  # the same bytes, from another student
             self._waiting[self._by_key[read.key]].append(read)
         else:
-            future = self._executor.submit(self._reader.package, read.handed, read.key)
-            self._by_key[read.key] = future
-            self._waiting[future] = [read]
+            self._submit([read])
         return None
+
+    def _submit(self, reads: list[Read]) -> None:
+        """Have what these have handed in, which is the same, graded."""
+        future = self._executor.submit(self._reader.package, reads[0].handed, reads[0].key)
+        self._by_key[reads[0].key] = future
+        self._waiting[future] = reads
 
     def _is_full(self) -> bool:
         return len(self._waiting) >= self._executor.room or len(self._ready) >= BATCH
@@ -109,8 +115,15 @@ class ClassRun:
         for future in done:
             graded = _result(future, self._waiting[future][0])  # still among those that wait if it raises
             reads = self._waiting.pop(future)
-            del self._by_key[reads[0].key]
-            self._keep(reads[0].key, graded)
+            key = reads[0].key
+            del self._by_key[key]
+            if not (graded.lasting or future.exception() or key in self._tried):  # the machine's fault, as it seems
+                self._tried.add(key)
+                self._submit(reads)
+                continue
+            if graded.outcome == Outcome.CRASHED.value:  # twice in the same way: so it is the submission's
+                graded = replace(graded, lasting=True)
+            self._keep(key, graded)
             for read in reads:
                 self._add(Result(read, graded, ran=True))
 
@@ -140,8 +153,7 @@ def _result(future: Future[Graded], read: Read) -> Graded:
     try:
         return future.result()
     except SubmissionLost as error:
-        why = f"not graded: {error}"
         names = read.handed.notebooks
-        return Graded(
-            tuple(GradedNotebook(name, "", Outcome.GRADER_ERROR.value, why, 0.0) for name in names), lasting=False
-        )
+        why = f"not graded: {error}"
+        lost = (GradedNotebook(name, "", Outcome.GRADER_ERROR.value, why, 0.0) for name in names)
+        return Graded(tuple(lost), lasting=False)

@@ -30,12 +30,17 @@ def harmless_html(text: str) -> str:
     '<b>bold</b>'
     >>> harmless_html('<svg viewBox="0 0 1 1"><path d="M0 0"/></svg>')
     '<svg viewbox="0 0 1 1"><path d="M0 0"></path></svg>'
+    >>> harmless_html("<title>a</title><svg><title>b<script>c</script></title></svg>")
+    'a<svg><title>b</title></svg>'
     """
     soup = BeautifulSoup(text, "html.parser")
     for comment in soup.find_all(string=lambda found: isinstance(found, Comment)):
         comment.extract()
     for tag in soup.find_all([*_ACTIVE, *_PAGE]):
-        tag.decompose() if tag.name in _ACTIVE else tag.unwrap()
+        if tag.name == "title" and tag.find_parent("svg"):
+            tag.string = tag.get_text()  # what a screen reader says of a picture
+        else:
+            tag.decompose() if tag.name in _ACTIVE else tag.unwrap()
     for tag in soup.find_all(True):
         if isinstance(tag, Tag):
             for name in [name for name, value in tag.attrs.items() if _runs(name, value)]:

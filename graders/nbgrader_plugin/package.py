@@ -181,8 +181,10 @@ def _notebook(coursedir: CourseDirectory, gradebook: Gradebook, assignment: str,
 
 def _files(folder: Path, ignore: Iterable[str], but: Iterable[str] = ()) -> dict[str, bytes]:
     """The regular files in a folder that nbgrader would copy, by relative path."""
-    astray = set(links_astray(folder))
     left_out = set(but)
+    if _holds_only(folder, left_out):
+        return {}
+    astray = set(links_astray(folder))
     files: dict[str, bytes] = {}
     for name in sorted(utils.find_all_files(str(folder), [*ignore, "*.ipynb"])):
         path = Path(name)
@@ -191,6 +193,18 @@ def _files(folder: Path, ignore: Iterable[str], but: Iterable[str] = ()) -> dict
             continue
         files[place] = path.read_bytes()
     return files
+
+
+def _holds_only(folder: Path, left_out: set[str]) -> bool:
+    """Whether a folder holds nothing but notebooks and files that do not count: nbgrader looks long at each file."""
+    try:
+        with os.scandir(folder) as entries:
+            return all(
+                entry.is_file(follow_symlinks=False) and (entry.name.endswith(".ipynb") or entry.name in left_out)
+                for entry in entries
+            )
+    except FileNotFoundError:
+        return True
 
 
 def _settings(config: Config) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat.notebooknode import NotebookNode
 
 from graders.nbgrader_plugin.harmless import FeedbackExporter, HarmlessCells, harmless_html
+from graders.nbgrader_plugin.plain_html import normal
 
 try:  # as nbconvert does
     from jinja2 import pass_context
@@ -66,7 +67,7 @@ class RepeatedExporter(FeedbackExporter, _InPieces):
 
     def __init__(self, **kwargs: Any) -> None:
         self._highlighted: dict[object, Callable[..., Any]] = {}
-        self.parsed = remembering(parsed_by_itself)
+        self.parsed = remembering(_parsed)
         self._markdown = remembering(self._rendered)
         super().__init__(optimistic_validation=True, **kwargs)
 
@@ -88,15 +89,13 @@ class RepeatedExporter(FeedbackExporter, _InPieces):
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        """As nbconvert's, but remembers what it gave for texts without attachments."""
-        path = context.get("resources", {}).get("metadata", {}).get("path", "")
-        if context.get("cell", {}).get("attachments"):
+        """As nbconvert's, but remembers what it gave for texts that no image is put into."""
+        if context.get("cell", {}).get("attachments") or self.embed_images:
             return str(super().markdown2html(context, source))
-        return str(self._markdown(source, path))
+        return str(self._markdown(source))
 
-    def _rendered(self, source: str, path: str) -> str:
-        context: Any = {"resources": {"metadata": {"path": path}}}
-        return str(super().markdown2html(context, source))
+    def _rendered(self, source: str) -> str:
+        return str(super().markdown2html({}, source))
 
 
 class RepeatedHarmless(HarmlessCells):
@@ -126,6 +125,11 @@ def remembering_highlights(highlight: Callable[..., str]) -> Callable[..., str]:
         return str(known(str(source), language, json.dumps(told, sort_keys=True)))
 
     return call
+
+
+def _parsed(cell: str) -> str | None:
+    plain = normal(cell)
+    return parsed_by_itself(cell) if plain is None else plain
 
 
 def parsed_by_itself(cell: str) -> str | None:

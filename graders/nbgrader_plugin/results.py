@@ -22,6 +22,7 @@ from graders.nbgrader_plugin.stamp import read_stamp
 from graders.nbgrader_plugin.submissions import students_with
 from graders.reporting.data import ClassResults, Question, StudentResult, source_key
 from graders.store import Store
+from torchmagic.errors import TorchmagicError
 
 NOT_GRADED = "not graded"
 
@@ -30,7 +31,7 @@ def class_results(course: Path, assignment: str) -> ClassResults:
     """All that is known of an assignment's class.
 
     Raises:
-        TorchmagicError: no course there, or its gradebook does not know the assignment.
+        TorchmagicError: no course there, its gradebook does not know the assignment, or nobody has handed it in.
     """
     course = course.resolve()
     config = course_config(course)
@@ -48,12 +49,17 @@ def class_results(course: Path, assignment: str) -> ClassResults:
     reader = Reader(coursedir, package, "", notes, {}, {}, fresh=True)
     handed_in = students_with(coursedir, coursedir.submitted_directory, assignment)
     store = Store(store_folder(course))
+    everybody = sorted({*points, *known, *handed_in})
+    if not everybody:
+        raise TorchmagicError(
+            f"Nobody has handed in {assignment!r}: there is nothing to report.",
+            hint=f"Collect with `nbgrader collect {assignment}` and grade with `torchmagic grade {assignment}`.",
+        )
     return ClassResults(
         course=coursedir.course_id or course.name,
         assignment=assignment,
         students=tuple(
-            _student(student, points.get(student), known.get(student), reader, store)
-            for student in sorted({*points, *known, *handed_in})
+            _student(student, points.get(student), known.get(student), reader, store) for student in everybody
         ),
         questions=tuple(_questions(package)),
         released={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nbgrader.converters.base import NbGraderException
@@ -26,15 +26,27 @@ def saying_why(what: str, folder: Path) -> Iterator[None]:
     Raises:
         TorchmagicError: nbgrader failed.
     """
-    with last_error() as reasons:
+    with logged_errors() as logged:
         try:
             yield
         except (NbGraderException, ExchangeError) as error:
-            said = reasons[-1] if reasons else str(error)
             raise TorchmagicError(
-                f"nbgrader could not {what} in {folder}: {said.rstrip('.')}.",
+                f"nbgrader could not {what} in {folder}: {reason(logged, error).rstrip('.')}.",
                 hint=f"Mend what it names; the settings are in {CONFIG_NAME}.",
             ) from error
+
+
+def reason(logged: Sequence[str], error: Exception) -> str:
+    """Why nbgrader failed, in one line: what its last traceback ends with, else the last error that it logged.
+
+    >>> reason(["Traceback:\\n  ...\\nKeyError: 'x'", "Please see the traceback"], ValueError("failed"))
+    "KeyError: 'x'"
+    >>> reason([], ValueError("failed"))
+    'failed'
+    """
+    texts = [text.strip() for text in logged if text.strip()]
+    tracebacks = [text for text in texts if text.startswith("Traceback")]
+    return [str(error), *texts, *tracebacks][-1].splitlines()[-1].strip()[:300]
 
 
 @contextlib.contextmanager
@@ -57,21 +69,19 @@ def log_to(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def last_error() -> Iterator[list[str]]:
-    """Collect the last line of each error that nbgrader logs."""
-    reasons: list[str] = []
+def logged_errors() -> Iterator[list[str]]:
+    """Collect what nbgrader logs of errors while the context lasts."""
+    logged: list[str] = []
 
     class Keep(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines = [line for line in record.getMessage().splitlines() if line.strip()]
-            if lines:
-                reasons.append(lines[-1].strip()[:300])
+            logged.append(record.getMessage())
 
     handler = Keep(logging.ERROR)
     logger = _logger()
     logger.addHandler(handler)
     try:
-        yield reasons
+        yield logged
     finally:
         logger.removeHandler(handler)
 

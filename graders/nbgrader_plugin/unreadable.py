@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def read_notebook(content: bytes) -> tuple[NotebookNode, str]:
     if why:
         return nothing, why
     try:
-        notebook = nbformat.reads(text, as_version=4)
+        notebook = nbformat.convert(nbformat.reader.reads(text), 4)  # nbformat.reads would validate it once more
         nbformat.validate(notebook)
     except Exception as error:  # nbformat's readers raise whatever a damaged structure leads to
         first = str(error).strip().splitlines()
@@ -115,8 +116,25 @@ def _files_beside(folder: Path) -> Iterator[Path]:
 def _holds_time(path: Path) -> bool:
     """Whether nbgrader can read when it was handed in; an empty file says nothing, and no harm is done."""
     try:
-        parse_utc(path.read_text().strip() or None)
-    except (ValueError, OverflowError, OSError):
+        text = path.read_text().strip()
+    except (ValueError, OSError):
+        return False
+    return _is_nbgraders(text) or _is_time(text)
+
+
+def _is_nbgraders(text: str) -> bool:
+    """Whether it is a time as nbgrader writes it: quickly told, and so nearly all of them are."""
+    try:
+        datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f UTC")
+    except ValueError:
+        return False
+    return True
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse_utc(text or None)
+    except (ValueError, OverflowError):
         return False
     return True
 

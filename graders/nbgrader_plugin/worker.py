@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
+from nbformat.v4.nbjson import BytesEncoder
+from nbformat.v4.rwbase import split_lines, strip_transient
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
@@ -132,7 +135,7 @@ class Worker:
         nbformat.validate(nb, relax_add_props=True)
         graded = GradedNotebook(
             name=part.name,
-            text=nbformat.v4.writes(nb) + "\n",
+            text=_as_text(nb),
             outcome=report.outcome.value,
             message=report.message,
             seconds=report.seconds,
@@ -174,6 +177,13 @@ def _through(steps: Iterable[NbGraderPreprocessor], nb: NotebookNode) -> Noteboo
         if step.enabled:
             nb, _ = step.preprocess(nb, {})
     return nb
+
+
+def _as_text(nb: NotebookNode) -> str:
+    """A notebook as nbformat writes it, which would copy all of it first; ``nb`` is of no more use afterwards."""
+    lines = strip_transient(split_lines(nb))
+    text = json.dumps(lines, cls=BytesEncoder, indent=1, sort_keys=True, separators=(",", ": "), ensure_ascii=False)
+    return f"{text}\n"
 
 
 def _refused(name: str, outcome: str, message: str) -> GradedNotebook:

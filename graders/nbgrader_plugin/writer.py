@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 
 from nbgrader import api
 from nbgrader.utils import parse_utc
@@ -33,7 +33,7 @@ from graders.nbgrader_plugin.gradebook_sql import (
     read_submissions,
 )
 from graders.nbgrader_plugin.gradebooks import demand_assignment, open_gradebooks
-from graders.nbgrader_plugin.scores import EngineLatePenalties
+from graders.nbgrader_plugin.late import LatePenalties
 from torchmagic.errors import TorchmagicError
 
 __all__ = ["Entry", "GradebookWriter", "NotWritten", "Refusal", "Written"]
@@ -75,6 +75,10 @@ class NotWritten(TorchmagicError):
     Args:
         refusals: one for each that was not, at least one.
         written: the others.
+
+    >>> error = NotWritten([Refusal("eve", "the gradebook has no student 'eve'", "Enter the student.")], [])
+    >>> error.student, error.message
+    ('eve', "The result of 'eve' was not written: the gradebook has no student 'eve'.")
     """
 
     def __init__(self, refusals: Sequence[Refusal], written: Sequence[Written]) -> None:
@@ -103,7 +107,7 @@ class GradebookWriter:
         on_wait: told when that begins, in one sentence.
 
     Raises:
-        TorchmagicError: the gradebook cannot be opened, or knows no such assignment.
+        TorchmagicError: the gradebook cannot be opened or knows no such assignment, or the plugin cannot be loaded.
     """
 
     def __init__(
@@ -117,6 +121,7 @@ class GradebookWriter:
         patience: float = 60.0,
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
+        self._penalties = LatePenalties(config)
         gradebooks = open_gradebooks(db_url, course_id)
         try:
             with gradebooks.open() as gradebook:
@@ -125,7 +130,6 @@ class GradebookWriter:
             gradebooks.close()
         self._assignment = assignment
         self._create_students = create_students
-        self._penalties = EngineLatePenalties(config=config)
         self._database = Database(db_url, patience=patience, on_wait=on_wait)
 
     def __enter__(self) -> GradebookWriter:
@@ -260,7 +264,7 @@ class GradebookWriter:
         found: dict[str, Changes] = {}
         for one in late:
             try:
-                penalty = self._penalty(one.student, scores.get(one.notebook, 0.0), one.seconds)
+                penalty = self._penalties.find(one.student, scores.get(one.notebook, 0.0), one.seconds)
             except Exception as error:  # the plugin is the instructor's and may raise anything
                 refused[one.student] = Refusal(
                     one.student,
@@ -272,16 +276,6 @@ class GradebookWriter:
                 row = {"id": one.notebook, "late_submission_penalty": penalty}
                 found.setdefault(one.student, Changes()).changed.append(("submitted_notebook", row))
         return found
-
-    def _penalty(self, student: str, score: float, seconds: float) -> float | None:
-        self._penalties.init_plugin()
-        penalty = self._penalties.plugin_inst.late_submission_penalty(student, score, seconds)
-        if penalty is None:
-            return None
-        penalty = float(penalty)
-        if math.isnan(penalty):
-            raise ValueError("it gave nan")
-        return float(self._penalties._check_late_penalty(SimpleNamespace(score=score), penalty))
 
 
 def _groups(batch: Sequence[Entry]) -> Iterator[dict[int, Entry]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graders.graded import MISSING, UNREADABLE
 from graders.reporting.facts import ClassFacts
 
 _SHARE_OF_CLASS = 0.15
@@ -29,8 +30,9 @@ def first_things(facts: ClassFacts) -> tuple[Point, ...]:
 def _points(facts: ClassFacts) -> Iterator[Point]:
     if facts.grader_errors:
         hit = len({student for error in facts.grader_errors for student in error.students})
-        what = _count(len(facts.grader_errors), "test fails", "tests fail")
-        yield Point(f"{what} by itself and cost nobody points; {_students(hit)} wait for it to be mended.", "errors")
+        what = _count(len(facts.grader_errors), "test fails by itself", "tests fail by themselves")
+        waiting = _count(hit, "student waits", "students wait")
+        yield Point(f"{what}: nobody lost points by it, and {waiting} for it to be mended.", "errors")
     yield from _teaching(facts)
     low = [one.question.name for one in facts.items if one.warning]
     if low:
@@ -40,9 +42,11 @@ def _points(facts: ClassFacts) -> Iterator[Point]:
             "questions",
         )
     if facts.waiting:
-        yield Point(f"{_students(len(facts.waiting))} wait for grading by hand.", "people")
-    if facts.ungraded:
-        yield Point(f"{_students(len(facts.ungraded))} have no grade: nothing readable was handed in.", "people")
+        yield Point(f"{_count(len(facts.waiting), 'student waits', 'students wait')} for grading by hand.", "people")
+    lacking = [student for student in facts.ungraded if student.outcome in (MISSING, UNREADABLE)]
+    if lacking:
+        who = _count(len(lacking), "student has", "students have")
+        yield Point(f"{who} no grade: nothing that can be read was handed in.", "people")
     if facts.beside:
         what = _count(len(facts.beside), "test ran", "tests ran")
         yield Point(f"{what} beside the students' code: those scores are not tamper-proof.", "beside")
@@ -55,15 +59,16 @@ def _points(facts: ClassFacts) -> Iterator[Point]:
 
 
 def _teaching(facts: ClassFacts) -> Iterator[Point]:
-    shared = [one.group for one in facts.shared if len(one.group.students) >= max(2, _SHARE_OF_CLASS * facts.counted)]
-    for group in shared[:2]:
+    large = max(2, _SHARE_OF_CLASS * facts.counted)
+    most = [one.group for one in facts.shared[:2] if len(one.group.students) > 1]
+    for group in [one for place, one in enumerate(most) if not place or len(one.students) >= large]:
         part = len(group.students) / facts.counted
         yield Point(f"{_students(len(group.students))} ({part:.0%}) share this: {group.title.rstrip('.')}.", "reasons")
     hard = [one for one in facts.items if one.success is not None and one.success < _HARD]
     if hard:
         worst = min(hard, key=lambda one: one.success or 0.0)
         yield Point(f"{worst.question.name} is the hardest question: {worst.success:.0%} of its points.", "questions")
-    if facts.blank is not None and len(facts.blank.students) >= max(2, _SHARE_OF_CLASS * facts.counted):
+    if facts.blank is not None and len(facts.blank.students) >= large:
         yield Point(f"{_students(len(facts.blank.students))} left answers blank.", "reasons")
 
 

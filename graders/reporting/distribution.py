@@ -28,6 +28,7 @@ class Scores:
         count: students who have one.
         max_score: points that there are.
         bins: a histogram; the counts add up to ``count``.
+        whole: whether each bin is one whole number of points, ``low``.
         mean, median, low, high: None where nobody has a score.
         deviation: of the class (not estimated for others); None likewise.
         quarter, three_quarters: the quartiles; None likewise.
@@ -37,6 +38,7 @@ class Scores:
     count: int
     max_score: float
     bins: tuple[Bin, ...] = ()
+    whole: bool = False
     mean: float | None = None
     median: float | None = None
     deviation: float | None = None
@@ -52,17 +54,19 @@ def describe_scores(values: Sequence[float], max_score: float) -> Scores:
     """Histogram and summary of final scores.
 
     >>> found = describe_scores([0.0, 1.0, 2.0, 2.0], 2.0)
-    >>> found.median, [(bin.low, bin.high, bin.count) for bin in found.bins][-1]
-    (1.5, (1.75, 2.0, 2))
+    >>> found.median, [(bin.low, bin.high, bin.count) for bin in found.bins]
+    (1.5, [(0.0, 1.0, 1), (1.0, 2.0, 1), (2.0, 3.0, 2)])
     """
-    finite = sorted(value for value in values if math.isfinite(value))
+    finite = sorted(float(value) for value in values if math.isfinite(value))
     if not finite:
         return Scores(0, max_score)
+    whole = max(max_score, finite[-1]) < _MOST_BINS and finite[0] >= 0 and all(value == int(value) for value in finite)
     quarters = statistics.quantiles(finite, n=4, method="inclusive") if len(finite) > 1 else [finite[0]] * 3
     return Scores(
         count=len(finite),
         max_score=max_score,
-        bins=_bins(finite, max_score),
+        bins=_whole_bins(finite, max_score) if whole else _bins(finite, max_score),
+        whole=whole,
         mean=statistics.fmean(finite),
         median=statistics.median(finite),
         deviation=statistics.pstdev(finite),
@@ -73,6 +77,12 @@ def describe_scores(values: Sequence[float], max_score: float) -> Scores:
         full=sum(value >= max_score > 0 for value in finite),
         zero=sum(value <= 0 for value in finite),
     )
+
+
+def _whole_bins(values: Sequence[float], max_score: float) -> tuple[Bin, ...]:
+    """A bin for each whole number from 0 to the most points, or above."""
+    most = math.ceil(max(max_score, values[-1]))
+    return tuple(Bin(float(one), one + 1.0, values.count(one)) for one in range(most + 1))
 
 
 def _bins(values: Sequence[float], max_score: float) -> tuple[Bin, ...]:

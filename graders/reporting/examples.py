@@ -12,6 +12,7 @@ from graders.reporting.anonymous import Masker
 from graders.reporting.data import Question, StudentResult, source_key
 from graders.reporting.items import answers_of, notebook_of
 from graders.reporting.misconceptions import BLANK, Group, Loss
+from graders.reporting.wording import clean
 
 _TRIED = 6
 _LONGEST = 4000
@@ -66,7 +67,7 @@ def _example(student: StudentResult, loss: Loss, answer: str, masker: Masker) ->
         question=loss.question,
         answer=answer,
         asked=next(_asked(outputs), ""),
-        message=masker.text(loss.cell.message.removeprefix("CheckFailed: ")),
+        message=masker.text(clean(loss.cell.message)),
         card=next(_cards(outputs), "") if loss.cell.tamper_proof else "",
     )
 

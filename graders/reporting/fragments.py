@@ -1,7 +1,8 @@
 """What a student wrote, in fragments that can be compared: code without names and spacing, and words of their own.
 
-The fragments of code are copydetect's: names become one letter, comments and spacing go, overlapping pieces are hashed
-and winnowed. It is imported here when it is needed: it imports matplotlib.
+The fragments of code are copydetect's: names become one letter, comments and spacing go, overlapping pieces are hashed.
+None is winnowed away: which ones that leaves differs from run to run, as Python's hashes do, and a report should not.
+copydetect is imported when it is needed: it imports matplotlib.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from pygments.token import Comment, Literal, Name
 if TYPE_CHECKING:
     from copydetect import CodeFingerprint
 
-#: Characters of code (a name counts as one) in a fragment, and how many neighbours one of them may stand for.
-LENGTH, WINDOW = 16, 4
+#: Characters of code (a name counts as one) in a fragment.
+LENGTH = 16
 _LEAST_WORD = 3
 _EVERYBODYS = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"torch", "np", "numpy", "plt", "self", "cls"}
 
@@ -71,17 +72,11 @@ def read_cell(text: str) -> CellText:
     return CellText(text, print_.filtered_code, "".join(text.split()), places, frozenset(_words(text)))
 
 
-@functools.lru_cache(maxsize=1000)
-def released_hashes(text: str) -> frozenset[int]:
-    """Every fragment of a released cell, none left out."""
-    return frozenset(int(one) for one in fingerprint(text, window=1).hashes) | frozenset(read_cell(text).places)
-
-
-def fingerprint(text: str, window: int = WINDOW) -> CodeFingerprint:
+def fingerprint(text: str) -> CodeFingerprint:
     """copydetect's own record of a text."""
     from copydetect import CodeFingerprint
 
-    return CodeFingerprint("cell.py", LENGTH, window, language="python", fp=io.StringIO(text))
+    return CodeFingerprint("cell.py", LENGTH, 1, language="python", fp=io.StringIO(text))
 
 
 def marked(one: str, other: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tuple[str, bool], ...]]:

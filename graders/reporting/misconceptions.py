@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graders.engine.report import Outcome
 from graders.graded import GradedCell
@@ -72,13 +72,17 @@ def blank_answers(results: ClassResults) -> dict[tuple[str, str], frozenset[str]
 
 def group_losses(results: ClassResults, masker: Masker) -> tuple[Group, ...]:
     """The reasons for lost points, the one that most students share first; blank answers come last."""
-    groups: defaultdict[tuple[str, str], list[Loss]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, str], list[Loss]] = defaultdict(list)
     for student, question, cell in _lost(results):
         lost = question.points - (question_score(student, question) or 0.0)
         for kind, name, title in _reasons(student, question, cell, results.released):
             place = f"{question.notebook}/{question.name}: " if kind in (SAID, OWN_ERROR) else ""
-            groups[kind, place + name].append(Loss(student.student, question, lost, kind, masker.text(title), cell))
-    made = [_group(kind, masker.text(name), losses, masker) for (kind, name), losses in groups.items()]
+            groups[kind, place, name].append(Loss(student.student, question, lost, kind, title, cell))
+    made = [
+        _group(kind, place + said, some, masker)
+        for (kind, place, name), losses in groups.items()
+        for said, some in (_split(losses) if kind == SAID else [(name, losses)])
+    ]
     return tuple(sorted(made, key=lambda one: (one.kind == BLANK, -len(one.students), -one.points, one.title)))
 
 
@@ -88,8 +92,8 @@ def _group(kind: str, name: str, losses: list[Loss], masker: Masker) -> Group:
         asked[loss.question].add(loss.student)
     return Group(
         kind=kind,
-        name=name,
-        title=masker.text(_exactly(losses)) if kind == SAID else losses[0].title,
+        name=masker.text(name),
+        title=masker.text(losses[0].title),
         students=tuple(sorted({loss.student for loss in losses})),
         questions=tuple(sorted(((one, len(who)) for one, who in asked.items()), key=lambda pair: -pair[1])),
         points=sum(loss.points for loss in losses),
@@ -97,10 +101,17 @@ def _group(kind: str, name: str, losses: list[Loss], masker: Masker) -> Group:
     )
 
 
-def _exactly(losses: list[Loss]) -> str:
-    """What all were told, with its numbers where they are the same for all."""
-    said = {clean(loss.cell.message) for loss in losses}
-    return said.pop() if len(said) == 1 and len(losses) > 1 else losses[0].title
+def _split(losses: list[Loss]) -> Iterator[tuple[str, list[Loss]]]:
+    """Of losses with the same words, those with the same numbers too: each of them is one mistake; then the rest."""
+    exact: defaultdict[str, list[Loss]] = defaultdict(list)
+    for loss in losses:
+        exact[clean(loss.cell.message)].append(loss)
+    shared = {said: some for said, some in exact.items() if len({loss.student for loss in some}) > 1}
+    for said, some in shared.items():
+        yield said, [replace(loss, title=said) for loss in some]
+    rest = [loss for said, some in exact.items() if said not in shared for loss in some]
+    if rest:
+        yield rest[0].title, rest
 
 
 def _lost(results: ClassResults) -> Iterator[tuple[StudentResult, Question, GradedCell]]:
@@ -135,7 +146,7 @@ def _reasons(
         yield OWN_ERROR, said, f"The answer's cell stops: {said}"
         return
     said = unnumbered(cell.message) if cell.message else cell.outcome
-    yield SAID, said, said[:1].upper() + said[1:] if said[:1].isalpha() and ":" not in said[:40] else said
+    yield SAID, said, said
 
 
 def _left_blank(student: StudentResult, question: Question, cell: GradedCell, released: Mapping[str, str]) -> bool:

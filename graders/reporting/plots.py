@@ -11,6 +11,7 @@ from graders.wording import number_text
 WIDTH, HEIGHT = 440, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 14, 14, 52, 34
 _LABEL_EACH = 34
+_WORDS = 92
 BAR = 200.0
 #: How an answer can end, in the order in which a bar shows it: the class of its colour and pattern, and its words.
 ENDS = (
@@ -82,7 +83,8 @@ def histogram(scores: Scores) -> Histogram | None:
     wide = inner / len(scores.bins)
 
     def at(score: float) -> float:
-        return round(_LEFT + inner * (score - low) / (high - low), 1)
+        """Where a score is; in the middle of its bin where that is its own."""
+        return round(_LEFT + inner * (score + scores.whole / 2 - low) / (high - low), 1)
 
     bars = tuple(
         Mark(
@@ -91,16 +93,17 @@ def histogram(scores: Scores) -> Histogram | None:
             width=round(wide - 3, 1),
             height=round(tall, 1),
             label=str(one.count) if one.count else "",
-            title=f"{_points(one.low)} to {_points(one.high)} points: {one.count}",
+            title=f"{_points(one.low)}{'' if scores.whole else f' to {_points(one.high)}'} points: {one.count}",
         )
         for place, one in enumerate(scores.bins)
     )
-    edges = [one.low for one in scores.bins] + [high]
+    edges = [one.low for one in scores.bins] + [high] * (not scores.whole)
     step = max(1, -(-_LABEL_EACH // int(wide or 1)))
     ticks = tuple((at(edge), _points(edge)) for place, edge in enumerate(edges) if place % step == 0)
+    middle = (("median", scores.median), ("mean", scores.mean))
     lines = tuple(
-        Line(at(value), name, f"{name} {_points(value)}", _anchor(at(value)), row)
-        for row, (name, value) in enumerate((("median", scores.median), ("mean", scores.mean)))
+        Line(at(value), name, f"{name} {_points(value)}", _anchor(at(value), value < other), row)
+        for row, ((name, value), other) in enumerate(zip(middle, (scores.mean, scores.median), strict=True))
     )
     sentence = (
         f"Scores of {scores.count} student{'s' * (scores.count != 1)}, of {_points(scores.max_score)} points: "
@@ -126,8 +129,11 @@ def segments(item: Item) -> tuple[Segment, ...]:
     return tuple(made)
 
 
-def _anchor(x: float) -> str:
-    return "start" if x < WIDTH / 4 else "end" if x > WIDTH * 3 / 4 else "middle"
+def _anchor(x: float, left: bool) -> str:
+    """On which side of a line its words are: away from the other line, where there is room."""
+    if x < _WORDS:
+        return "start"
+    return "end" if left or x > WIDTH - _WORDS else "start"
 
 
 def _points(value: float) -> str:

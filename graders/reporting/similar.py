@@ -18,12 +18,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graders.reporting.data import ClassResults
-from graders.reporting.fragments import LENGTH, CellText, Fragment, marked, read_cell, released_hashes
+from graders.reporting.fragments import CellText, Fragment, marked, read_cell
 
 #: Once in so many classes may chance give a pair that is shown.
 CLASSES = 256
 #: And never fewer bits than these: in a small class the shares are rough.
-LEAST_BITS = 16.0
+LEAST_BITS = 14.0
 #: How much of both texts must be alike at the least.
 LEAST_ALIKE = 0.3
 #: What a larger share of the others wrote too counts nothing.
@@ -31,7 +31,7 @@ COMMON = 0.2
 #: The most bits for a character of code, for one of the author's own words, and for all words together.
 _A_CHARACTER, _A_LETTER, _ALL_WORDS = 0.15, 0.25, 20.0
 #: Pieces of one cell count each for itself that begin so far from each other.
-_APART = LENGTH + LENGTH // 2
+_APART = 40
 _MOST_HOLDERS = 12
 _LEAST_SHARED = 3
 _MOST_SHOWN = 10
@@ -67,10 +67,17 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Students whose texts are alike, each to at least one other: ``pairs`` holds the most surprising ones, first."""
+    """Students whose texts are alike, each to at least one other.
+
+    Attributes:
+        students: by name.
+        pairs: the most surprising ones, first; one of them where all texts are the same.
+        identical: whether all texts are the same but for names, comments and spacing.
+    """
 
     students: tuple[str, ...]
     pairs: tuple[Pair, ...]
+    identical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ def _alike(works: Sequence[_Work]) -> Iterator[Sequence[_Work]]:
 def _given(released: Mapping[str, str]) -> tuple[frozenset[int], frozenset[str]]:
     """The fragments and words of the release."""
     return (
-        frozenset(one for text in released.values() for one in released_hashes(text)),
+        frozenset(one for text in released.values() for one in read_cell(text).places),
         frozenset(word for text in released.values() for word in read_cell(text).words),
     )
 
@@ -262,7 +269,9 @@ def _clusters(pairs: Sequence[Pair], works: Mapping[str, _Work]) -> tuple[Cluste
         inside = sorted(
             (pair for pair in pairs if pair.students[0] in students), key=lambda one: (-one.bits, one.students)
         )
-        made.append(Cluster(tuple(sorted(students)), tuple(_with_texts(pair, works) for pair in inside[:_MOST_SHOWN])))
+        identical = all(pair.alike == 1.0 for pair in inside)
+        shown = tuple(_with_texts(pair, works) for pair in inside[: 1 if identical else _MOST_SHOWN])
+        made.append(Cluster(tuple(sorted(students)), shown, identical))
     return tuple(sorted(made, key=lambda one: (-one.pairs[0].bits, one.students)))
 
 

@@ -13,7 +13,7 @@ _NOT_RIGHT = re.compile(r",? and that is not right|: not right(?=\.|$)")
 _DIFFER = re.compile(r" \(\d+ of \d+ values differ\)")
 _WHERE = re.compile(r"(?<=`) at \[[\d, ]*\]")
 _CALL = re.compile(r"(?<=\w)\([^()`]*(?:\([^()`]*\)[^()`]*)*\)(?=`)")
-_NUMBER = re.compile(r"(?<![\w.`])[-−+]?(?:\d+(?:\.\d*(?!\s|$))?|\.\d+)(?:e[-+]?\d+)?j?(?![\w`])")
+_NUMBER = re.compile(r"(?<![\w.`])[-−+]?(?:\d+(?:\.\d+|\.(?=[\],)]))?|\.\d+)(?:e[-+]?\d+)?j?(?![\w`])")
 _GROUP = re.compile(r"(?<!\w)[(\[{](?:…|any|True|False|None|[\s,:])*[)\]}]")
 _FILE = re.compile(r" ?\(<[^<>]*>, line …\)| ?\([^()\s]*\.py, line …\)")
 _SIMPLER = (
@@ -33,7 +33,7 @@ def clean(message: str) -> str:
     """
     said = " ".join(message.split())
     part = _PART.match(said)
-    said = (part["said"] or "part of the points") if part else _PREFIX.sub("", said)
+    said = (part["said"] or "only part of the points") if part else _PREFIX.sub("", said)
     return _MORE.sub("", said)
 
 

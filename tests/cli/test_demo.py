@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -40,6 +41,35 @@ def test_a_small_class_from_release_to_feedback(run: Run, tmp_path: Path) -> Non
     assert "INFO" not in result.output, "what nbgrader logs is in the log file"
     assert "released" in (folder / "demo.log").read_text().lower()
     assert json.loads((folder / "demo.json").read_text())["mismatches"] == 0
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_a_class_for_a_load_test_of_one_assignment(run: Run, tmp_path: Path) -> None:
+    """Made and collected, not graded; the same seed makes the same class."""
+    arguments = ("--students", 70, "--seed", 1, "--assignment", "creating_tensors", "--no-grade")
+    result = run("demo", "here", *arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1].strip() == "torchmagic grade creating_tensors --course here"
+    folder = tmp_path / "here"
+    assert not (folder / "autograded").exists()
+    assert [path.parent.name for path in folder.glob("exchange/*/outbound/*/*.ipynb")] == ["creating_tensors"]
+    with (folder / "class.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == len(list(folder.glob("submitted/*/creating_tensors"))) == 70
+    assert {row["score"] for row in table if row["kind"] == "right"} == {"14"}
+    assert [row["text_of"] != row["student"] for row in table].count(True) == 1
+    earlier = (folder / "class.csv").read_text()
+    assert run("demo", "here", *arguments, "--force").exit_code == 0
+    assert (folder / "class.csv").read_text() == earlier
+
+
+def test_an_assignment_that_is_not_there_is_named_before_anything_is_made(run: Run, tmp_path: Path) -> None:
+    result = run("demo", "here", "--assignment", "backwards")
+    assert result.exit_code == 2
+    assert "'backwards'" in result.stderr
+    assert "backward_pass" in result.stderr
+    assert not (tmp_path / "here").exists()
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])

@@ -16,7 +16,12 @@ from torchmagic import __version__
 
 from .conftest import Run
 
-COMMANDS = [[], ["demo"], ["doctor"], ["grade"], ["course"], ["course", "init"]]
+COMMANDS = [
+    [],
+    *([name] for name in ("demo", "doctor", "export", "feedback", "grade", "report", "store", "course")),
+    ["store", "prune"],
+    ["course", "init"],
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -45,7 +50,16 @@ def test_version(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["nonsense", "grade", "grade ps1 --jobs 0", "demo --students x", "doctor --isolation none"]
+    "line",
+    [
+        "nonsense",
+        "grade",
+        "grade ps1 --jobs 0",
+        "feedback",
+        "feedback ps1 --jobs 0",
+        "demo --students x",
+        "doctor --isolation none",
+    ],
 )
 def test_wrong_usage_ends_with_2(run: Run, line: str) -> None:
     result = run(*line.split())

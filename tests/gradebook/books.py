@@ -77,6 +77,8 @@ class Paper:
 
     def _graded(self, name: str, scores: Mapping[str, float]) -> GradedNotebook:
         by_hand = dict.fromkeys(BY_HAND[name], None if self.answered else 0.0)
+        if name == "one":
+            by_hand["draw"] = None  # a task's score is a person's, and stays it
         said = None if self.answered else "No response."
         comments = dict.fromkeys(("q", *BY_HAND[name]), said) | ({"draw": None} if name == "one" else {})
         outcome = Outcome.PASSED.value if scores == POINTS[name] else Outcome.FAILED.value
@@ -192,3 +194,15 @@ def with_kept(entry: Entry, name: str, cell: str) -> Entry:
         for nb in entry.graded.notebooks
     ]
     return replace(entry, graded=Graded(tuple(notebooks)))
+
+
+def by_hand(gradebook: Gradebook, student: str) -> None:
+    """What the formgrader does when a person gives a score and a comment."""
+    entry = gradebook.find_submission_notebook("one", ASSIGNMENT, student)
+    for grade in entry.grades:
+        if grade.name == "t1":
+            grade.manual_score, grade.extra_credit, grade.needs_manual_grade = 1.5, 0.5, False
+            gradebook.db.commit()
+    for comment in entry.comments:
+        comment.manual_comment = "Seen."
+        gradebook.db.commit()

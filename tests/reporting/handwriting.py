@@ -66,21 +66,47 @@ def training(chance: random.Random) -> str:
     """A longer answer, in which everybody goes a way of their own."""
     pick = chance.choice
     start = [
-        pick(("NAME1 = torch.zeros(X.shape[1], 1, requires_grad=True)", "NAME1 = torch.randn((X.size(1), 1)).requires_grad_()", "NAME1 = torch.nn.Parameter(torch.zeros(X.shape[-1], 1))")),
+        pick(
+            (
+                "NAME1 = torch.zeros(X.shape[1], 1, requires_grad=True)",
+                "NAME1 = torch.randn((X.size(1), 1)).requires_grad_()",
+                "NAME1 = torch.nn.Parameter(torch.zeros(X.shape[-1], 1))",
+            )
+        ),
         pick(("NAME2 = torch.zeros(1, requires_grad=True)", "NAME2 = torch.tensor(0.0, requires_grad=True)")),
         pick(("NAME4 = []", "NAME4 = list()", "NAME4 = [0.0] * steps")),
     ]
     chance.shuffle(start)
     inside = [
         pick(("NAME5 = X @ NAME1 + NAME2", "NAME5 = torch.matmul(X, NAME1) + NAME2", "NAME5 = NAME2 + X.mm(NAME1)")),
-        pick(("NAME6 = ((NAME5 - y) ** 2).mean()", "NAME6 = torch.nn.functional.mse_loss(NAME5, y)", "NAME6 = (NAME5 - y).square().sum() / len(y)")),
-        pick(("if NAME1.grad is not None:\n            NAME1.grad.zero_()\n            NAME2.grad.zero_()", "NAME1.grad = None\n        NAME2.grad = None", "for NAME3 in (NAME1, NAME2):\n            NAME3.grad = None")),
+        pick(
+            (
+                "NAME6 = ((NAME5 - y) ** 2).mean()",
+                "NAME6 = torch.nn.functional.mse_loss(NAME5, y)",
+                "NAME6 = (NAME5 - y).square().sum() / len(y)",
+            )
+        ),
+        pick(
+            (
+                "if NAME1.grad is not None:\n            NAME1.grad.zero_()\n            NAME2.grad.zero_()",
+                "NAME1.grad = None\n        NAME2.grad = None",
+                "for NAME3 in (NAME1, NAME2):\n            NAME3.grad = None",
+            )
+        ),
         "NAME6.backward()",
-        pick(("with torch.no_grad():\n            NAME1 -= rate * NAME1.grad\n            NAME2 -= rate * NAME2.grad", "NAME1.data -= rate * NAME1.grad\n        NAME2.data -= rate * NAME2.grad", "with torch.no_grad():\n            for NAME3 in [NAME1, NAME2]:\n                NAME3.sub_(NAME3.grad * rate)")),
+        pick(
+            (
+                "with torch.no_grad():\n            NAME1 -= rate * NAME1.grad\n            NAME2 -= rate * NAME2.grad",
+                "NAME1.data -= rate * NAME1.grad\n        NAME2.data -= rate * NAME2.grad",
+                "with torch.no_grad():\n            for NAME3 in [NAME1, NAME2]:\n                NAME3.sub_(NAME3.grad * rate)",
+            )
+        ),
         pick(("NAME4 += [NAME6.item()]", "NAME4.append(float(NAME6))", "NAME4.append(NAME6.detach().item())")),
     ]
     loop = pick(("for NAME7 in range(steps):", "for _ in range(steps):", "for NAME7 in range(0, steps, 1):"))
-    end = pick(("return NAME1, NAME2, NAME4", "return NAME1.detach(), NAME2.detach(), NAME4", "return (NAME1, NAME2, NAME4)"))
+    end = pick(
+        ("return NAME1, NAME2, NAME4", "return NAME1.detach(), NAME2.detach(), NAME4", "return (NAME1, NAME2, NAME4)")
+    )
     lines = ["def train(X, y, steps, rate):", *(f"    {line}" for line in start), f"    {loop}"]
     return "\n".join([*lines, *(f"        {line}" for line in inside), f"    {end}"])
 
