@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
-import dask
-from distributed import LocalCluster
+from distributed import SubprocessCluster
 from nbgrader.coursedir import CourseDirectory
 
 from bench.figures import Figure
@@ -38,13 +39,14 @@ _SECONDS = 600
 def measure(folder: Path) -> list[Figure]:
     """Grade the same submissions here and on a cluster of this machine, warm, in turns.
 
-    The cluster is a scheduler and one worker of two threads, each a process of its own.
+    The cluster is a scheduler and one worker of two threads, each a process of its own, set as docs/cluster.md says.
     """
     package, submissions = read_class(folder)
     factory = functools.partial(Worker, hidden=[folder])
+    quiet = {f"DASK_{key.replace('.', '__').replace('-', '_').upper()}": str(v) for key, v in CLUSTER_CONFIG.items()}
     with (
-        dask.config.set(CLUSTER_CONFIG),
-        LocalCluster(n_workers=1, threads_per_worker=JOBS, memory_limit=0, dashboard_address=None) as cluster,
+        mock.patch.dict(os.environ, quiet),
+        SubprocessCluster(n_workers=1, threads_per_worker=JOBS, dashboard_address="127.0.0.1:0") as cluster,
     ):
         ways: dict[str, Callable[[], Executor]] = {
             "here": lambda: LocalExecutor(factory, JOBS),
