@@ -29,7 +29,7 @@ class Item:
         full, partial, zero: how many got all the points, some, none for a wrong answer.
         blank: how many left the answer as released (and got nothing).
         stopped: how many ended before or in it: time, memory, a crash, or a notebook that lacks it.
-        waiting: how many have no score for it yet: it is graded by hand, or its test failed by itself.
+        waiting: how many have no automatic score for it: a person grades it, or its test failed by itself.
         success: mean share of the points, of those that have a score; None where nobody has.
         discrimination: correlation of its score with the sum of all others; None where one of the two never varies.
         median_seconds, slow_seconds: running its answer and its test; the median, and what 95 % stay below.
