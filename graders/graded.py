@@ -87,6 +87,11 @@ class Graded:
     lasting: bool = True
 
     @property
+    def refused(self) -> bool:
+        """Whether a notebook could not be graded at all: then nothing of the submission is written anywhere."""
+        return not all(notebook.text for notebook in self.notebooks)
+
+    @property
     def outcome(self) -> str:
         """That of the notebook that ended worst; "missing" where there is none."""
         return self._worst.outcome if self.notebooks else MISSING

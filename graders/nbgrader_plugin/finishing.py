@@ -24,11 +24,6 @@ class Result:
     graded: Graded
     ran: bool
 
-    @property
-    def whole(self) -> bool:
-        """Whether there is something to write: a notebook that is refused leaves everything as it was."""
-        return all(notebook.text for notebook in self.graded.notebooks)
-
 
 @dataclass(frozen=True)
 class Finisher:
@@ -50,7 +45,7 @@ class Finisher:
         Raises:
             TorchmagicError: it cannot be written. What is finished only in part counts as not finished.
         """
-        whole = [result for result in results if result.whole]
+        whole = [result for result in results if not result.graded.refused]
         entries = [self._write_files(result) for result in whole]
         written, refused = self._write_scores(entries)
         if self.converter.coursedir.groupshared:

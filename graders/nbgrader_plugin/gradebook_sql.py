@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from nbgrader import api
-from sqlalchemy import Connection, Table, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, func, select
 
 from graders.nbgrader_plugin.gradebook_rows import (
     Changes,
@@ -209,6 +209,20 @@ def read_auto_scores(
     connection: Connection, assignment: KnownAssignment
 ) -> dict[str, dict[tuple[str, str], float | None]]:
     """The automatic score of each cell that is worth points, by student, and by notebook and grade_id."""
+    return _by_cell(connection, assignment, _GRADE.c.auto_score)
+
+
+def read_given_scores(
+    connection: Connection, assignment: KnownAssignment
+) -> dict[str, dict[tuple[str, str], float | None]]:
+    """The score of each cell with the extra credit where a person gave one, else None; by student and cell as above."""
+    given = _GRADE.c.manual_score + func.coalesce(_GRADE.c.extra_credit, 0.0)
+    return _by_cell(connection, assignment, given)
+
+
+def _by_cell(
+    connection: Connection, assignment: KnownAssignment, score: ColumnElement[float | None]
+) -> dict[str, dict[tuple[str, str], float | None]]:
     names = {
         cell: (name, grade_id)
         for name, cells in assignment.notebooks.items()
@@ -216,14 +230,14 @@ def read_auto_scores(
         for grade_id, cell in group.items()
     }
     wanted = (
-        select(_SUBMITTED.c.student_id, _GRADE.c.cell_id, _GRADE.c.auto_score)
+        select(_SUBMITTED.c.student_id, _GRADE.c.cell_id, score)
         .join(_SUBMITTED_NOTEBOOK, _SUBMITTED_NOTEBOOK.c.assignment_id == _SUBMITTED.c.id)
         .join(_GRADE, _GRADE.c.notebook_id == _SUBMITTED_NOTEBOOK.c.id)
         .where(_SUBMITTED.c.assignment_id == assignment.id, _GRADE.c.cell_id.in_(names))
     )
     found: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)
-    for student, cell, score in connection.execute(wanted):
-        found[student][names[cell]] = score
+    for student, cell, value in connection.execute(wanted):
+        found[student][names[cell]] = value
     return dict(sorted(found.items()))
 
 

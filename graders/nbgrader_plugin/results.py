@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import Connection
 
 from graders.graded import Graded
 from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.database import Database
 from graders.nbgrader_plugin.finished import Note, Notes
-from graders.nbgrader_plugin.gradebook_sql import Points, read_assignment, read_points
+from graders.nbgrader_plugin.gradebook_sql import Points, read_assignment, read_given_scores, read_points
 from graders.nbgrader_plugin.gradebooks import demand_assignment, open_gradebooks
 from graders.nbgrader_plugin.package import Package, read_package
 from graders.nbgrader_plugin.places import notes_folder, store_folder
@@ -43,7 +44,7 @@ def class_results(course: Path, assignment: str) -> ClassResults:
             package = read_package(config, coursedir, gradebook, assignment)
     finally:
         gradebooks.close()
-    points = _points(coursedir.db_url, assignment)
+    points, given = _points(coursedir.db_url, assignment)
     notes = Notes(notes_folder(course, assignment))
     known = {note.student: note for note in notes}
     reader = Reader(coursedir, package, "", notes, {}, {}, fresh=True)
@@ -59,7 +60,8 @@ def class_results(course: Path, assignment: str) -> ClassResults:
         course=coursedir.course_id or course.name,
         assignment=assignment,
         students=tuple(
-            _student(student, points.get(student), known.get(student), reader, store) for student in everybody
+            _student(student, points.get(student), given.get(student, {}), known.get(student), reader, store)
+            for student in everybody
         ),
         questions=tuple(_questions(package)),
         released={
@@ -71,16 +73,28 @@ def class_results(course: Path, assignment: str) -> ClassResults:
     )
 
 
-def _points(db_url: str, assignment: str) -> Mapping[str, Points]:
+_Given = Mapping[tuple[str, str], float | None]
+
+
+def _points(db_url: str, assignment: str) -> tuple[Mapping[str, Points], Mapping[str, _Given]]:
+    """What the gradebook holds of each student: points in all, and for each cell those that a person gave."""
+
+    def read(connection: Connection) -> tuple[Mapping[str, Points], Mapping[str, _Given]]:
+        found = read_assignment(connection, assignment)
+        if found is None:  # taken away meanwhile
+            return {}, {}
+        return read_points(connection, found), read_given_scores(connection, found)
+
     database = Database(db_url)
     try:
-        found = database.read(lambda connection: read_assignment(connection, assignment))
-        return database.read(lambda connection: read_points(connection, found)) if found is not None else {}
+        return database.read(read)
     finally:
         database.close()
 
 
-def _student(student: str, points: Points | None, note: Note | None, reader: Reader, store: Store) -> StudentResult:
+def _student(
+    student: str, points: Points | None, given: _Given, note: Note | None, reader: Reader, store: Store
+) -> StudentResult:
     graded, outcome, message = _result(student, note, reader, store)
     texts = {notebook.name: notebook.text for notebook in graded.notebooks if notebook.text} if graded else {}
     if not texts:
@@ -95,6 +109,7 @@ def _student(student: str, points: Points | None, note: Note | None, reader: Rea
         message=message,
         graded=graded,
         sources={key: text for name, whole in texts.items() for key, text in _sources(name, whole)},
+        given={cell: score for cell, score in given.items() if score is not None},
     )
 
 
@@ -105,7 +120,7 @@ def _result(student: str, note: Note | None, reader: Reader, store: Store) -> tu
     read = reader.read(student)
     if isinstance(read, Read):
         graded = store.get(read.key)
-        if graded is not None:  # a notebook that was refused: nothing of it was written
+        if graded is not None and graded.refused:  # nothing of it was written; others' results are not this student's
             return graded, graded.outcome, graded.message
     stamps = [
         read_stamp(reader.autograded(student) / f"{notebook.name}.ipynb") for notebook in reader.package.notebooks

@@ -64,7 +64,8 @@ def _teaching(facts: ClassFacts) -> Iterator[Point]:
     for group in [one for place, one in enumerate(most) if not place or len(one.students) >= large]:
         part = len(group.students) / facts.counted
         yield Point(f"{_students(len(group.students))} ({part:.0%}) share this: {group.title.rstrip('.')}.", "reasons")
-    hard = [one for one in facts.items if one.success is not None and one.success < _HARD]
+    known = [one for one in facts.items if 2 * one.waiting < one.counted]
+    hard = [one for one in known if one.success is not None and one.success < _HARD]
     if hard:
         worst = min(hard, key=lambda one: one.success or 0.0)
         yield Point(f"{worst.question.name} is the hardest question: {worst.success:.0%} of its points.", "questions")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graders.graded import Graded
 
@@ -39,6 +39,7 @@ class StudentResult:
         message: why, in one line.
         graded: what grading gave; None where the work was graded by other means and only the gradebook knows.
         sources: the student's own text of code, by :func:`source_key`: solution cells, and cells of their own.
+        given: points that a person gave, by notebook and grade_id; they count in place of automatic ones.
     """
 
     student: str
@@ -50,6 +51,7 @@ class StudentResult:
     message: str
     graded: Graded | None
     sources: Mapping[str, str]
+    given: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

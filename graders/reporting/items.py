@@ -29,7 +29,7 @@ class Item:
         full, partial, zero: how many got all the points, some, none for a wrong answer.
         blank: how many left the answer as released (and got nothing).
         stopped: how many ended before or in it: time, memory, a crash, or a notebook that lacks it.
-        waiting: how many have no automatic score for it: a person grades it, or its test failed by itself.
+        waiting: how many have no score for it yet: a person grades it, or its test failed by itself.
         success: mean share of the points, of those that have a score; None where nobody has.
         discrimination: correlation of its score with the sum of all others; None where one of the two never varies.
         median_seconds, slow_seconds: running its answer and its test; the median, and what 95 % stay below.
@@ -165,7 +165,9 @@ def test_of(student: StudentResult, question: Question) -> GradedCell | None:
 
 
 def question_score(student: StudentResult, question: Question) -> float | None:
-    """The automatic points for a question, or None."""
+    """The points for a question: those that a person gave, else the automatic ones, or None."""
+    if (question.notebook, question.name) in student.given:
+        return student.given[question.notebook, question.name]
     notebook = notebook_of(student, question.notebook)
     return None if notebook is None else notebook.scores.get(question.name)
 

@@ -20,7 +20,7 @@ ENDS = (
     ("zero", "wrong"),
     ("blank", "left blank"),
     ("stopped", "stopped or lacking"),
-    ("waiting", "no automatic score"),
+    ("waiting", "no score yet"),
 )
 
 
