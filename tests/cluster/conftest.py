@@ -81,14 +81,9 @@ class Cluster:
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         """Start the scheduler, the second time at the same port."""
         self.file.unlink(missing_ok=True)
-        options = [
-            "--host",
-            f"{self.protocol}://127.0.0.1",
-            "--port",
-            str(self.port),
-            "--dashboard-address",
-            "127.0.0.1:0",
-        ]
+        options = ["--host", f"{self.protocol}://127.0.0.1", "--port", str(self.port)]
+        options += ["--dashboard-address", "127.0.0.1:0"]
+        options += ["--idle-timeout", "30 minutes"]  # where the tests themselves are killed
         self.scheduler = self._run(["scheduler", *options, "--scheduler-file", str(self.file)], self.env, ())
         until(lambda: self.file.exists() and self.file.stat().st_size)
         self.port = int(self.address.rpartition(":")[2])
