@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 
@@ -20,9 +20,10 @@ from graders.nbgrader_plugin import find_alembic
 from graders.nbgrader_plugin.config import course_config
 from graders.nbgrader_plugin.exchange import StudentExchange, exchange_step
 from graders.nbgrader_plugin.feedback_run import write_feedback
-from graders.nbgrader_plugin.gradebooks import final_score
+from graders.nbgrader_plugin.gradebooks import demand_assignment, open_gradebooks
 from graders.nbgrader_plugin.rows import FeedbackRow
 from graders.nbgrader_plugin.said import saying_why
+from graders.nbgrader_plugin.writer import GradebookWriter
 from torchmagic.errors import TorchmagicError
 
 
@@ -152,25 +153,24 @@ class Course:
         Raises:
             TorchmagicError: the gradebook does not know the assignment.
         """
-        with self._gradebook_with(assignment) as gradebook:
-            entries = [
-                GradebookEntry(s.student.id, final_score(s), float(s.max_score), bool(s.needs_manual_grade))
-                for s in gradebook.assignment_submissions(assignment)
-            ]
-        return {entry.student: entry for entry in sorted(entries, key=lambda entry: entry.student)}
+        directory = self._coursedir()
+        with GradebookWriter(directory.db_url, directory.course_id, assignment, config=self._config) as gradebook:
+            found = gradebook.scores()
+        return {
+            student: GradebookEntry(student, held.score, held.max_score, held.needs_manual_grade)
+            for student, held in sorted(found.items())
+        }
 
     @contextlib.contextmanager
     def _gradebook_with(self, assignment: str) -> Iterator[Gradebook]:
         directory = self._coursedir()
-        with Gradebook(directory.db_url, directory.course_id) as gradebook:
-            try:
-                gradebook.find_assignment(assignment)
-            except MissingEntry:
-                raise TorchmagicError(
-                    f"The gradebook of {self.folder} has no assignment {assignment!r}.",
-                    hint="Make it known with `nbgrader generate_assignment NAME`.",
-                ) from None
-            yield gradebook
+        gradebooks = open_gradebooks(directory.db_url, directory.course_id)
+        try:
+            with gradebooks.open() as gradebook:
+                demand_assignment(gradebook, assignment)
+                yield gradebook
+        finally:
+            gradebooks.close()
 
     def _coursedir(self, assignment: str | None = None) -> CourseDirectory:
         config = deepcopy(self._config)  # sections are shared otherwise
