@@ -21,7 +21,7 @@ from graders.commands.show import Meter, long_step, number, outcome, step
 from graders.courses import clone_assignments, find_assignments
 from graders.demo import LOG, compare, deal, make_demo, release, submit_all
 from graders.mutants import KINDS
-from graders.nbgrader_plugin.autograde import grade_assignment
+from graders.nbgrader_plugin.autograde import grade_assignments
 from graders.nbgrader_plugin.course import Course, GradebookEntry
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.said import log_to
@@ -159,11 +159,11 @@ def _grade(
     console: Console, course: Course, names: list[str], jobs: int
 ) -> tuple[dict[str, dict[str, SubmissionRow]], float]:
     start = time.monotonic()
-    rows = {}
-    for name in names:
-        with Meter(console, name).running() as meter:
-            graded = grade_assignment(course.folder, name, jobs=jobs, on_start=meter.start, on_result=meter.step)
-        rows[name] = {row.student: row for row in graded}
+    with Meter(console, "grading").running() as meter:
+        graded = grade_assignments(
+            course.folder, names, jobs=jobs, on_start=meter.start, on_result=lambda name, row: meter.step(row)
+        )
+    rows = {name: {row.student: row for row in found} for name, found in graded.items()}
     return rows, time.monotonic() - start
 
 

@@ -106,6 +106,15 @@ def grade_assignments(
     return {assignment: sorted(found, key=lambda row: row.student) for assignment, found in rows.items()}
 
 
-def grade_assignment(course: Path, assignment: str, **options: object) -> list[SubmissionRow]:
+def grade_assignment(
+    course: Path,
+    assignment: str,
+    *,
+    jobs: int | None = 1,
+    students: Sequence[str] | None = None,
+    fresh: bool = False,
+    isolation: Isolation | None = None,
+) -> list[SubmissionRow]:
     """As :func:`grade_assignments`, for one assignment: a row for each submission, by student."""
-    return grade_assignments(course, [assignment], **options)[assignment]  # type: ignore[arg-type]
+    graded = grade_assignments(course, [assignment], jobs=jobs, students=students, fresh=fresh, isolation=isolation)
+    return graded[assignment]

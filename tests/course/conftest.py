@@ -13,7 +13,7 @@ import pytest
 from graders.courses import clone_assignments
 from graders.demo import make_demo
 from graders.mutants import Mutant, build_submission, load_mutants
-from graders.nbgrader_plugin.autograde import grade_assignment
+from graders.nbgrader_plugin.autograde import grade_assignments
 from graders.nbgrader_plugin.course import Course
 from graders.nbgrader_plugin.rows import SubmissionRow
 
@@ -67,5 +67,6 @@ def hand_all_in(folder: Path, chosen: Mapping[str, list[Mutant]]) -> Course:
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     folder = tmp_path_factory.mktemp("mutants") / "course"
     hand_all_in(folder, MUTANTS)
-    rows = {(topic, row.student): row for topic in MUTANTS for row in grade_assignment(folder, topic, jobs=2)}
+    graded = grade_assignments(folder, list(MUTANTS), jobs=2)
+    rows = {(topic, row.student): row for topic, found in graded.items() for row in found}
     return Graded(folder, rows)
