@@ -41,9 +41,9 @@ def command(ctx: click.Context, folder: Path) -> None:
       torchmagic store prune --older-than 90       ... and was not used for 90 days
       torchmagic store prune --all --dry-run       what removing everything would free
     """
-    _demand_course(folder)
     ctx.obj = folder
     if ctx.invoked_subcommand is None:
+        _demand_course(folder)
         _show(Console(), folder)
 
 
@@ -62,6 +62,7 @@ def prune(folder: Path, days: float | None, everything: bool, dry_run: bool) -> 
       torchmagic store prune
       torchmagic store --course ~/pytorch101 prune --older-than 30
     """
+    _demand_course(folder)
     store = Store(store_folder(folder))
     used = frozenset[str]() if everything else _used(folder)
     oldest = time.time() - (days or 0.0) * _DAY

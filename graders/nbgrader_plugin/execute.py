@@ -21,6 +21,7 @@ from graders.engine.marks import TAG, is_marked
 from graders.engine.needs import read_needs
 from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
 from graders.nbgrader_plugin.kernel import demand_kernel, is_python
+from graders.nbgrader_plugin.unreadable import leads_into
 from torchmagic.errors import TorchmagicError
 
 _MAX_FILES = 64 << 20
@@ -171,17 +172,9 @@ def links_astray(folder: Path) -> list[Path]:
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(place, name)
-            if path.is_symlink() and not _leads_into(path, root):
+            if path.is_symlink() and not leads_into(path, root):
                 found.append(path)
     return found
-
-
-def _leads_into(link: Path, root: Path) -> bool:
-    """Whether a link leads to something that is there, within ``root``."""
-    try:
-        return link.resolve(strict=True).is_relative_to(root)
-    except (OSError, RuntimeError):  # it leads nowhere, or in a circle
-        return False
 
 
 def _remove(path: Path) -> None:

@@ -38,8 +38,8 @@ def why_unreadable(path: Path) -> str:
 
 def why_no_file(path: Path) -> str:
     """What is wrong with a notebook's place, before it is read; "" where a file of a fair size lies there."""
-    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
-        return "is a link to a file elsewhere"
+    if path.is_symlink() and not leads_into(path, path.parent.resolve()):
+        return "is a link to a file elsewhere, or to none"
     if not path.is_file():
         return "is not a file"
     if path.stat().st_size > LARGEST_NOTEBOOK:
@@ -84,6 +84,14 @@ def _why_no_notebook(text: str, data: Any) -> str:
     if isinstance(data.get("cells"), list) and len(data["cells"]) > MOST_CELLS:
         return f"is not a valid notebook (it has more than {MOST_CELLS} cells)"
     return ""
+
+
+def leads_into(link: Path, root: Path) -> bool:
+    """Whether a link leads to something that is there, within ``root``."""
+    try:
+        return link.resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # it leads nowhere, or in a circle
+        return False
 
 
 def why_not_taken(path: Path) -> str:

@@ -32,7 +32,7 @@ def test_all_graded(run: Run, classroom: Classroom) -> None:
     classroom.hands_in("bob", WRONG)
     result = run("grade", "ps1", "--course", classroom.folder)
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1] == "Graded 2 of 2 submissions."
+    assert result.output.splitlines()[-1] == "Graded 2 of 2 submissions: 1 failed, 1 passed."
     assert _scores(classroom) == {"ada": 2.0, "bob": 0.0}
     assert "[2/2]" in result.output
 
@@ -54,8 +54,8 @@ def test_bad_notebooks_do_not_stop_the_others(run: Run, classroom: Classroom) ->
     classroom.hands_in("zoe", RIGHT)
     result = run("grade", "ps1", "--course", classroom.folder, "--jobs", 2)
     assert result.exit_code == 1
-    kinds = f"1 missing, {len(BAD)} unreadable"
-    assert result.output.splitlines()[-1] == f"Graded 2 of {len(BAD) + 3} submissions; {len(BAD) + 1} failed: {kinds}."
+    kinds = f"2 passed; {len(BAD) + 1} not graded: {len(BAD)} unreadable, 1 missing"
+    assert result.output.splitlines()[-1] == f"Graded 2 of {len(BAD) + 3} submissions: {kinds}."
     scores = _scores(classroom)
     assert (scores["ada"], scores["zoe"]) == (2.0, 2.0)
     for student in [*BAD, "nothing"]:
@@ -144,5 +144,5 @@ def test_a_bad_test_cell_is_the_instructors_and_takes_nothing_away(run: Run, cla
     classroom.course.generate("ps1")
     result = run("grade", "ps1", "--course", classroom.folder, "--force")
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1] == "Graded 0 of 1 submission; 1 failed: 1 grader error."
+    assert result.output.splitlines()[-1] == "Graded 0 of 1 submission; 1 not graded: 1 grader error."
     assert _scores(classroom) == {"ada": 2.0}

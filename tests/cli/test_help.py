@@ -71,10 +71,11 @@ def test_interrupt_ends_with_130_and_one_line(run: Run, monkeypatch: pytest.Monk
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("graders.commands.grade.grade_assignment", interrupted)
+    monkeypatch.setattr("graders.commands.grade.grade_assignments", interrupted)
     result = run("grade", "ps1")
     assert result.exit_code == 130
-    assert result.stderr.strip().startswith("torchmagic: stopped.")
+    assert result.output.strip().startswith("Stopped after 0 of 0 submissions.")
+    assert "run the same command again" in result.output
     assert "Traceback" not in result.output
 
 
