@@ -293,7 +293,7 @@ class _Slot:
 
 def _as_header(submission: Submission, scratch: str) -> dict[str, Any]:
     def cells(items: tuple[Cell, ...]) -> list[dict[str, Any]]:
-        return [asdict(cell) for cell in items]
+        return [asdict(cell) for cell in items if cell.role != "ignored"]
 
     return {
         "cells": cells(submission.cells),

@@ -51,6 +51,8 @@ def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
     students: set[str] = set()
     needed: set[str] = set()
     for cell in template or cells:
+        if cell.role == "ignored":
+            continue
         body = parse_cell(cell.source)
         if cell.role == "provided" or (cell.role == "student" and template):
             for statement in body:

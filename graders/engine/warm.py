@@ -222,6 +222,8 @@ def _rehearse(shell: Any, cells: Sequence[str] = _FIRST) -> None:
     shell.shell.reset(new_session=True)
     module.update({name: value for name, value in own.items() if name not in module})  # __spec__, for one
     shell.shell.execution_count = 1
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)  # of a fresh kernel no cell has failed
 
 
 def _reseed(*, judge: bool) -> None:
