@@ -24,6 +24,7 @@ from graders.engine import kernel_calls as kc
 from graders.engine import walls
 from graders.engine.begin import Begin
 from graders.engine.mechanisms import MissingMechanism
+from graders.engine.rehearsal import rehearse_judge, rehearse_student
 from graders.engine.trial import prepare_walls
 from graders.engine.watch import watch_student
 from graders.engine.wire import WireClosed
@@ -135,7 +136,7 @@ def _serve_judges(control: socket.socket) -> None:
             for read in (parse_cell, names_needed, declared_seeds):
                 read(item)
 
-    _serve(control, child, preload, [])
+    _serve(control, child, preload, [rehearse_judge])
 
 
 def _serve(
@@ -216,6 +217,8 @@ def _rehearse(shell: Any, cells: Sequence[str] = _FIRST) -> None:
     shell.open()
     for source in cells:
         shell.run(source)
+    if cells is _FIRST:
+        rehearse_student(shell)
     shell.close()
     module = vars(shell.shell.user_module)
     own = {name: value for name, value in module.items() if name.startswith("__")}
