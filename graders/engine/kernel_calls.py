@@ -84,6 +84,26 @@ def unshare(flags: int) -> None:
     _checked(_libc().unshare(flags), "unshare")
 
 
+def fork_new_tree() -> int:
+    """``os.fork``, but the child is process 1 of a process tree of its own.
+
+    Raises:
+        OSError: the kernel refuses, as where this process does not rule the tree that it stands in itself.
+    """
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        unshare(CLONE_NEWPID)
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid != 0:  # otherwise the next one would be the child's sibling, and end with it
+                _checked(_libc().setns(own, CLONE_NEWPID), "setns")
+        return pid
+    finally:
+        os.close(own)
+
+
 def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str = "") -> None:
     """``mount(2)``."""
     result = _libc().mount(
