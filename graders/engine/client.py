@@ -79,7 +79,7 @@ class Engine:
         self._references = References()
         self._cores = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0) if hasattr(os, "sched_getaffinity") else {}
         self._hinted: Counter[str] = Counter()
-        self._preloaded: set[tuple[socket.socket, str]] = set()
+        self._preloaded: set[tuple[socket.socket, str | tuple[str, str]]] = set()
 
     def __enter__(self) -> Engine:
         self._start()
@@ -100,10 +100,12 @@ class Engine:
         if self._controls is None:
             return
         students, judges = self._controls
+        wanted: list[tuple[socket.socket, str, str | tuple[str, str]]]
         wanted = [(control, "first", name) for control in self._controls for name in needs.first]
         wanted += [(students, "import", name) for name in needs.students]
         wanted += [(judges, "import", name) for name in needs.judges]
         wanted += [(judges, "read", text) for text in needs.texts]
+        wanted += [(judges, "compile", test) for test in needs.tests]
         for control, what, item in wanted:
             message = json.dumps({"preload": [what, item]}).encode()
             if (control, item) not in self._preloaded and len(message) < _LONGEST_AHEAD:

@@ -94,9 +94,9 @@ def plain_python(source: str) -> str:
     Raises:
         SyntaxError: it is no Python even then.
     """
-    from IPython.core.inputtransformer2 import TransformerManager
+    from graders.engine.cell_text import QuickTransformer
 
-    return str(TransformerManager().transform_cell(source))
+    return str(QuickTransformer().transform_cell(source))
 
 
 @functools.lru_cache(maxsize=1024)

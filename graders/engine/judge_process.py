@@ -6,7 +6,7 @@ import os
 import resource
 import socket
 import sys
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 from graders.engine.arena import Arena
@@ -42,7 +42,8 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket, 
     )
 
     def emit(cell: CellReport) -> None:
-        send_frame(report, Frame({"cell": storable({**asdict(cell), "outcome": cell.outcome.value})}))
+        facts = {field.name: getattr(cell, field.name) for field in fields(cell)}  # asdict would copy the outputs
+        send_frame(report, Frame({"cell": storable({**facts, "outcome": cell.outcome.value})}))
 
     Judge(submission, wire, watch, emit, arena).run()
     send_frame(report, Frame({"done": True}))

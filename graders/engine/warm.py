@@ -128,7 +128,7 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         sys.path.insert(0, "")  # as in a kernel: modules beside the notebook can be imported
         run_student(sock, shell, arena)
 
-    def preload(what: str, item: str) -> None:
+    def preload(what: str, item: Any) -> None:
         _import_all([item])
         if item == "torchmagic":
             _rehearse(shell, _DRAWING)
@@ -141,8 +141,10 @@ def _serve_judges(control: socket.socket) -> None:
     from graders.engine.given import names_needed, parse_cell
     from graders.engine.judge_process import run_judge
     from graders.engine.random_state import declared_seeds
+    from graders.engine.report import Cell
+    from graders.engine.testcell import compile_test, file_name
 
-    _import_all(["IPython.core.inputtransformer2", "unittest", "numpy.testing", "graders.checks"])
+    _import_all(["graders.engine.cell_text", "unittest", "numpy.testing", "graders.checks"])
 
     def judge(fds: list[int]) -> None:
         control.close()
@@ -156,9 +158,13 @@ def _serve_judges(control: socket.socket) -> None:
         for fd in fds:
             os.close(fd)
 
-    def preload(what: str, item: str) -> None:
+    def preload(what: str, item: Any) -> None:
         if what == "import":
             _import_all([item])
+        elif what == "compile":
+            name, source = item
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # said where it is run
+                compile_test(source, file_name(Cell(0, source, "test", name=name)))
         else:
             for read in (parse_cell, names_needed, declared_seeds):
                 read(item)
@@ -170,7 +176,7 @@ def _serve_judges(control: socket.socket) -> None:
 def _serve(
     control: socket.socket,
     fork: Callable[[Mapping[str, Any], list[int], bool], None],
-    preload: Callable[[str, str], None],
+    preload: Callable[[str, Any], None],
     todo: list[Callable[[], None]],
     watches: Watches,
 ) -> None:
