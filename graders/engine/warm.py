@@ -138,7 +138,7 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
 
 def _serve_judges(control: socket.socket) -> None:
     from graders.engine.arena import Arena
-    from graders.engine.given import names_needed, parse_cell
+    from graders.engine.given import names_bound, names_needed, parse_cell
     from graders.engine.judge_process import run_judge
     from graders.engine.random_state import declared_seeds
     from graders.engine.report import Cell
@@ -166,8 +166,9 @@ def _serve_judges(control: socket.socket) -> None:
             with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # said where it is run
                 compile_test(source, file_name(Cell(0, source, "test", name=name)))
         else:
-            for read in (parse_cell, names_needed, declared_seeds):
+            for read in (parse_cell, names_needed, names_bound, declared_seeds):
                 read(item)
+            names_bound(item, imports=False)
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a judge's end
     _serve(control, fork, preload, [rehearse_judge], Watches())

@@ -435,7 +435,9 @@ def test_ordinary_code_works(grade: Grade, name: str) -> None:
 
 def test_a_fresh_process_knows_of_no_error(grade: Grade) -> None:
     """Of those that its parent rehearsed with, for one."""
-    source = "import sys\nfound = [n for n in ('last_exc', 'last_value', 'last_type', 'last_traceback') if hasattr(sys, n)]"
+    source = (
+        "import sys\nfound = [n for n in ('last_exc', 'last_value', 'last_type', 'last_traceback') if hasattr(sys, n)]"
+    )
     for _ in range(2):
         report = grade(("student", source), ("student", "%load_ext torchmagic"), ("test", "assert found == []"))
         assert report.of(1).outputs == (), report  # type: ignore[union-attr]
