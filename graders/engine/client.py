@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from graders.engine.begin import Begin, send_begin
 from graders.engine.mechanisms import REMEDIES, Mechanism
 from graders.engine.needs import Needs, hints
 from graders.engine.reference import IN_STUDENT_PROCESS, References
-from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
+from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, facts, summarise
 from graders.engine.warm_process import packages, start_warm
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
@@ -295,11 +295,11 @@ class _Slot:
 
 def _as_header(submission: Submission, scratch: str) -> dict[str, Any]:
     def cells(items: tuple[Cell, ...]) -> list[dict[str, Any]]:
-        return [asdict(cell) for cell in items if cell.role != "ignored"]
+        return [facts(cell) for cell in items if cell.role != "ignored"]
 
     return {
         "cells": cells(submission.cells),
         "template": cells(submission.template),
-        "limits": asdict(submission.limits),
+        "limits": facts(submission.limits),
         "scratch": scratch,
     }

@@ -228,7 +228,7 @@ def _import_all(names: Sequence[str]) -> None:
 _FIRST = ("import torch\nx = torch.ones(2)\nx", "1 / 0", "x.undefined")
 _DRAWING = (
     "%load_ext torchmagic",
-    "%%tensorinfo\n%%gradtrace\nimport torch\nx = torch.ones((), requires_grad=True)\ny = x * 2\ny.backward()",
+    *4 * ["%%tensorinfo\n%%gradtrace\nimport torch\nx = torch.ones((), requires_grad=True)\ny = x * 2\ny.backward()"],
     "%unload_ext torchmagic",
 )
 
