@@ -13,7 +13,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graders.engine.report import CellReport
 
 _ROUNDS = 8
 _SOLUTION = (
@@ -59,19 +62,23 @@ def with_partner(partner: Callable[[socket.socket], None], play: Callable[[socke
             os.waitpid(pid, 0)
 
 
-def rehearse_judge() -> None:
-    """In the judges' parent: judge a submission, which a fork runs."""
+def rehearse_judge() -> list[CellReport]:
+    """In the judges' parent: judge a submission, which a fork runs; gives its reports."""
     from graders.engine.judge import Judge
-    from graders.engine.report import Cell, CellReport, Limits, Submission
+    from graders.engine.report import Cell, Limits, Submission
 
     cells = [Cell(number, source, "student") for number, source in enumerate(_SOLUTION)]
     cells += [Cell(len(cells) + number, _TEST, "test", 1.0, f"rehearsal {number}") for number in range(_ROUNDS)]
     submission = Submission(tuple(cells), tuple(cells), limits=Limits(10.0, 20.0))
-    watch, _ = socket.socketpair()
     main = sys.modules["__main__"]
     reports: list[CellReport] = []
-    with_partner(_serve, lambda sock: Judge(submission, sock, watch, reports.append).run())
-    sys.modules["__main__"] = main
+    watch, orders = socket.socketpair()
+    try:
+        with watch, orders:
+            with_partner(_serve, lambda sock: Judge(submission, sock, watch, reports.append).run())
+    finally:
+        sys.modules["__main__"] = main
+    return reports
 
 
 def _serve(sock: socket.socket) -> None:

@@ -178,7 +178,7 @@ def _serve(
     control: socket.socket,
     fork: Callable[[Mapping[str, Any], list[int], bool], None],
     preload: Callable[[str, Any], None],
-    todo: list[Callable[[], None]],
+    todo: list[Callable[[], object]],
     watches: Watches,
 ) -> None:
     """``fork`` for each request on ``control`` until it closes, get warmer on the way, and attend to ``watches``.
@@ -194,7 +194,8 @@ def _serve(
     while True:
         if todo and not watches:
             if started or not watches.attend(control, wait=False):
-                todo.pop(0)()
+                with contextlib.suppress(Exception):  # what fails here fails, and says so, where it is used
+                    todo.pop(0)()
                 gc.freeze()
                 continue
         elif not watches.attend(control):
