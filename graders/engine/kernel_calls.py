@@ -42,6 +42,9 @@ _MOUNT_SETATTR = {"x86_64": 442, "aarch64": 442}
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
+_HUGE = 2 << 20
+_MADV_COLLAPSE = 25
+
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID, _MOUNT_ATTR_NODEV = 1, 2, 4
 
@@ -104,6 +107,23 @@ def fork_new_tree() -> int:
         return pid
     finally:
         os.close(own)
+
+
+def gather_memory() -> None:
+    """Let this process's own memory lie in huge pages, as far as it fills them; Linux 6.1, and nothing before.
+
+    A fork then copies, and its end clears, one entry of the page table for 512 pages, until it writes to one of them.
+    """
+    with open("/proc/self/maps") as file:
+        lines = file.read().splitlines()
+    for line in lines:
+        where, rights, _, device, inode, *name = line.split()
+        if rights != "rw-p" or (device, inode) != ("00:00", "0") or name not in ([], ["[heap]"]):
+            continue
+        first, end = (int(address, 16) for address in where.split("-"))
+        first = -(-first // _HUGE) * _HUGE
+        if first + _HUGE <= end:  # what it cannot do for one part it does for the others, and says that it failed
+            _libc().madvise(ctypes.c_void_p(first), ctypes.c_size_t((end - first) // _HUGE * _HUGE), _MADV_COLLAPSE)
 
 
 def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str = "") -> None:

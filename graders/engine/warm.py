@@ -197,6 +197,8 @@ def _serve(
                 with contextlib.suppress(Exception):  # what fails here fails, and says so, where it is used
                     todo.pop(0)()
                 gc.freeze()
+                if not todo:
+                    kc.gather_memory()
                 continue
         elif not watches.attend(control):
             continue
