@@ -20,7 +20,6 @@ def _huge(line: str = "AnonHugePages:") -> int:
 
 def test_what_is_gathered_stays_what_it_is() -> None:
     memory = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.madvise(mmap.MADV_NOHUGEPAGE)
     text = bytes(range(256)) * (len(memory) // 256)
     memory[:] = text
     kc.gather_memory()
