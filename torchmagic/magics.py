@@ -52,7 +52,7 @@ class TorchMagics(Magics):
         super().__init__(shell)
         self._shell: Any = shell
         self._running: list[CellRun] = []
-        self._shown = id(None)  # the error that was shown last when the cell began
+        self._shown = id(last_error())  # the error that was shown last when the cell began
         self.cards = ErrorCards(display)
         self._hints = Hints()
         self._always: dict[str, str] = {}  # the options under which a magic shows every cell

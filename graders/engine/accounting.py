@@ -43,9 +43,13 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def own_memory(process: int | str) -> int:
-    """Bytes that a process holds by itself or shares with those it was forked from and forked; 0 if it has ended."""
-    return kibibytes(_read(f"/proc/{process}/status"), _OWN_NOW)
+def own_memory(process: int | str, proc: str = "/proc") -> int:
+    """Bytes that a process holds by itself or shares with those it was forked from and forked; 0 if it has ended.
+
+    Args:
+        proc: where the process table is to be seen; likewise below.
+    """
+    return kibibytes(_read(f"{proc}/{process}/status"), _OWN_NOW)
 
 
 def resident(process: int | str) -> int:
@@ -53,15 +57,15 @@ def resident(process: int | str) -> int:
     return kibibytes(_read(f"/proc/{process}/status"), [b"VmRSS:"])
 
 
-def exact_memory(process: int | str) -> int:
+def exact_memory(process: int | str, proc: str = "/proc") -> int:
     """The same with each page divided among the processes that share it; slower."""
-    text = _read(f"/proc/{process}/smaps_rollup")
-    return kibibytes(text, _OWN_EXACTLY) if text else own_memory(process)
+    text = _read(f"{proc}/{process}/smaps_rollup")
+    return kibibytes(text, _OWN_EXACTLY) if text else own_memory(process, proc)
 
 
-def descriptors(process: int | str) -> int:
+def descriptors(process: int | str, proc: str = "/proc") -> int:
     """How many files a process has open."""
-    folder = f"/proc/{process}/fd"
+    folder = f"{proc}/{process}/fd"
     try:
         return os.stat(folder).st_size or len(os.listdir(folder))  # Linux before 6.2 gives no size
     except OSError:
@@ -77,27 +81,30 @@ def descriptor_memory(count: int) -> int:
     return max(0, count - _FREE_DESCRIPTORS) * _DESCRIPTOR_BYTES
 
 
-def memory_in_use(processes: Iterable[int], born_with: int) -> int:
+def memory_in_use(processes: Iterable[int], born_with: int, proc: str = "/proc") -> int:
     """Bytes that the processes take together, never too low but for what the first was born with, and quickly found."""
     total = files = 0
     for process in processes:
-        total += own_memory(process)
-        files += descriptors(process)
+        total += own_memory(process, proc)
+        files += descriptors(process, proc)
     return max(0, total - born_with) + descriptor_memory(files)
 
 
-def over(limit: int, processes: Iterable[int], born_with: int) -> bool:
+def over(limit: int, processes: Iterable[int], born_with: int, proc: str = "/proc") -> bool:
     """Whether processes take more than ``limit`` together."""
     listed = list(processes)
-    if memory_in_use(listed, born_with) <= limit:
+    if memory_in_use(listed, born_with, proc) <= limit:
         return False
-    files = sum(descriptors(process) for process in listed)
-    return sum(exact_memory(process) for process in listed) + descriptor_memory(files) > limit
+    files = sum(descriptors(process, proc) for process in listed)
+    return sum(exact_memory(process, proc) for process in listed) + descriptor_memory(files) > limit
 
 
-def all_processes() -> list[int]:
-    """The processes that /proc shows."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+def all_processes(proc: str = "/proc") -> list[int]:
+    """The processes that /proc shows; none where it is gone with the last of them."""
+    try:
+        return [int(name) for name in os.listdir(proc) if name.isdigit()]
+    except OSError:
+        return []
 
 
 def descendants(process: int) -> list[int]:

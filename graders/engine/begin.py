@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from graders.engine.report import Limits
+from graders.engine.report import Limits, facts
 from graders.engine.wire import Caps, Frame, recv_frame, send_frame
 
 _TRUSTED = Caps(header=1 << 30, body=0)
@@ -33,7 +33,7 @@ class Begin:
 def send_begin(sock: socket.socket, begin: Begin, *, deadline: float) -> None:
     """Tell a waiting process to begin."""
     files = {name: base64.b64encode(content).decode() for name, content in begin.files.items()}
-    header = {"limits": asdict(begin.limits), "scratch": begin.scratch, "files": files, "core": begin.core}
+    header = {"limits": facts(begin.limits), "scratch": begin.scratch, "files": files, "core": begin.core}
     send_frame(sock, Frame(header), deadline=deadline)
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from graders.engine.begin import Begin, send_begin
 from graders.engine.mechanisms import REMEDIES, Mechanism
 from graders.engine.needs import Needs, hints
 from graders.engine.reference import IN_STUDENT_PROCESS, References
-from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, summarise
+from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, facts, summarise
 from graders.engine.warm_process import packages, start_warm
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
@@ -79,7 +79,7 @@ class Engine:
         self._references = References()
         self._cores = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0) if hasattr(os, "sched_getaffinity") else {}
         self._hinted: Counter[str] = Counter()
-        self._preloaded: set[tuple[socket.socket, str]] = set()
+        self._preloaded: set[tuple[socket.socket, str | tuple[str, str]]] = set()
 
     def __enter__(self) -> Engine:
         self._start()
@@ -100,10 +100,12 @@ class Engine:
         if self._controls is None:
             return
         students, judges = self._controls
+        wanted: list[tuple[socket.socket, str, str | tuple[str, str]]]
         wanted = [(control, "first", name) for control in self._controls for name in needs.first]
         wanted += [(students, "import", name) for name in needs.students]
         wanted += [(judges, "import", name) for name in needs.judges]
         wanted += [(judges, "read", text) for text in needs.texts]
+        wanted += [(judges, "compile", test) for test in needs.tests]
         for control, what, item in wanted:
             message = json.dumps({"preload": [what, item]}).encode()
             if (control, item) not in self._preloaded and len(message) < _LONGEST_AHEAD:
@@ -295,11 +297,11 @@ class _Slot:
 
 def _as_header(submission: Submission, scratch: str) -> dict[str, Any]:
     def cells(items: tuple[Cell, ...]) -> list[dict[str, Any]]:
-        return [asdict(cell) for cell in items]
+        return [facts(cell) for cell in items if cell.role != "ignored"]
 
     return {
         "cells": cells(submission.cells),
         "template": cells(submission.template),
-        "limits": asdict(submission.limits),
+        "limits": facts(submission.limits),
         "scratch": scratch,
     }

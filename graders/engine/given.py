@@ -51,6 +51,8 @@ def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
     students: set[str] = set()
     needed: set[str] = set()
     for cell in template or cells:
+        if cell.role == "ignored":
+            continue
         body = parse_cell(cell.source)
         if cell.role == "provided" or (cell.role == "student" and template):
             for statement in body:
@@ -59,7 +61,7 @@ def read_given(template: Iterable[Cell], cells: Iterable[Cell]) -> Given:
                 ):
                     definitions.update(dict.fromkeys(bound_names([statement]), statement))
         if cell.role == "student" and template:
-            students |= bound_names(s for s in body if not isinstance(s, ast.Import | ast.ImportFrom))
+            students |= names_bound(cell.source, imports=False)
             needed |= names_needed(cell.source)
     star = definitions.pop("*", None)
     needed &= students
@@ -92,9 +94,9 @@ def plain_python(source: str) -> str:
     Raises:
         SyntaxError: it is no Python even then.
     """
-    from IPython.core.inputtransformer2 import TransformerManager
+    from graders.engine.cell_text import QuickTransformer
 
-    return str(TransformerManager().transform_cell(source))
+    return str(QuickTransformer().transform_cell(source))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -106,6 +108,17 @@ def parse_cell(source: str) -> tuple[ast.stmt, ...]:
         return tuple(ast.parse(plain_python(source)).body)
     except (SyntaxError, ValueError, RuntimeError, MemoryError):  # the parser's stack being full is a MemoryError
         return ()
+
+
+@functools.lru_cache(maxsize=1024)
+def names_bound(source: str, *, imports: bool = True) -> frozenset[str]:
+    """The global names that a cell binds, those of modules that it imports among them or not.
+
+    >>> sorted(names_bound("import math\\nx = 1")), sorted(names_bound("import math\\nx = 1", imports=False))
+    (['math', 'x'], ['x'])
+    """
+    body = parse_cell(source)
+    return frozenset(bound_names(s for s in body if imports or not isinstance(s, ast.Import | ast.ImportFrom)))
 
 
 def bound_names(statements: Iterable[ast.stmt]) -> set[str]:

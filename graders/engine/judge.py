@@ -16,7 +16,7 @@ from typing import Any
 
 from graders.engine.arena import Arena
 from graders.engine.beside import helpers_for, report_of
-from graders.engine.given import bound_names, parse_cell, read_given
+from graders.engine.given import names_bound, read_given
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.outputs import clean_outputs
 from graders.engine.random_state import Generators, declared_seeds
@@ -119,7 +119,7 @@ class Judge:
         except WireError as error:
             return self._stopped(cell, error, start)
         self.namespace.forget_fetched()
-        self.namespace.release(bound_names(parse_cell(cell.source)))
+        self.namespace.release(names_bound(cell.source))
         outputs = self._kept(result["outputs"])
         seconds = time.monotonic() - start
         if result.get("status") == "ok":

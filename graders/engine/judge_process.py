@@ -6,13 +6,12 @@ import os
 import resource
 import socket
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from graders.engine.arena import Arena
 from graders.engine.judge import Judge
 from graders.engine.outputs import storable
-from graders.engine.report import Cell, CellReport, Limits, Submission
+from graders.engine.report import Cell, CellReport, Limits, Submission, facts
 from graders.engine.wire import Caps, Frame, recv_frame, send_frame
 
 _TRUSTED = Caps(header=1 << 30, body=0)
@@ -42,7 +41,7 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket, 
     )
 
     def emit(cell: CellReport) -> None:
-        send_frame(report, Frame({"cell": storable({**asdict(cell), "outcome": cell.outcome.value})}))
+        send_frame(report, Frame({"cell": storable({**facts(cell), "outcome": cell.outcome.value})}))
 
     Judge(submission, wire, watch, emit, arena).run()
     send_frame(report, Frame({"done": True}))

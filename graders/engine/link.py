@@ -73,6 +73,12 @@ class Link:
     def along(self, header: dict[str, Json], packer: Packer) -> None:
         """Add to a message what goes along with each; before the changed tensors."""
 
+    def news(self, header: dict[str, Json], packer: Packer) -> None:
+        """Add to a message what the other side has to know of what was done to the things that both have."""
+        changed = self.tensors.changes(packer.encoder.plain)
+        if changed:
+            header["changed"] = changed
+
     def arrived(self, header: Mapping[str, Json], unpacker: Unpacker) -> None:
         """Take what came along; after the changed tensors."""
 
@@ -145,9 +151,7 @@ class Link:
         """Send a message with all that goes along."""
         packer.close(header)
         self.along(header, packer)
-        changed = self.tensors.changes(packer.encoder.plain)
-        if changed:
-            header["changed"] = changed
+        self.news(header, packer)
         lent = self.arena.lent() if self.arena is not None else None
         if lent:
             header["lent"] = lent

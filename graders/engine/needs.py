@@ -32,6 +32,7 @@ class Needs:
     Attributes:
         students, judges: modules to import in the students' parent and in the judges'.
         texts: cells that every judge will read.
+        tests: name and text of each test cell that every judge will run.
         first: modules to import in both, before any submission runs: each would take a second or more of its time.
     """
 
@@ -39,6 +40,7 @@ class Needs:
     judges: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
+    tests: tuple[tuple[str, str], ...] = ()
 
 
 def read_needs(cells: Iterable[Cell]) -> Needs:
@@ -50,6 +52,7 @@ def read_needs(cells: Iterable[Cell]) -> Needs:
     >>> read_needs([Cell(0, "f(torch.ones(2, device='meta'))", "test")]).first
     ('torch._dynamo',)
     """
+    cells = tuple(cells)
     students: dict[str, None] = {}
     judges: dict[str, None] = {}
     texts = []
@@ -64,7 +67,8 @@ def read_needs(cells: Iterable[Cell]) -> Needs:
         if cell.role != "student":
             judges.update(imports)
     first = (_FOR_META,) if any(map(_META.search, texts)) else ()
-    return Needs(tuple(students), tuple(judges), tuple(texts), first)
+    tests = tuple((cell.name, cell.source) for cell in cells if cell.role == "test" and not cell.beside_student)
+    return Needs(tuple(students), tuple(judges), tuple(texts), first, tests)
 
 
 def hints(source: str) -> list[str]:

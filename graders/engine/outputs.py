@@ -53,7 +53,12 @@ def storable(data: Mapping[str, Any]) -> dict[str, Any]:
     >>> storable({"text": chr(0xD800)})
     {'text': '?'}
     """
-    return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))  # type: ignore[no-any-return]
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-8", "replace"))  # type: ignore[no-any-return]
+    return dict(data)
 
 
 def _clean(output: Mapping[str, Any]) -> Mapping[str, Any] | None:

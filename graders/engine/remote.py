@@ -154,8 +154,11 @@ class Student(Link):
         return swallowed
 
     def push(self) -> None:
-        """Tell the student what the judge changed in copies of its tensors (values, gradients)."""
-        self._ask_shell({"op": "sync"})
+        """Tell the student what the judge changed in copies of its tensors (values, gradients), if anything."""
+        packer, header = Packer(self, results=False), {"op": "sync"}
+        self.news(header, packer)
+        if len(header) > 1:
+            self._ask_shell(header, packer)
 
     def forget_leaves(self) -> None:
         """Let go of the student's leaves, when what was done to them has been sent."""
@@ -220,11 +223,11 @@ class Student(Link):
         self._asking = False
         return answer
 
-    def _ask_shell(self, header: dict[str, Json]) -> Mapping[str, Json]:
+    def _ask_shell(self, header: dict[str, Json], packer: Packer | None = None) -> Mapping[str, Json]:
         """Ask for what cannot fail over there unless the student's code has broken its own process."""
         self._depth += 1
         try:
-            reply, unpacker = self.exchange(header, Packer(self, results=False))
+            reply, unpacker = self.exchange(header, packer or Packer(self, results=False))
             unpacker.close()
         except WireError as error:
             self.broken = self.broken or error
@@ -263,7 +266,7 @@ class Student(Link):
     # -- what comes along, and what comes back ----------------------------------------------------------
 
     def along(self, header: dict[str, Json], packer: Packer) -> None:
-        """What the judge has let go of, and the state of its generators where the test has seeded them."""
+        """What the judge has let go of."""
         gone = self.tensors.take_gone()
         if gone:
             header["free"] = [list(name) for name in gone]
@@ -272,8 +275,12 @@ class Student(Link):
             header["free_objects"], self._free_objects = free, []
         if self.forgotten:
             header["free_calls"], self.forgotten = self.forgotten, []
+
+    def news(self, header: dict[str, Json], packer: Packer) -> None:
+        """As :meth:`Link.news`, and what was done to generators and optimizers."""
         self.generators.send(header, packer.encoder.put)
         self.lender.send(header, packer)
+        super().news(header, packer)
 
     def arrived(self, header: Mapping[str, Json], unpacker: Unpacker) -> None:
         """What the student's side printed, and what its functions did to generators, containers and modules."""

@@ -136,18 +136,8 @@ class StudentServer(Link):
             return {"run": self.shell.run(need(request, "source"))}
         if op == "sync":
             return {}
-        work: dict[str, Callable[[Mapping[str, Json], Unpacker], object]] = {
-            "get": self._get,
-            "getattr": self._getattr,
-            "setattr": self._setattr,
-            "call": self._call,
-            "do": self._do,
-            "bind": self._bind,
-            "exit": self._exit,
-            "signature": lambda request, _: describe_signature(self.objects.get(need(request, "h"))),
-        }
         with torch.set_grad_enabled(bool(request.get("grad", True))):
-            header = {"value": packer.pack(work[op](request, unpacker))}
+            header = {"value": packer.pack(_WORK[op](self, request, unpacker))}
         if self._nested == 1:
             changed = [[number, packer.pack(self._contents(number))] for number in self._changed_containers()]
             if changed:
@@ -197,6 +187,9 @@ class StudentServer(Link):
         error = self._errors.made(described, self)
         return bool(type(manager).__exit__(manager, type(error), error, None))
 
+    def _signature(self, request: Mapping[str, Json], _: Unpacker) -> object:
+        return describe_signature(self.objects.get(need(request, "h")))
+
     # -- arguments that are changed in place ------------------------------------------------------------
 
     def _remember_containers(self) -> None:
@@ -219,7 +212,8 @@ class StudentServer(Link):
         """What was printed, and what was done to the generators and to the test's modules."""
         if "run" not in header:
             header["printed"] = [o for o in self.shell.log.take() if o["output_type"] == "stream"]
-        rebound = [name for name, value in self._fetched.items() if self.shell.namespace.get(name) is not value]
+        names = self.shell.namespace
+        rebound = [name for name, value in self._fetched.items() if names.get(name) is not value]
         if rebound:
             header["rebound"] = rebound
             for name in rebound:
@@ -308,6 +302,18 @@ class StudentServer(Link):
         if names[:1] in (["StopIteration"], ["StopAsyncIteration"]):
             return StopIteration(*described.get("args") or ())
         return self._errors.made(described, self)
+
+
+_WORK: dict[str, Callable[[StudentServer, Mapping[str, Json], Unpacker], object]] = {
+    "get": StudentServer._get,
+    "getattr": StudentServer._getattr,
+    "setattr": StudentServer._setattr,
+    "call": StudentServer._call,
+    "do": StudentServer._do,
+    "bind": StudentServer._bind,
+    "exit": StudentServer._exit,
+    "signature": StudentServer._signature,
+}
 
 
 def _same(old: Any, new: Any) -> bool:

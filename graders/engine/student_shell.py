@@ -21,6 +21,8 @@ from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session
 from traitlets.config import Config
 
+from graders.engine.cell_text import QuickTransformer
+
 _KEPT = ("display_data", "execute_result", "update_display_data", "error")
 
 
@@ -195,6 +197,7 @@ class StudentShell:
         session.log_to = self.log
         self._store = _store_class()
         self.shell: Any = ZMQInteractiveShell.instance(config=config)
+        self.shell.input_transformer_manager = QuickTransformer()
         self.shell.extension_manager.load_extension("storemagic")  # as kernels do
         self.shell.enable_gui = no_windows  # its own would look for a kernel, and `%matplotlib inline` fail
         for publisher in (self.shell.displayhook, self.shell.display_pub):

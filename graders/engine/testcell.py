@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import io
 import linecache
 import math
@@ -12,6 +13,7 @@ import sys
 import textwrap
 import time
 import traceback
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -72,7 +74,7 @@ class _Writer(io.TextIOBase):
     def __init__(self, streams: _Streams, name: str, cell: Cell) -> None:
         self._streams = streams
         self._name = name
-        self._filename = _filename(cell)
+        self._filename = file_name(cell)
         self._secret = hidden_lines(cell.source)
 
     def write(self, text: str) -> int:
@@ -180,20 +182,46 @@ def _as_number(value: object) -> float | None:
 
 
 def _execute(cell: Cell, namespace: JudgeNamespace) -> object:
-    filename = _filename(cell)
-    source = plain_python(cell.source)
-    tree = ast.parse(source, filename)
+    filename = file_name(cell)
+    code = compile_test(cell.source, filename)
+    linecache.cache[filename] = (len(code.text), None, code.text.splitlines(keepends=True), filename)
+    exec(code.statements, namespace)
+    if code.last is None:
+        return None
+    value = eval(code.last, namespace)
+    return value if code.shown else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """A test cell's text as Python, its statements, and its last expression, whose value is shown or is not."""
+
+    text: str
+    statements: types.CodeType
+    last: types.CodeType | None
+    shown: bool
+
+
+@functools.lru_cache(maxsize=256)
+def compile_test(source: str, filename: str) -> _Code:
+    """The code of a test cell; kept, for a class shares its test cells.
+
+    Raises:
+        SyntaxError: it does not parse.
+
+    >>> compile_test("x = 1\\n2 * x", "<test cell a>").shown
+    True
+    """
+    text = plain_python(source)
+    tree = ast.parse(text, filename)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    shown = last is not None and not source.rstrip().endswith(";")
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(tree, filename, "exec"), namespace)
-    if isinstance(last, ast.Expr):
-        value = eval(compile(ast.Expression(last.value), filename, "eval"), namespace)
-        return value if shown else None
-    return None
+    value = compile(ast.Expression(last.value), filename, "eval") if isinstance(last, ast.Expr) else None
+    shown = last is not None and not text.rstrip().endswith(";")
+    return _Code(text, compile(tree, filename, "exec"), value, shown)
 
 
-def _filename(cell: Cell) -> str:
+def file_name(cell: Cell) -> str:
+    """What tracebacks call the file of a test cell."""
     return f"{TEST_CELL}{cell.name or cell.key}>"
 
 
@@ -243,7 +271,7 @@ def _lines_under_way(filename: str) -> list[int | None]:
 
 def _explain(error: BaseException, cell: Cell) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame.lineno for frame in frames if frame.filename == _filename(cell)]
+    own = [frame.lineno for frame in frames if frame.filename == file_name(cell)]
     line = own[-1] if own else None
     secret = hidden_lines(cell.source)
     hidden = _is_secret(own, secret)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from graders.engine import kernel_calls as kc
 from graders.engine import walls
 from graders.engine.mechanisms import Mechanism, MissingMechanism, needing
 from graders.engine.report import Limits
@@ -25,6 +26,7 @@ def prepare_walls(options: Mapping[str, Any]) -> bytes:
         program = build_filter()
     with needing(Mechanism.NAMESPACES):
         walls.enter_outer_root(walls.View(tuple(options["readable"]), tuple(options["hidden"])), options["root"])
+        walls.rule_own_tree()
     try_walls(program)
     return program
 
@@ -36,14 +38,15 @@ def try_walls(program: bytes) -> None:
         MissingMechanism: the first that the kernel does not give.
     """
     ours, theirs = os.pipe()
-    outer = os.fork()
-    if outer == 0:
+    with needing(Mechanism.NAMESPACES):
+        pid = kc.fork_new_tree()
+    if pid == 0:
         os.close(ours)
-        _tell(theirs, lambda: _in_new_namespaces(theirs, program))
+        _tell(theirs, lambda: _behind_walls(program))
     os.close(theirs)
     with open(ours, "rb") as file:
         text = file.read()
-    _, status = os.waitpid(outer, 0)
+    _, status = os.waitpid(pid, 0)
     if text:
         found = json.loads(text)
         raise MissingMechanism(Mechanism(found["mechanism"]), found["reason"])
@@ -51,18 +54,9 @@ def try_walls(program: bytes) -> None:
         raise MissingMechanism(Mechanism.SECCOMP, f"a process behind walls ended with status {status}")
 
 
-def _in_new_namespaces(report: int, program: bytes) -> None:
-    with needing(Mechanism.NAMESPACES):
-        walls.leave_namespaces()
-    inner = os.fork()
-    if inner == 0:
-        _tell(report, lambda: _behind_walls(program))
-    _, status = os.waitpid(inner, 0)
-    os._exit(0 if status == 0 else 1)
-
-
 def _behind_walls(program: bytes) -> None:
     with needing(Mechanism.NAMESPACES):
+        walls.leave_namespaces()
         owner = walls.raise_walls(0)
         walls.shut_behind(Limits(), {}, *owner)
     walls.seal(program)

@@ -1,9 +1,10 @@
 """The walls of a student process: what it can see, reach and use, raised by kernel calls in a warm fork.
 
-Twice: :func:`enter_outer_root` once for the warm parent (a root folder that holds the Python environment,
-read-only, and nothing of the course), and in each fork :func:`leave_namespaces`, :func:`raise_walls` (a scratch folder
-and a process table of its own), :func:`shut_behind` (limits, and no privilege left) and :func:`seal` (Landlock and the
-filter of system calls). As root each submission also gets a user id of its own.
+Twice: :func:`enter_outer_root` and :func:`rule_own_tree` once for the warm parent (a root folder that holds the Python
+environment, read-only, and nothing of the course), and in each fork, the first of a process tree of its own,
+:func:`leave_namespaces` (a process table of its own), :func:`raise_walls` (a scratch folder of its own),
+:func:`shut_behind` (limits, and no privilege left) and :func:`seal` (Landlock and the filter of system calls). As root
+each submission also gets a user id of its own.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _ETC = (
 )
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _SCRATCH_FLAGS = kc.MS_NOSUID | kc.MS_NODEV
+_PROC_FLAGS = kc.MS_NOSUID | kc.MS_NODEV | kc.MS_NOEXEC
 _FIRST_UID = 1_600_000_000
 _KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE")
 
@@ -180,19 +182,38 @@ _SETTINGS_OF_OWN_USERS = (
 )
 
 
+def rule_own_tree() -> None:
+    """Go on as process 1 of a process tree of its own, so that new trees can be made below it; ends with its parent.
+
+    Raises:
+        OSError: the kernel does not allow it here.
+    """
+    kc.unshare(kc.CLONE_NEWPID)
+    pid = os.fork()
+    if pid != 0:
+        os.closerange(3, 65536)
+        _, status = os.waitpid(pid, 0)
+        os._exit(0 if status == 0 else 1)
+    kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
+    kc.mount("proc", "/proc", "proc", _PROC_FLAGS)
+
+
 def leave_namespaces() -> None:
-    """In a fork of the walled parent: new namespaces; the next fork is process 1 of its own process tree."""
-    flags = kc.CLONE_NEWNS | kc.CLONE_NEWPID | kc.CLONE_NEWNET | kc.CLONE_NEWIPC | kc.CLONE_NEWUTS
+    """In process 1 of a submission's process tree: new namespaces, and a view of its own processes only."""
+    flags = kc.CLONE_NEWNS | kc.CLONE_NEWNET | kc.CLONE_NEWIPC | kc.CLONE_NEWUTS
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
         kc.unshare(flags)
+        kc.mount("proc", "/proc", "proc", _PROC_FLAGS)
     else:
+        kc.unshare(kc.CLONE_NEWNS)
+        kc.mount("proc", "/proc", "proc", _PROC_FLAGS)  # by those who rule the tree: those of the next line do not
         kc.unshare(flags | kc.CLONE_NEWUSER)
         kc.map_user(uid, gid)
 
 
 def raise_walls(serial: int) -> tuple[int, int]:
-    """In process 1 of the new namespaces, ahead of any submission: a process table and a scratch folder of its own.
+    """Behind :func:`leave_namespaces`, ahead of any submission: a scratch folder of its own.
 
     Args:
         serial: distinguishes submissions that run at the same time; gives the user id when we are root.
@@ -203,7 +224,6 @@ def raise_walls(serial: int) -> tuple[int, int]:
     privileged = os.geteuid() == 0
     uid = gid = _FIRST_UID + serial % 1_000_000 if privileged else os.geteuid()
     gid = gid if privileged else os.getegid()
-    kc.mount("proc", "/proc", "proc", kc.MS_NOSUID | kc.MS_NODEV | kc.MS_NOEXEC)
     owner = f"mode=700,uid={uid},gid={gid},size=1m,nr_inodes=20000"
     kc.mount("tmpfs", HOME, "tmpfs", _SCRATCH_FLAGS, owner)
     for name, place in (("tmp", "/tmp"), ("shm", "/dev/shm")):

@@ -13,7 +13,6 @@ import gc
 import importlib
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -23,10 +22,11 @@ from typing import Any
 from graders.engine import kernel_calls as kc
 from graders.engine import walls
 from graders.engine.begin import Begin
+from graders.engine.forks import forked, settle
 from graders.engine.mechanisms import MissingMechanism
+from graders.engine.rehearsal import rehearse_judge, rehearse_student
 from graders.engine.trial import prepare_walls
-from graders.engine.watch import watch_student
-from graders.engine.wire import WireClosed
+from graders.engine.watch import Watches, fork_watched, watch_alone
 
 #: The generator state that a fresh interpreter's torch starts with.
 _FRESH_TORCH_SEED = 67280421310721
@@ -78,17 +78,38 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         control.send(json.dumps({"error": str(error), "mechanism": error.mechanism.value}).encode())
         return
 
-    def child(request: Mapping[str, Any], fds: list[int]) -> None:
-        wire, watcher, start, memory = fds
-        if walled:
-            walls.leave_namespaces()
-        watch, orders = socket.socket(fileno=watcher), socket.socket(fileno=start)
-        watch_student(watch, orders, lambda wait: student(int(request["serial"]), wire, memory, wait), walled=walled)
+    watches, alone = Watches(), list[int]()
+
+    def fork(request: Mapping[str, Any], fds: list[int], busy: bool) -> None:
+        wire, watcher, begin, memory = fds
+        watch, orders = socket.socket(fileno=watcher), socket.socket(fileno=begin)
+
+        def run(wait: Callable[[], Begin]) -> None:
+            control.close()
+            watches.close()
+            student(int(request["serial"]), wire, memory, wait)
+
+        def watch_it() -> None:
+            control.close()
+            watches.close()
+            settle()
+            watch_alone(watch, orders, run, walled=walled)
+
+        alone[:] = [pid for pid in alone if os.waitpid(pid, os.WNOHANG)[0] == 0]
+        if walled and not busy:
+            watches.add(fork_watched(watch, orders, run, walled=True))
+        else:
+            alone.append(forked(watch_it))
+            watch.close()
+            orders.close()
+        os.close(wire)
+        os.close(memory)
 
     def student(serial: int, wire: int, memory: int, wait: Callable[[], Begin]) -> None:
         arena = Arena(memory, first=False)
         _reseed(judge=False)
         if walled:
+            walls.leave_namespaces()
             owner = walls.raise_walls(serial)
             begin = wait()
             walls.shut_behind(begin.limits, begin.files, *owner)
@@ -107,57 +128,79 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
         sys.path.insert(0, "")  # as in a kernel: modules beside the notebook can be imported
         run_student(sock, shell, arena)
 
-    def preload(what: str, item: str) -> None:
+    def preload(what: str, item: Any) -> None:
         _import_all([item])
         if item == "torchmagic":
             _rehearse(shell, _DRAWING)
 
-    _serve(control, child, preload, [lambda: _rehearse(shell)])
+    _serve(control, fork, preload, [lambda: _rehearse(shell)], watches)
 
 
 def _serve_judges(control: socket.socket) -> None:
     from graders.engine.arena import Arena
-    from graders.engine.given import names_needed, parse_cell
+    from graders.engine.given import names_bound, names_needed, parse_cell
     from graders.engine.judge_process import run_judge
     from graders.engine.random_state import declared_seeds
+    from graders.engine.report import Cell
+    from graders.engine.testcell import compile_test, file_name
 
-    _import_all(["IPython.core.inputtransformer2", "unittest", "numpy.testing", "graders.checks"])
+    _import_all(["graders.engine.cell_text", "unittest", "numpy.testing", "graders.checks"])
 
-    def child(request: Mapping[str, Any], fds: list[int]) -> None:
+    def judge(fds: list[int]) -> None:
+        control.close()
+        settle()
         _reseed(judge=True)
         wire, watch, report = (socket.socket(fileno=fd) for fd in fds[:3])
         run_judge(wire, watch, report, Arena(fds[3], first=True))
 
-    def preload(what: str, item: str) -> None:
+    def fork(request: Mapping[str, Any], fds: list[int], busy: bool) -> None:
+        forked(lambda: judge(fds))
+        for fd in fds:
+            os.close(fd)
+
+    def preload(what: str, item: Any) -> None:
         if what == "import":
             _import_all([item])
+        elif what == "compile":
+            name, source = item
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # said where it is run
+                compile_test(source, file_name(Cell(0, source, "test", name=name)))
         else:
-            for read in (parse_cell, names_needed, declared_seeds):
+            for read in (parse_cell, names_needed, names_bound, declared_seeds):
                 read(item)
+            names_bound(item, imports=False)
 
-    _serve(control, child, preload, [])
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a judge's end
+    _serve(control, fork, preload, [rehearse_judge], Watches())
 
 
 def _serve(
     control: socket.socket,
-    child: Callable[[Mapping[str, Any], list[int]], None],
-    preload: Callable[[str, str], None],
-    todo: list[Callable[[], None]],
+    fork: Callable[[Mapping[str, Any], list[int], bool], None],
+    preload: Callable[[str, Any], None],
+    todo: list[Callable[[], object]],
+    watches: Watches,
 ) -> None:
-    """Fork ``child`` for each request on ``control`` until it closes, and get warmer on the way.
+    """``fork`` for each request on ``control`` until it closes, get warmer on the way, and attend to ``watches``.
 
     ``todo``, and what is asked to be preloaded, is done once the first fork is on its way, or when nothing else is:
     the first submission then runs on one core while another one gets warm for all that follow. What is to be preloaded
-    "first" is done at once.
+    "first" is done at once. It takes up to seconds: ``fork`` is told when there is such a thing to do, so that it
+    arranges for somebody else to watch, and it is not begun while there is somebody to watch over.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
     control.send(b"{}")
     started = False
     while True:
-        if todo and (started or not select.select([control], [], [], 0)[0]):
-            todo.pop(0)()
-            gc.freeze()
+        if todo and not watches:
+            if started or not watches.attend(control, wait=False):
+                with contextlib.suppress(Exception):  # what fails here fails, and says so, where it is used
+                    todo.pop(0)()
+                gc.freeze()
+                if not todo:
+                    kc.gather_memory()
+                continue
+        elif not watches.attend(control):
             continue
         try:
             data, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
@@ -168,32 +211,14 @@ def _serve(
         request = json.loads(data)
         if "preload" in request:
             what, item = request["preload"]
-            if what == "first":
+            if what == "first" and not watches:
                 preload("import", item)
                 gc.freeze()
             else:
                 todo.append(functools.partial(preload, what, item))
             continue
         started = True
-        if os.fork() == 0:
-            status = 1
-            try:
-                control.close()
-                gc.enable()
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                os.setsid()
-                kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
-                child(request, list(fds))
-                status = 0
-            except WireClosed:  # a slot that was not needed
-                status = 0
-            except BaseException as error:  # the last line of this process: say what happened and end
-                sys.__stderr__.write(f"torchmagic engine: {type(error).__name__}: {error}\n")  # type: ignore[union-attr]
-            finally:
-                os._exit(status)
-        for fd in fds:
-            os.close(fd)
+        fork(request, list(fds), bool(todo))
 
 
 def _import_all(names: Sequence[str]) -> None:
@@ -206,7 +231,7 @@ def _import_all(names: Sequence[str]) -> None:
 _FIRST = ("import torch\nx = torch.ones(2)\nx", "1 / 0", "x.undefined")
 _DRAWING = (
     "%load_ext torchmagic",
-    "%%tensorinfo\n%%gradtrace\nimport torch\nx = torch.ones((), requires_grad=True)\ny = x * 2\ny.backward()",
+    *4 * ["%%tensorinfo\n%%gradtrace\nimport torch\nx = torch.ones((), requires_grad=True)\ny = x * 2\ny.backward()"],
     "%unload_ext torchmagic",
 )
 
@@ -216,12 +241,16 @@ def _rehearse(shell: Any, cells: Sequence[str] = _FIRST) -> None:
     shell.open()
     for source in cells:
         shell.run(source)
+    if cells is _FIRST:
+        rehearse_student(shell)
     shell.close()
     module = vars(shell.shell.user_module)
     own = {name: value for name, value in module.items() if name.startswith("__")}
     shell.shell.reset(new_session=True)
     module.update({name: value for name, value in own.items() if name not in module})  # __spec__, for one
     shell.shell.execution_count = 1
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)  # of a fresh kernel no cell has failed
 
 
 def _reseed(*, judge: bool) -> None:

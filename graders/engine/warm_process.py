@@ -16,8 +16,8 @@ import graders
 import torchmagic
 from graders.engine import walls
 
-#: glibc's heap, of which torch fills a hundred megabytes, in pages of 2 MiB: a fork copies a shorter page table. The
-#: rest of the memory, in which Python counts its references, is better off with small ones.
+#: glibc's heap, of which torch fills a hundred megabytes, in pages of 2 MiB from the start: a fork copies a shorter
+#: page table. The rest of the memory gets there when all is warm.
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 

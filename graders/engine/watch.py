@@ -1,4 +1,8 @@
-"""The process above a student's: ends it when told, when its memory is over, or when the judge is gone."""
+"""Watching over students' processes: each is ended when told, when its memory is over, or when its judge is gone.
+
+Their warm parent does it itself, between its forks, so that a submission costs no process more. While the parent has
+long things to do, and where there are no walls, each of them has a process of its own that watches (``watch_alone``).
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,15 @@ import os
 import select
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graders.engine import accounting
 from graders.engine import kernel_calls as kc
 from graders.engine.begin import Begin, recv_begin
-from graders.engine.wire import WireClosed
+from graders.engine.forks import GAVE_UP, do_and_end, settle
 
 #: What confirms an interrupt: from then on it cannot hit anything later than what it was meant for.
 INTERRUPTED = b"i"
@@ -28,121 +31,222 @@ _PAUSE = 3
 _LAST_ROUNDS = 100
 #: How a process ends when code in C gets no more memory and does not look: then that was its memory's end.
 _OF_EXHAUSTION = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
-#: How our own code in the student's process ends where it gets none.
-_GAVE_UP = 1
 _NEARLY = 0.9
 
 
 @dataclass(slots=True)
-class _Allowed:
-    """Bytes of memory that the submission may have, once it has begun."""
+class Watched:
+    """A student's process, and what is known of it.
 
+    Attributes:
+        pid, handle: its id and a descriptor of it.
+        watch: the judge's orders; tells it how the process ended.
+        begun: tells of the submission's beginning.
+        walled: whether it is the first of a process tree that the kernel ends with it.
+        born_with, born_resident: bytes that it shared with its parent.
+        proc: where the processes of the submission are to be seen; "" before it has begun.
+        memory: bytes that the submission may have.
+        next_look: when to look at its memory.
+        over_memory: whether it was ended for its memory.
+    """
+
+    pid: int
+    handle: int
+    watch: socket.socket
+    begun: socket.socket
+    walled: bool
+    born_with: int
+    born_resident: int
+    proc: str = ""
     memory: int = 0
+    next_look: float = 0.0
+    over_memory: bool = False
+    descriptors: list[int] = field(default_factory=list)
+
+    def is_over(self) -> bool:
+        """Whether the submission takes more memory than it may."""
+        processes = accounting.all_processes(self.proc) if self.walled else accounting.descendants(os.getpid())
+        return accounting.over(self.memory, processes, self.born_with, self.proc)
+
+    def close(self) -> None:
+        """Let go of all that it took to watch it."""
+        self.watch.close()
+        self.begun.close()
+        for descriptor in (self.handle, *self.descriptors):
+            os.close(descriptor)
 
 
-def watch_student(
+def fork_watched(
     watch: socket.socket, orders: socket.socket, student: Callable[[Callable[[], Begin]], None], *, walled: bool
-) -> None:
-    """Fork a process that runs ``student``, which waits to be told to begin; watch it, and tell the judge how it ended.
+) -> Watched:
+    """Fork a process that runs ``student``, which waits to be told to begin.
 
     On ``watch``, ``I`` asks for an interrupt, which is confirmed, and ``K`` for the end; when it closes, the student's
     process ends.
 
     Args:
-        walled: whether /proc shows the submission's processes only, which the kernel ends with the first of them.
-            If not, what it leaves behind becomes this process's child and is ended too.
+        walled: whether it becomes process 1 of a process tree of its own.
     """
     begun, tell = socket.socketpair()
     born_with, born_resident = accounting.own_memory("self"), accounting.resident("self")
+    pid = kc.fork_new_tree() if walled else os.fork()
+    if pid == 0:
+
+        def wait() -> Begin:
+            begin = recv_begin(orders)
+            proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+            socket.send_fds(tell, [str(begin.limits.memory_bytes).encode()], [proc])
+            os.close(proc)
+            return begin
+
+        def work() -> None:
+            watch.close()
+            begun.close()
+            settle()
+            student(wait)
+
+        do_and_end(work)
+    tell.close()
+    orders.close()
+    return Watched(pid, os.pidfd_open(pid), watch, begun, walled, born_with, born_resident)
+
+
+class Watches:
+    """The students' processes that this process watches over."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._watched: dict[int, Watched] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is any that has not ended."""
+        return bool(self._watched)
+
+    def add(self, student: Watched) -> None:
+        """Watch over one more."""
+        for descriptor in (student.watch.fileno(), student.begun.fileno(), student.handle):
+            self._watched[descriptor] = student
+            self._poll.register(descriptor, select.POLLIN)
+
+    def close(self) -> None:
+        """In a fork: let go of all, without ending any."""
+        for student in {id(student): student for student in self._watched.values()}.values():
+            student.close()
+        self._watched.clear()
+
+    def attend(self, control: socket.socket | None = None, *, wait: bool = True) -> bool:
+        """Do for each what there is to do now, or else when something comes up.
+
+        Args:
+            control: a socket that is also waited for.
+            wait: whether to wait at all.
+
+        Returns:
+            whether there is something to be read on ``control``.
+        """
+        other = -1
+        if control is not None:
+            other = control.fileno()
+            self._poll.register(other, select.POLLIN)
+        events = self._poll.poll(self._pause() if wait else 0)
+        if control is not None:
+            self._poll.unregister(other)
+        for descriptor, _ in events:
+            student = self._watched.get(descriptor)
+            if student is not None:
+                self._heard(student, descriptor)
+        self._look()
+        return any(descriptor == other for descriptor, _ in events)
+
+    def _pause(self) -> float | None:
+        """Milliseconds until somebody's memory is to be looked at."""
+        looks = [student.next_look for student in self._watched.values() if student.proc]
+        return max(0.0, min(looks) - time.monotonic()) * 1000 + 1 if looks else None
+
+    def _heard(self, student: Watched, descriptor: int) -> None:
+        if descriptor == student.handle:
+            self._ended(student)
+        elif descriptor == student.begun.fileno():
+            self._forget(descriptor)
+            memory, descriptors, _, _ = socket.recv_fds(student.begun, 64, 1)
+            if descriptors:
+                student.descriptors += descriptors
+                student.proc = f"/proc/self/fd/{descriptors[0]}" if student.walled else "/proc"
+                student.memory = int(memory)
+        elif _order(student.watch) != b"I":
+            self._end(student)
+        else:
+            with contextlib.suppress(OSError):
+                kc.interrupt(student.pid)
+            with contextlib.suppress(OSError):
+                student.watch.send(INTERRUPTED, socket.MSG_DONTWAIT)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        due = {student.pid: student for student in self._watched.values() if student.proc and student.next_look <= now}
+        for student in due.values():
+            start = time.monotonic()
+            if student.is_over():
+                student.over_memory = True
+                self._end(student)
+            end = time.monotonic()
+            student.next_look = end + min(max(_TICK_SECONDS, _PAUSE * (end - start)), _LONGEST_SECONDS)
+
+    def _end(self, student: Watched) -> None:
+        """End a student's process, and with it its process tree; its handle tells when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(student.handle, signal.SIGKILL)
+        student.proc = ""
+        for descriptor in (student.watch.fileno(), student.begun.fileno()):
+            self._forget(descriptor)
+
+    def _ended(self, student: Watched) -> None:
+        """Tell the judge how a student's process ended."""
+        for descriptor in (student.watch.fileno(), student.begun.fileno(), student.handle):
+            self._forget(descriptor)
+        _, status, used = os.wait4(student.pid, 0)
+        if not student.walled:
+            _end_rest()
+        if os.waitstatus_to_exitcode(status) in (GAVE_UP, *(-number for number in _OF_EXHAUSTION)):
+            peak = used.ru_maxrss << 10
+            student.over_memory = student.over_memory or peak - student.born_resident > _NEARLY * student.memory
+        report: dict[str, Any] = {"memory": True} if student.over_memory else {}
+        if os.WIFSIGNALED(status):
+            report["signal"] = os.WTERMSIG(status)
+        else:
+            report["exit"] = os.WEXITSTATUS(status)
+        with contextlib.suppress(OSError):
+            student.watch.send(json.dumps(report).encode(), socket.MSG_DONTWAIT)
+        student.close()
+
+    def _forget(self, descriptor: int) -> None:
+        if self._watched.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+
+def _order(watch: socket.socket) -> bytes:
+    """What the judge wants; nothing where it is gone."""
+    try:
+        return watch.recv(1)
+    except OSError:  # it was gone before it had read all that it was told
+        return b""
+
+
+def watch_alone(
+    watch: socket.socket, orders: socket.socket, student: Callable[[Callable[[], Begin]], None], *, walled: bool
+) -> None:
+    """In a process that does nothing else: fork one that runs ``student``, and watch over it to its end.
+
+    Where there are no walls, what it leaves behind becomes this process's child and is ended too.
+    """
     if not walled:
         kc.prctl(kc.PR_SET_CHILD_SUBREAPER, 1)
-    pid = os.fork()
-    if pid == 0:
-        status = _GAVE_UP
-        try:
-            watch.close()
-            tell.close()
-            kc.prctl(kc.PR_SET_PDEATHSIG, signal.SIGKILL)
-
-            def wait() -> Begin:
-                begin = recv_begin(orders)
-                begun.send(str(begin.limits.memory_bytes).encode())
-                return begin
-
-            student(wait)
-            status = 0
-        except WireClosed:  # a slot that was not needed
-            status = 0
-        except BaseException as error:  # the last line of this process
-            with contextlib.suppress(Exception):
-                sys.__stderr__.write(f"torchmagic engine: {type(error).__name__}: {error}\n")  # type: ignore[union-attr]
-        finally:
-            os._exit(status)
-    _close_others({watch.fileno(), tell.fileno()})
-    handle = os.pidfd_open(pid)
-
-    def processes() -> list[int]:
-        return accounting.all_processes() if walled else accounting.descendants(os.getpid())
-
-    allowed = _Allowed()
-    over_memory = False
-    try:
-        over_memory = _attend(
-            watch, tell, (pid, handle), allowed, lambda: accounting.over(allowed.memory, processes(), born_with)
-        )
-    finally:
-        status, peak = _end(pid, handle)
-        if not walled:
-            _end_rest()
-    if os.waitstatus_to_exitcode(status) in (_GAVE_UP, *(-number for number in _OF_EXHAUSTION)):
-        over_memory = over_memory or peak - born_resident > _NEARLY * allowed.memory
-    report: dict[str, Any] = {"memory": True} if over_memory else {}
-    if os.WIFSIGNALED(status):
-        report["signal"] = os.WTERMSIG(status)
-    else:
-        report["exit"] = os.WEXITSTATUS(status)
-    with contextlib.suppress(OSError):
-        watch.send(json.dumps(report).encode())
-
-
-def _attend(
-    watch: socket.socket, begun: socket.socket, student: tuple[int, int], allowed: _Allowed, over: Callable[[], bool]
-) -> bool:
-    """Wait for the end of the student's process, given as its id and a handle; True when it was over its memory."""
-    pid, handle = student
-    started = False
-    pause = _TICK_SECONDS
-    poll = select.poll()
-    for descriptor in (watch.fileno(), begun.fileno(), handle):
-        poll.register(descriptor, select.POLLIN)
-    while True:
-        events = dict(poll.poll(pause * 1000 if started else None))
-        if handle in events:
-            return False
-        if begun.fileno() in events:
-            allowed.memory = int(begun.recv(64) or b"0")
-            started = True
-            poll.unregister(begun.fileno())
-        if watch.fileno() in events:
-            if watch.recv(1) != b"I":
-                return False
-            with contextlib.suppress(OSError):
-                kc.interrupt(pid)
-            with contextlib.suppress(OSError):
-                watch.send(INTERRUPTED)
-        if started:
-            start = time.monotonic()
-            if over():
-                return True
-            pause = min(max(_TICK_SECONDS, _PAUSE * (time.monotonic() - start)), _LONGEST_SECONDS)
-
-
-def _end(pid: int, handle: int) -> tuple[int, int]:
-    """End the student's process, and with it its process tree; gives its exit status and its largest resident size."""
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-    _, status, used = os.wait4(pid, 0)
-    return status, used.ru_maxrss << 10
+    watches = Watches()
+    watched = fork_watched(watch, orders, student, walled=walled)
+    _close_others({watched.watch.fileno(), watched.begun.fileno(), watched.handle})
+    watches.add(watched)
+    while watches:
+        watches.attend()
 
 
 def _end_rest() -> None:

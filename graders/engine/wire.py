@@ -32,6 +32,8 @@ VERSION = 2
 _to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _PREFIX = struct.Struct(">2sBBIQ")
 _PARTS_AT_ONCE = 64
+#: Bytes of a header for which memory is taken before they arrive.
+_AT_ONCE = 1 << 20
 #: Seconds that a frame which has begun has after the deadline: half of one would spoil all that follow.
 TO_FINISH = 1.0
 _MOST_TENSORS = 100_000
@@ -109,7 +111,7 @@ def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = No
     waiting = [memoryview(head), *(part for part in body if len(part))]
     try:
         while waiting:
-            sock.settimeout(_remaining(deadline))
+            _set_timeout(sock, deadline)
             sent = sock.sendmsg(waiting[:_PARTS_AT_ONCE])
             while waiting and sent >= len(waiting[0]):
                 sent -= len(waiting.pop(0))
@@ -172,9 +174,9 @@ def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     return flat.view(torch.uint8)
 
 
-def _parse_header(data: bytes) -> tuple[dict[str, Any], list[Any]]:
+def _parse_header(data: bytearray) -> tuple[dict[str, Any], list[Any]]:
     try:
-        parsed = json.loads(data)
+        parsed = json.loads(data.decode())
     except (ValueError, RecursionError):
         raise WireError("the header is not JSON") from None
     if not isinstance(parsed, list) or not parsed or not isinstance(parsed[0], dict):
@@ -248,21 +250,22 @@ def dtype_by_name(name: object) -> torch.dtype:
     return found
 
 
-def _read(sock: socket.socket, count: int, deadline: float | None) -> bytes:
+def _read(sock: socket.socket, count: int, deadline: float | None) -> bytearray:
     """Exactly ``count`` bytes; memory for them is taken as they arrive."""
-    parts = bytearray()
+    parts = bytearray(min(_AT_ONCE, count))
+    _fill(sock, memoryview(parts), deadline)
     while len(parts) < count:
-        room = bytearray(min(1 << 20, count - len(parts)))
+        room = bytearray(min(_AT_ONCE, count - len(parts)))
         _fill(sock, memoryview(room), deadline)
         parts += room
-    return bytes(parts)
+    return parts
 
 
 def _fill(sock: socket.socket, room: memoryview, deadline: float | None) -> None:
     """Receive until ``room`` is full."""
     while len(room):
         try:
-            sock.settimeout(_remaining(deadline))
+            _set_timeout(sock, deadline)
             count = sock.recv_into(room)
         except TimeoutError:
             raise WireTimeout("no answer in time") from None
@@ -273,10 +276,13 @@ def _fill(sock: socket.socket, room: memoryview, deadline: float | None) -> None
         room = room[count:]
 
 
-def _remaining(deadline: float | None) -> float | None:
+def _set_timeout(sock: socket.socket, deadline: float | None) -> None:
+    """Let the next call on a socket last until the deadline; WireTimeout where that has passed."""
     if deadline is None:
-        return None
+        if sock.gettimeout() is not None:
+            sock.settimeout(None)
+        return
     left = deadline - time.monotonic()
     if left <= 0:
         raise WireTimeout("no answer in time")
-    return left
+    sock.settimeout(left)

@@ -25,3 +25,8 @@ def test_the_first_submission_finds_it(needs: Needs) -> None:
 def test_only_a_tensor_on_meta_asks_for_it() -> None:
     assert read_needs([_STUDENT, _TEST]).first == ()
     assert read_needs([Cell(0, "torch.ones(2, device='meta')", "test", 1.0, "t")]).first
+
+
+def test_test_cells_are_compiled_ahead_but_those_beside_the_students_code() -> None:
+    beside = Cell(2, "assert found", "test", 1.0, "u", beside_student=True)
+    assert read_needs([_STUDENT, _TEST, beside]).tests == (("t", _TEST.source),)

@@ -433,6 +433,17 @@ def test_ordinary_code_works(grade: Grade, name: str) -> None:
     assert report.of(1).score == 1.0, report  # type: ignore[union-attr]
 
 
+def test_a_fresh_process_knows_of_no_error(grade: Grade) -> None:
+    """Of those that its parent rehearsed with, for one."""
+    source = (
+        "import sys\nfound = [n for n in ('last_exc', 'last_value', 'last_type', 'last_traceback') if hasattr(sys, n)]"
+    )
+    for _ in range(2):
+        report = grade(("student", source), ("student", "%load_ext torchmagic"), ("test", "assert found == []"))
+        assert report.of(1).outputs == (), report  # type: ignore[union-attr]
+        assert report.of(2).score == 1.0, report  # type: ignore[union-attr]
+
+
 def test_cd_and_store_work(grade: Grade) -> None:
     """IPython remembers both in a folder, which has to be one that can be written to."""
     source = "import os\nos.mkdir('inner')\n%cd -q inner\nkept = 3\n%store kept\nassert os.getcwd().endswith('inner')"

@@ -154,6 +154,13 @@ def test_unloaded(shell: Any) -> None:
     assert len(cards(run(shell, FAILS)[1])) == 1
 
 
+def test_an_error_from_before_it_was_loaded_is_not_explained(shell: Any) -> None:
+    run(shell, "%unload_ext torchmagic")
+    run(shell, FAILS)
+    assert cards(run(shell, "%load_ext torchmagic")[1]) == []
+    assert len(cards(run(shell, FAILS)[1])) == 1
+
+
 def test_an_error_whose_text_fails_has_no_explanation() -> None:
     from torchmagic.observe.errors import explain_error
 
