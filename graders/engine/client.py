@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import random
 import signal
 import socket
 import tempfile
@@ -23,7 +24,7 @@ from graders.engine.begin import Begin, send_begin
 from graders.engine.mechanisms import REMEDIES, Mechanism
 from graders.engine.needs import Needs, hints
 from graders.engine.reference import IN_STUDENT_PROCESS, References
-from graders.engine.report import Cell, CellReport, Outcome, Report, Submission, facts, summarise
+from graders.engine.report import ENDED, KILLED, Cell, CellReport, Outcome, Report, Submission, facts, summarise
 from graders.engine.warm_process import packages, start_warm
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
@@ -80,6 +81,7 @@ class Engine:
         self._cores = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0) if hasattr(os, "sched_getaffinity") else {}
         self._hinted: Counter[str] = Counter()
         self._preloaded: set[tuple[socket.socket, str | tuple[str, str]]] = set()
+        self._needs: dict[Needs, None] = {}
 
     def __enter__(self) -> Engine:
         self._start()
@@ -99,6 +101,7 @@ class Engine:
         """Import modules in the warm parents, so that no submission pays for it; missing ones do no harm."""
         if self._controls is None:
             return
+        self._needs[needs] = None
         students, judges = self._controls
         wanted: list[tuple[socket.socket, str, str | tuple[str, str]]]
         wanted = [(control, "first", name) for control in self._controls for name in needs.first]
@@ -149,7 +152,8 @@ class Engine:
                 zero = 0.0 if cell.role == "test" and why[0] is not Outcome.GRADER_ERROR else None
                 cells.append(CellReport(cell.key, why[0], score=zero, message=why[1]))
         outcome, message = summarise(tuple(cells), attempted=submission.attempted)
-        lasting = not (missing and why[0] is Outcome.GRADER_ERROR)
+        doubtful = any(cell.outcome is Outcome.CRASHED and cell.message in (KILLED, ENDED) for cell in cells)
+        lasting = not doubtful and not (missing and why[0] is Outcome.GRADER_ERROR)
         return Report(tuple(cells), outcome, seconds, message, lasting)
 
     def _blame_tests(self, submission: Submission, cells: list[CellReport]) -> list[CellReport]:
@@ -196,8 +200,21 @@ class Engine:
                 "The grading engine is not running.", hint="Use it in a `with Engine() as engine:` block."
             )
         with self._lock:
+            if self._ready and not all(map(_is_alive, self._controls)):
+                self._start_again()
             self._await_ready()
             return self._spare.pop(0) if self._spare else self._fork()
+
+    def _start_again(self) -> None:
+        """New warm parents, for those that something has ended: what was under way counts as not graded."""
+        while self._spare:
+            self._spare.pop().__exit__()
+        self._stack.close()
+        self._ready = False
+        self._preloaded.clear()
+        self._start()
+        for needs in self._needs:
+            self.preload(needs)
 
     @contextlib.contextmanager
     def _core(self) -> Iterator[int | None]:
@@ -206,7 +223,8 @@ class Engine:
             yield None
             return
         with self._lock:
-            core = min(self._cores, key=self._cores.__getitem__)
+            # of those that are free any: another grader on this machine chooses, too
+            core = min(self._cores, key=lambda core: (self._cores[core], random.random()))
             self._cores[core] += 1
         try:
             yield core
@@ -278,6 +296,16 @@ class Engine:
             if pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
+
+
+def _is_alive(control: socket.socket) -> bool:
+    """Whether a warm parent still holds the other end."""
+    try:
+        return bool(control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

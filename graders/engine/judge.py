@@ -21,7 +21,7 @@ from graders.engine.namespace import JudgeNamespace
 from graders.engine.outputs import clean_outputs
 from graders.engine.random_state import Generators, declared_seeds
 from graders.engine.remote import NoSuchName, Student
-from graders.engine.report import Cell, CellReport, Outcome, Submission
+from graders.engine.report import ENDED, KILLED, Cell, CellReport, Outcome, Submission
 from graders.engine.testcell import run_test_cell
 from graders.engine.watch import INTERRUPTED
 from graders.engine.wire import TO_FINISH, WireClosed, WireError, WireTimeout
@@ -233,10 +233,10 @@ class Judge:
         if "signal" in status:
             number = int(status["signal"])
             name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
-            return Outcome.CRASHED, f"the student's process was ended by {name}"
+            return Outcome.CRASHED, KILLED if number == signal.SIGKILL else f"the student's process was ended by {name}"
         if "exit" in status:
             return Outcome.CRASHED, f"the student's process ended itself (exit status {status['exit']})"
-        return Outcome.CRASHED, "the student's process ended"
+        return Outcome.CRASHED, ENDED
 
     def _fetch(self, name: str) -> Any:
         self._bind()

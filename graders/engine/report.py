@@ -32,6 +32,10 @@ def facts(record: Any) -> dict[str, Any]:
     return {entry.name: getattr(record, entry.name) for entry in fields(record)}
 
 
+#: How a crash is told that the submission or the machine may have caused: another try will tell.
+KILLED = "the student's process was ended by SIGKILL"
+ENDED = "the student's process ended"
+
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 

@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import replace
 
 from graders.engine.report import Outcome
 from graders.executing import Executor, SubmissionLost
@@ -121,8 +120,6 @@ class ClassRun:
                 self._tried.add(key)
                 self._submit(reads)
                 continue
-            if graded.outcome == Outcome.CRASHED.value:  # twice in the same way: so it is the submission's
-                graded = replace(graded, lasting=True)
             self._keep(key, graded)
             for read in reads:
                 self._add(Result(read, graded, ran=True))

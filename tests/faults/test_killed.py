@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from .conftest import STUDENTS, grade, left_in, start
@@ -55,6 +57,40 @@ def _kill(process: subprocess.Popen[str], chance: random.Random) -> bool:
     process.wait()
     process.stdout.close()
     return not over
+
+
+def test_what_grades_is_killed_at_30_random_moments(
+    course: Path, handed_in: Path, undisturbed: list[tuple[Any, ...]]
+) -> None:
+    """Any process that the grader has started, the warm ones among them: it goes on by itself, or when it is run again."""
+    chance = random.Random(11)
+    kills = 0
+    while kills < MOMENTS:
+        process = start(course)
+        assert process.stdout is not None
+        while process.poll() is None and kills < MOMENTS:
+            time.sleep(chance.uniform(0.02, 0.5))
+            started = _descendants(process.pid)
+            if started:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(chance.choice(started), signal.SIGKILL)
+                    kills += 1
+        said, _ = process.communicate(timeout=250)
+        assert process.returncode in (0, 1, 2), said
+        assert "Traceback" not in said
+        if process.returncode == 0 and kills < MOMENTS:
+            shutil.rmtree(course)
+            shutil.copytree(handed_in, course)
+    done = grade(course)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left_in(course) == undisturbed
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_what_is_stored_is_not_run_again(course: Path) -> None:
