@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -20,7 +21,7 @@ from typing import Any
 from graders.engine import accounting
 from graders.engine import kernel_calls as kc
 from graders.engine.begin import Begin, recv_begin
-from graders.engine.forks import GAVE_UP, do_and_end, settle
+from graders.engine.forks import GAVE_UP, do_and_end, forked, settle
 
 #: What confirms an interrupt: from then on it cannot hit anything later than what it was meant for.
 INTERRUPTED = b"i"
@@ -29,6 +30,8 @@ _LONGEST_SECONDS = 0.25
 #: A look at the memory is followed by a pause this many times as long, within these bounds: watching must stay cheap.
 _PAUSE = 3
 _LAST_ROUNDS = 100
+#: A submission of more processes than these, each of which takes time to look at, gets somebody who does nothing else.
+_FEW = 2
 #: How a process ends when code in C gets no more memory and does not look: then that was its memory's end.
 _OF_EXHAUSTION = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
 _NEARLY = 0.9
@@ -48,6 +51,7 @@ class Watched:
         memory: bytes that the submission may have.
         next_look: when to look at its memory.
         over_memory: whether it was ended for its memory.
+        looker: a process that looks at its memory instead of this one, and 0 where there is none.
     """
 
     pid: int
@@ -61,6 +65,7 @@ class Watched:
     memory: int = 0
     next_look: float = 0.0
     over_memory: bool = False
+    looker: int = 0
     descriptors: list[int] = field(default_factory=list)
 
     def is_over(self) -> bool:
@@ -74,6 +79,11 @@ class Watched:
         self.begun.close()
         for descriptor in (self.handle, *self.descriptors):
             os.close(descriptor)
+        self.descriptors.clear()
+
+    def takes_long(self) -> bool:
+        """Whether looking at its memory takes so long that the others would wait for it."""
+        return self.walled and len(accounting.all_processes(self.proc)) > _FEW
 
 
 def fork_watched(
@@ -112,9 +122,14 @@ def fork_watched(
 
 
 class Watches:
-    """The students' processes that this process watches over."""
+    """The students' processes that this process watches over.
 
-    def __init__(self) -> None:
+    Args:
+        shared: whether they are several, so that none of them may take all of its time.
+    """
+
+    def __init__(self, *, shared: bool = True) -> None:
+        self._shared = shared
         self._poll = select.poll()
         self._watched: dict[int, Watched] = {}
 
@@ -160,7 +175,7 @@ class Watches:
 
     def _pause(self) -> float | None:
         """Milliseconds until somebody's memory is to be looked at."""
-        looks = [student.next_look for student in self._watched.values() if student.proc]
+        looks = [student.next_look for student in self._watched.values() if student.proc and not student.looker]
         return max(0.0, min(looks) - time.monotonic()) * 1000 + 1 if looks else None
 
     def _heard(self, student: Watched, descriptor: int) -> None:
@@ -173,6 +188,10 @@ class Watches:
                 student.descriptors += descriptors
                 student.proc = f"/proc/self/fd/{descriptors[0]}" if student.walled else "/proc"
                 student.memory = int(memory)
+        elif descriptor in student.descriptors:
+            student.over_memory = bool(os.read(descriptor, 1))
+            self._forget(descriptor)
+            self._end(student)
         elif _order(student.watch) != b"I":
             self._end(student)
         else:
@@ -185,12 +204,35 @@ class Watches:
         now = time.monotonic()
         due = {student.pid: student for student in self._watched.values() if student.proc and student.next_look <= now}
         for student in due.values():
+            if self._shared and student.takes_long():
+                self._hand_over(student)
+                continue
             start = time.monotonic()
             if student.is_over():
                 student.over_memory = True
                 self._end(student)
             end = time.monotonic()
-            student.next_look = end + min(max(_TICK_SECONDS, _PAUSE * (end - start)), _LONGEST_SECONDS)
+            student.next_look = end + _pause_after(end - start)
+
+    def _hand_over(self, student: Watched) -> None:
+        """Let a fork look at a submission's memory, and tell when it is over; it ends with the submission."""
+        ours, theirs = os.pipe()
+
+        def look() -> None:
+            settle()
+            os.close(ours)
+            start = time.monotonic()
+            while not student.is_over():
+                time.sleep(_pause_after(time.monotonic() - start))
+                start = time.monotonic()
+            os.write(theirs, b"m")
+
+        student.looker = forked(look)
+        os.close(theirs)
+        student.next_look = math.inf
+        student.descriptors.append(ours)
+        self._watched[ours] = student
+        self._poll.register(ours, select.POLLIN)
 
     def _end(self, student: Watched) -> None:
         """End a student's process, and with it its process tree; its handle tells when it has ended."""
@@ -204,6 +246,11 @@ class Watches:
         """Tell the judge how a student's process ended."""
         for descriptor in (student.watch.fileno(), student.begun.fileno(), student.handle):
             self._forget(descriptor)
+        for descriptor in student.descriptors:
+            self._forget(descriptor)
+        if student.looker:
+            os.kill(student.looker, signal.SIGKILL)
+            os.waitpid(student.looker, 0)
         _, status, used = os.wait4(student.pid, 0)
         if not student.walled:
             _end_rest()
@@ -224,6 +271,11 @@ class Watches:
             self._poll.unregister(descriptor)
 
 
+def _pause_after(look: float) -> float:
+    """Seconds until the next look at a submission's memory, after one that took so many."""
+    return min(max(_TICK_SECONDS, _PAUSE * look), _LONGEST_SECONDS)
+
+
 def _order(watch: socket.socket) -> bytes:
     """What the judge wants; nothing where it is gone."""
     try:
@@ -241,7 +293,7 @@ def watch_alone(
     """
     if not walled:
         kc.prctl(kc.PR_SET_CHILD_SUBREAPER, 1)
-    watches = Watches()
+    watches = Watches(shared=False)
     watched = fork_watched(watch, orders, student, walled=walled)
     _close_others({watched.watch.fileno(), watched.begun.fileno(), watched.handle})
     watches.add(watched)
