@@ -81,7 +81,7 @@ class Engine:
         self._cores = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0) if hasattr(os, "sched_getaffinity") else {}
         self._hinted: Counter[str] = Counter()
         self._preloaded: set[tuple[socket.socket, str | tuple[str, str]]] = set()
-        self._needs: dict[Needs, None] = {}
+        self._needs: dict[Needs, bool] = {}
 
     def __enter__(self) -> Engine:
         self._start()
@@ -97,16 +97,21 @@ class Engine:
             self._spare.pop().__exit__()
         self._stack.close()
 
-    def preload(self, needs: Needs) -> None:
-        """Import modules in the warm parents, so that no submission pays for it; missing ones do no harm."""
+    def preload(self, needs: Needs, *, at_once: bool = False) -> None:
+        """Import modules in the warm parents, so that no submission pays for it; missing ones do no harm.
+
+        Args:
+            at_once: before any submission that comes later, which is right where many will; else beside the first.
+        """
         if self._controls is None:
             return
-        self._needs[needs] = None
+        self._needs[needs] = at_once
         students, judges = self._controls
         wanted: list[tuple[socket.socket, str, str | tuple[str, str]]]
         wanted = [(control, "first", name) for control in self._controls for name in needs.first]
-        wanted += [(students, "import", name) for name in needs.students]
-        wanted += [(judges, "import", name) for name in needs.judges]
+        import_ = "first" if at_once else "import"
+        wanted += [(students, import_, name) for name in needs.students]
+        wanted += [(judges, import_, name) for name in needs.judges]
         wanted += [(judges, "read", text) for text in needs.texts]
         wanted += [(judges, "compile", test) for test in needs.tests]
         for control, what, item in wanted:
@@ -213,8 +218,8 @@ class Engine:
         self._ready = False
         self._preloaded.clear()
         self._start()
-        for needs in self._needs:
-            self.preload(needs)
+        for needs, at_once in [*self._needs.items()]:
+            self.preload(needs, at_once=at_once)
 
     @contextlib.contextmanager
     def _core(self) -> Iterator[int | None]:

@@ -17,6 +17,8 @@ _HINTS = {
     re.compile(r"\boptim\b"): "torch._dynamo",
     re.compile(r"\bexport\.export\b"): "torch.export._trace",
     re.compile(r"\b(?:backward\(\s*[^)\s]|grad_outputs\b|jvp\b|vjp\b|hvp\b)"): "torch.fx.experimental.symbolic_shapes",
+    re.compile(r"\b(?:matplotlib|pyplot|plt)\b"): "matplotlib.pyplot",
+    re.compile(r"\bpandas\b"): "pandas",
     re.compile(r"\b(?:testing|assert_close|gradcheck|gradgradcheck)\b"): "torch.testing",
 }
 #: A tensor without numbers: PyTorch writes half of what it does with one in Python, and takes seconds to import that at

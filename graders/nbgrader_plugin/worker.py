@@ -60,7 +60,8 @@ class Worker:
         """Get ready for an assignment: import what its cells import, before the first submission does."""
         if package.digest not in self._steps:
             self._steps[package.digest] = _Steps(package.settings)
-            self._engine.preload(read_needs(cell for notebook in package.notebooks for cell in notebook.template))
+            cells = (cell for notebook in package.notebooks for cell in notebook.template)
+            self._engine.preload(read_needs(cells), at_once=True)
 
     def wait_until_ready(self) -> None:
         """Wait for the engine.
