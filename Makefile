@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 FUZZ_SECONDS ?= 600
+TEST_JOBS ?= 2
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
@@ -29,8 +30,8 @@ $(STAMP): constraints.txt setup.cfg pyproject.toml
 demo: $(STAMP)  ## a course from release to feedback, with 24 simulated students, in ./demo-course
 	@$(BIN)/torchmagic demo --force demo-course
 
-test: lint types  ## lint, types and all tests
-	$(BIN)/python -m pytest
+test: lint types  ## lint, types and all tests, TEST_JOBS (2) files at a time
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 check: lint types  ## lint, types and the quick tests
 	$(BIN)/python -m pytest -q -m '$(FAST)'
