@@ -11,6 +11,7 @@ from bench.figures import Figure
 from graders.courses import clone_assignments
 from graders.demo import make_class
 from graders.nbgrader_plugin.course import Course
+from graders.nbgrader_plugin.places import notes_folder
 
 ASSIGNMENT = "backward_pass"
 LARGE, MANY, FEW, PLAIN = 2000, 1000, 200, 40
@@ -38,6 +39,8 @@ def measure(folder: Path) -> list[Figure]:
     double = run_class(few, ASSIGNMENT, "--jobs", "2")
     whole = run_class(large, ASSIGNMENT, "--jobs", "2")
     again = run_class(large, ASSIGNMENT, "--jobs", "2")
+    shutil.rmtree(notes_folder(large))
+    stored = run_class(large, ASSIGNMENT, "--jobs", "2")
     _demand_equal(_scores(large), _scores(plain))
     many = whole.rows[MANY - 1]
     return [
@@ -72,6 +75,15 @@ def measure(folder: Path) -> list[Figure]:
             "within",
         ),
         Figure("an unchanged class again, each", again.seconds / LARGE * 1e3, 2.0, "limit", "ms", 1.0, "within"),
+        Figure(
+            "a class finished again out of the store, each",
+            stored.seconds / LARGE * 1e3,
+            10.0,
+            "limit",
+            "ms",
+            1.0,
+            "within",
+        ),
         Figure(
             "two jobs, each, without start-up",
             double.each(20, FEW) * 1e3,
