@@ -134,8 +134,8 @@ def from_json(text: bytes) -> Graded:
     try:
         data: Mapping[str, Any] = json.loads(text)
         return Graded(tuple(_notebook(entry) for entry in data["notebooks"]), data["lasting"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"no stored result: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"no stored result: {type(error).__name__}: {error}") from error
 
 
 def _notebook(entry: Mapping[str, Any]) -> GradedNotebook:
