@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graders.graded import MISSING, UNREADABLE, Graded, GradedCell, GradedNotebook, from_json, to_json
@@ -49,7 +49,6 @@ notebooks = st.builds(
 results = st.builds(Graded, notebooks=st.lists(notebooks, max_size=3).map(tuple), lasting=st.booleans())
 
 
-@settings(deadline=None)
 @given(results)
 def test_a_result_comes_back_as_it_was(graded: Graded) -> None:
     assert from_json(to_json(graded)) == graded
@@ -60,7 +59,6 @@ def test_a_result_comes_back_as_it_was(graded: Graded) -> None:
         assert store.get(KEY) == graded
 
 
-@settings(deadline=None)
 @given(results)
 def test_the_worst_notebook_speaks_for_the_submission(graded: Graded) -> None:
     outcomes = [notebook.outcome for notebook in graded.notebooks]
