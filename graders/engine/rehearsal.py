@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ROUNDS = 8
 _SOLUTION = (
     "import torch",
-    "x = torch.tensor(2.0)\nW = torch.tensor(3.0, requires_grad=True)\nloss = (W * x - 10) ** 2",
+    "a = torch.tensor(5.0)\nV = torch.tensor(7.0, requires_grad=True)\ntotal = (V * a - 1) ** 2",
     "def f(a, b=1.0):\n    return a * b",
     "def g(a):\n    a.append(1)\n    return [len(a), 'text', None, {'a': 1.5}]",
     "def k(a):\n    W = torch.tensor(float(a), requires_grad=True)\n    (W * 2).backward()\n    return W.grad",
@@ -33,8 +33,8 @@ from graders.checks import check_that, check_tensor
 for _ in range(3):
     assert f(2.0) == 2.0 and f(2.0, b=3.0) == 6.0
     assert g([1, 2]) == [3, 'text', None, {'a': 1.5}]
-    assert W.is_leaf and loss.item() == 16
-    check_that(torch.autograd.grad(loss, W, retain_graph=True)[0].item() == -16, "no")
+    assert V.is_leaf and total.item() == 1156
+    check_that(torch.autograd.grad(total, V, retain_graph=True)[0].item() == 340, "no")
     a = torch.rand(2, 3, requires_grad=True)
     f(a, 2.0).sum().backward()
     check_tensor(k(2.0), torch.tensor(2.0))

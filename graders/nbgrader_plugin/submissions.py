@@ -49,7 +49,7 @@ def students_with(coursedir: CourseDirectory, step: str, assignment: str) -> lis
 
 def why_not_read(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | None:
     """The outcome and the reason where a submission must not be opened, or holds nothing to open; else None."""
-    present = [folder / f"{name}.ipynb" for name in notebooks if _is_there(folder / f"{name}.ipynb")]
+    present = [folder / f"{name}.ipynb" for name in notebooks if (folder / f"{name}.ipynb").exists()]
     if not present:
         wanted = ", ".join(f"{name}.ipynb" for name in notebooks)
         return MISSING, f"{folder} holds no {wanted}: ask the student to submit it"
@@ -58,10 +58,6 @@ def why_not_read(folder: Path, notebooks: Iterable[str]) -> tuple[str, str] | No
         if why:
             return UNREADABLE, f"{path.name} {why}: ask the student to submit it again"
     return None
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists() or path.is_symlink()
 
 
 def _around(coursedir: CourseDirectory, step: str, assignment: str) -> tuple[Path, str]:

@@ -39,7 +39,7 @@ def why_unreadable(path: Path) -> str:
 def why_no_file(path: Path) -> str:
     """What is wrong with a notebook's place, before it is read; "" where a file of a fair size lies there."""
     if path.is_symlink() and not leads_into(path, path.parent.resolve()):
-        return "is a link to a file elsewhere, or to none"
+        return "is a link to a file elsewhere"
     if not path.is_file():
         return "is not a file"
     if path.stat().st_size > LARGEST_NOTEBOOK:

@@ -193,7 +193,7 @@ def test_a_gradebook_that_lost_its_tables_or_its_assignment(book: Book) -> None:
 )
 def test_an_address_that_leads_nowhere(db_url: str, words: str) -> None:
     with pytest.raises(TorchmagicError, match=words) as caught:
-        open_gradebooks(db_url, COURSE, ASSIGNMENT)
+        open_gradebooks(db_url, COURSE)
     assert caught.value.hint
     assert "tiger" not in str(caught.value)
 
@@ -201,7 +201,7 @@ def test_an_address_that_leads_nowhere(db_url: str, words: str) -> None:
 def test_a_wrong_database_or_user_is_said_at_once(postgres: Postgres) -> None:
     for wrong in (postgres.url("nosuchdatabase"), postgres.url("made").replace("postgres@", "nobody:secret@")):
         with pytest.raises(TorchmagicError, match="does not exist") as caught:
-            open_gradebooks(wrong, COURSE, ASSIGNMENT)
+            open_gradebooks(wrong, COURSE)
         assert "secret" not in str(caught.value)
 
 

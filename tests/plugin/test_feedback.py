@@ -309,7 +309,10 @@ _PIECES = st.recursive(
 @settings(deadline=None, max_examples=300)
 @given(_PIECES)
 def test_plain_html_is_written_as_a_parser_writes_it(piece: str) -> None:
-    parsed = str(BeautifulSoup(piece, "html.parser"))
+    """In a page: at the very end of a text the parser takes `&lt` for no entity."""
+    page = BeautifulSoup(f"<x-page>{piece}</x-page>", "html.parser").find("x-page")
+    assert page is not None
+    parsed = page.decode_contents()
     assert normal(piece) in (None, parsed)
     assert parsed_by_itself(piece) in (None, parsed)
 
