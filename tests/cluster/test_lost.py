@@ -100,3 +100,31 @@ def test_a_scheduler_that_dies_ends_the_run_and_says_how_to_go_on(cluster: Clust
     kept.update({key: future.result(60).notebooks[0].text for key, future in futures.items()})
     executor.close()
     assert kept == work
+
+
+def test_the_scheduler_is_killed_thirty_times_and_nothing_is_missing(cluster: Cluster) -> None:
+    """At moments of all kinds: before a worker is there, amid the work, and after it. What is left is given again."""
+    chance = random.Random(13)
+    work: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    for _ in range(KILLS):
+        worker = cluster.start_worker("--no-nanny")
+        work.update({f"s{number}": f"answer {number}" for number in range(len(work), len(work) + 30)})
+        executor = ClusterExecutor(cluster.address, functools.partial(StandIn, seconds=0.01))
+        futures = {key: executor.submit(PACKAGE, handed(work[key]), key) for key in work.keys() - kept.keys()}
+        time.sleep(chance.uniform(0.0, 2.5))
+        cluster.scheduler.kill()
+        for key, future in futures.items():
+            if future.exception(60) is None:
+                kept[key] = future.result().notebooks[0].text
+        executor.close()
+        worker.kill()
+        worker.wait()
+        cluster.scheduler.wait()
+        cluster.start_scheduler()
+    cluster.start_worker("--no-nanny")
+    executor = ClusterExecutor(cluster.address, StandIn)
+    futures = {key: executor.submit(PACKAGE, handed(work[key]), key) for key in work.keys() - kept.keys()}
+    kept.update({key: future.result(60).notebooks[0].text for key, future in futures.items()})
+    executor.close()
+    assert kept == work
