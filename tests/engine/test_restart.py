@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -24,10 +26,18 @@ def _children(pid: int) -> list[int]:
     return [int(word) for word in said.stdout.split()]
 
 
-def _warm() -> list[int]:
-    """The warm parents of this process: the judges', and the students', which is its oldest child."""
-    (judges,) = [pid for pid in _children(os.getpid()) if "graders.engine.warm" in _command(pid)]
-    return [judges, min(_children(judges))]
+def _judges_parents() -> set[int]:
+    return {pid for pid in _children(os.getpid()) if "graders.engine.warm" in _command(pid)}
+
+
+@contextlib.contextmanager
+def _engine() -> Iterator[tuple[Engine, list[int]]]:
+    """An engine, and its warm parents: the judges', and the students', which is its oldest child."""
+    others = _judges_parents()  # of engines that other tests have
+    with Engine() as engine:
+        assert engine.grade(Submission(CELLS)).outcome is Outcome.PASSED
+        (judges,) = _judges_parents() - others
+        yield engine, [judges, min(_children(judges))]
 
 
 def _command(pid: int) -> str:
@@ -40,10 +50,9 @@ def _command(pid: int) -> str:
 
 @pytest.mark.parametrize("which", [0, 1], ids=["judges", "students"])
 def test_a_warm_parent_that_was_killed_is_started_again(which: int) -> None:
-    with Engine() as engine:
+    with _engine() as (engine, warm):
         engine.preload(Needs(students=("fractions",)))
-        assert engine.grade(Submission(CELLS)).outcome is Outcome.PASSED
-        os.kill(_warm()[which], signal.SIGKILL)
+        os.kill(warm[which], signal.SIGKILL)
         time.sleep(0.2)
         reports = [engine.grade(Submission(CELLS)) for _ in range(3)]
         assert [report.outcome for report in reports if report.lasting] == [Outcome.PASSED] * len(
@@ -54,12 +63,11 @@ def test_a_warm_parent_that_was_killed_is_started_again(which: int) -> None:
 
 def test_a_process_that_was_killed_from_outside_is_doubtful() -> None:
     """No submission can do that to itself: it is process 1 of its own. So the machine may have, and another try will tell."""
-    with Engine() as engine, ThreadPoolExecutor() as pool:
-        assert engine.grade(Submission(CELLS)).lasting
+    with _engine() as (engine, warm), ThreadPoolExecutor() as pool:
         sleeping = Submission((Cell(0, "import time\ntime.sleep(30)", "student"), CELLS[1]))
         under_way = pool.submit(engine.grade, sleeping)
         time.sleep(1.5)
-        for student in _children(_warm()[1]):
+        for student in _children(warm[1]):
             os.kill(student, signal.SIGKILL)
         report = under_way.result()
         assert (report.outcome, report.lasting) == (Outcome.CRASHED, False)
