@@ -60,5 +60,7 @@ def csv_text(lines: Iterable[Sequence[str]], delimiter: str = ",") -> bytes:
     b'a,"say ""b"", c"\r\n,d\r\n'
     """
     text = io.StringIO()  # with another line terminator, csv leaves a carriage return within a cell unquoted
-    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(lines)
+    # no file of text holds a null character, and Python 3.10 does not write one
+    plain = ([cell.replace("\0", "\N{REPLACEMENT CHARACTER}") for cell in line] for line in lines)
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(plain)
     return text.getvalue().encode("utf-8", "replace")  # lone surrogates, which UTF-8 cannot write
