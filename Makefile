@@ -9,10 +9,10 @@ TEST_JOBS ?= 2
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench compat fuzz mutants notebooks lint types golden pictures clean
+.PHONY: help venv demo test e2e check bench compat fuzz mutants notebooks lint types golden pictures clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /  make \1\t/' | expand -t 20
 
 venv: $(STAMP)  ## make .venv with torchmagic and its pinned dependencies
 	@echo "Ready: $(BIN)"
@@ -31,10 +31,14 @@ demo: $(STAMP)  ## a course from release to feedback, with 24 simulated students
 	@$(BIN)/torchmagic demo --force demo-course
 
 test: lint types  ## lint, types and all tests, TEST_JOBS (2) files at a time
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --ignore=tests/e2e
+
+e2e: $(STAMP)  ## journeys through JupyterLab, Notebook, formgrader, JupyterHub and a terminal (needs Chromium)
+	$(BIN)/python -m pytest tests/e2e
+	@echo "What the pages looked like: shots/e2e"
 
 check: lint types  ## lint, types and the quick tests
-	$(BIN)/python -m pytest -q -m '$(FAST)'
+	$(BIN)/python -m pytest -q -m '$(FAST)' --ignore=tests/e2e
 
 bench: $(STAMP)  ## measure, and print each figure beside its goal
 	@$(BIN)/python -m bench
