@@ -9,7 +9,7 @@ TEST_JOBS ?= 2
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test e2e check bench compat fuzz mutants notebooks lint types golden pictures clean
+.PHONY: help venv demo test e2e faults dist smoke versions check bench compat fuzz mutants notebooks lint types golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -46,6 +46,20 @@ bench: $(STAMP)  ## measure, and print each figure beside its goal
 fuzz: $(STAMP)  ## fuzz what the judge reads from a submission, for FUZZ_SECONDS (600)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt atheris
 	@mkdir -p .fuzz && $(BIN)/python -m fuzz -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz
+
+$(BIN)/uv: $(STAMP)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt uv
+
+dist: $(BIN)/uv  ## build the wheel and the sdist into ./dist, and check them
+	@rm -rf dist build *.egg-info/SOURCES.txt
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 315532800)} $(BIN)/python -m build --no-isolation . >dist.log 2>&1 || { cat dist.log; exit 1; }
+	@rm dist.log && $(BIN)/uv tool run -q --python $(BIN)/python twine@7.0.0 check --strict dist/* && ls -l dist
+
+smoke: dist  ## try that wheel and sdist in an empty environment of PYTHON's
+	@$(BIN)/python -m tests.smoke dist --python $(PYTHON)
+
+versions: dist  ## try the oldest and the newest versions of all dependencies, with each Python (VERSIONS=name for one)
+	@$(BIN)/python -m tests.versions dist $(VERSIONS)
 
 compat: $(STAMP)  ## nbgrader's own tests, with the plugin (some minutes)
 	@$(BIN)/python -m tests.compat

@@ -89,7 +89,9 @@ def main() -> None:
     installed()
     records()
     magics()
-    print(f"base: torchmagic {torchmagic.__version__}, torch {torch.__version__}, Python {sys.version.split()[0]}: good")
+    print(
+        f"base: torchmagic {torchmagic.__version__}, torch {torch.__version__}, Python {sys.version.split()[0]}: good"
+    )
 
 
 if __name__ == "__main__":
