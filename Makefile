@@ -5,7 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 FUZZ_SECONDS ?= 600
-TEST_JOBS ?= 2
+TEST_JOBS ?= 3
+KILLS ?= 30
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
@@ -30,8 +31,11 @@ $(STAMP): constraints.txt setup.cfg pyproject.toml
 demo: $(STAMP)  ## a course from release to feedback, with 24 simulated students, in ./demo-course
 	@$(BIN)/torchmagic demo --force demo-course
 
-test: lint types  ## lint, types and all tests, TEST_JOBS (2) files at a time
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --ignore=tests/e2e
+test: lint types  ## lint, types and all tests, TEST_JOBS (3) files at a time
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/e2e
+
+faults: $(STAMP)  ## kill the grader, its workers and its scheduler KILLS (30) times each
+	TORCHMAGIC_KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults tests/cluster/test_lost.py
 
 e2e: $(STAMP)  ## journeys through JupyterLab, Notebook, formgrader, JupyterHub and a terminal (needs Chromium)
 	$(BIN)/python -m pytest tests/e2e

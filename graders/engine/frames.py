@@ -125,7 +125,8 @@ def _index_of(node: Mapping[str, Json], decode: _Code) -> Any:
 def _column(array: Any, encode: _Code) -> Json:
     """One column's values: as an array where NumPy has the dtype, else one by one."""
     pandas = sys.modules["pandas"]
-    array = np.asarray(array) if isinstance(array, pandas.arrays.NumpyExtensionArray) else array
+    wrapped = getattr(pandas.arrays, "NumpyExtensionArray", None) or pandas.arrays.PandasArray  # before pandas 2.1
+    array = np.asarray(array) if isinstance(array, wrapped) else array
     dtype = array.dtype
     if isinstance(dtype, pandas.CategoricalDtype):
         categories = _index(dtype.categories, encode)

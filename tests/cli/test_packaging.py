@@ -8,13 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import torchmagic
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Extras that no other one brings: large, for one question of one assignment, and asked only where they are installed.
@@ -83,31 +88,102 @@ def test_torch_is_pinned_once() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the tracked files."""
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what goes into a release, and of what must not."""
     copy = tmp_path_factory.mktemp("clone")
-    for name in ("torchmagic", "graders", "assignments"):
+    for name in ("torchmagic", "graders", "assignments", "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist"), str(copy)]
+    for path in ROOT.iterdir():
+        if path.is_file() and path.name != ".git":
+            shutil.copy(path, copy / path.name)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def built(clone: Path) -> Path:
+    """The folder of the sdist, and of the wheel that is built from the sdist."""
+    _build(clone, clone / "dist")
+    return clone / "dist"
+
+
+def _build(clone: Path, into: Path, *options: str) -> None:
+    command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(into), str(clone)]
     subprocess.run(command, check=True, capture_output=True)
-    (path,) = (copy / "dist").glob("*.whl")
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (path,) = built.glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="module")
+def sdist(built: Path) -> list[str]:
+    """The files of the sdist, below its folder."""
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        return [one.name.partition("/")[2] for one in archive.getmembers() if one.isfile()]
+
+
+def _contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _metadata(wheel: Path) -> Message:
+    (text,) = (content for name, content in _contents(wheel).items() if name.endswith(".dist-info/METADATA"))
+    return message_from_bytes(text)
 
 
 @pytest.mark.slow
 def test_the_wheel_holds_no_assignments(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
+    names = list(_contents(wheel))
     assert {name.split("/", 1)[0] for name in names if ".dist-info" not in name} == {"torchmagic", "graders"}
     assert not [name for name in names if name.endswith(".ipynb") or "/mutants/" in name or name.startswith("tests")]
 
 
 @pytest.mark.slow
 def test_the_wheel_holds_all_modules_templates_and_type_markers(wheel: Path) -> None:
-    names = set(zipfile.ZipFile(wheel).namelist())
+    names = set(_contents(wheel))
     for package in ("torchmagic", "graders"):
         for path in (ROOT / package).rglob("*"):
-            if path.is_file() and path.suffix in (".py", ".j2", ".css", ".typed"):
+            if path.is_file() and "__pycache__" not in path.parts:
                 assert path.relative_to(ROOT).as_posix() in names
         assert f"{package}/py.typed" in names
+
+
+@pytest.mark.slow
+def test_the_clone_gives_the_same_wheel_as_the_sdist(clone: Path, wheel: Path, tmp_path: Path) -> None:
+    _build(clone, tmp_path, "--wheel")
+    (other,) = tmp_path.glob("*.whl")
+    assert other.name == wheel.name
+    assert _contents(other) == _contents(wheel)
+
+
+@pytest.mark.slow
+def test_the_sdist_holds_the_packages_the_smoke_tests_and_no_answer(sdist: list[str]) -> None:
+    assert {"CHANGELOG.md", "CITATION.cff", "LICENSE", "PACKAGE.md", "tests/smoke/base.py"} <= set(sdist)
+    kept = ("torchmagic/", "graders/", "tests/smoke/", "torchmagic.egg-info/")
+    assert not [name for name in sdist if "/" in name and not name.startswith(kept)]
+
+
+@pytest.mark.slow
+def test_metadata_says_what_an_index_needs(wheel: Path) -> None:
+    metadata = _metadata(wheel)
+    assert metadata["Version"] == torchmagic.__version__
+    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    said = {c.rpartition(" :: ")[2] for c in metadata.get_all("Classifier", []) if "Python :: 3." in c}
+    assert said == {"3.10", "3.11", "3.12", "3.13"}
+    text = metadata.get_payload()
+    assert isinstance(text, str)
+    assert text.strip() == (ROOT / "PACKAGE.md").read_text(encoding="utf-8").strip()
+
+
+def test_the_description_on_an_index_links_to_nothing_that_is_not_there() -> None:
+    """No page of an index has the clone's pictures and pages beside it."""
+    text = (ROOT / "PACKAGE.md").read_text(encoding="utf-8")
+    assert re.findall(r"\]\((?!https?://)|<img|!\[", text) == []
+    extras = set(re.findall(r"^\| `\[(\w+)\]`", text, re.MULTILINE))
+    assert extras == {"grade", "cluster", "postgresql", "parquet", "widgets"}

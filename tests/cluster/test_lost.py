@@ -17,13 +17,13 @@ from graders.executing.cluster import ClusterExecutor
 from graders.graded import Graded
 from tests.cluster.conftest import Cluster, until
 from tests.cluster.standin import PACKAGE, StandIn, handed
+from tests.kills import KILLS
 from torchmagic.errors import TorchmagicError
 
 pytestmark = [pytest.mark.slow]
-KILLS = 30
 
 
-def test_workers_are_killed_thirty_times_and_every_submission_is_graded(cluster: Cluster) -> None:
+def test_workers_are_killed_and_every_submission_is_graded(cluster: Cluster) -> None:
     nannies = [cluster.start_worker(threads=2) for _ in range(2)]
     executor = ClusterExecutor(cluster.address, functools.partial(StandIn, seconds=0.05))
     futures: dict[str, Future[Graded]] = {}
@@ -104,7 +104,7 @@ def test_a_scheduler_that_dies_ends_the_run_and_says_how_to_go_on(cluster: Clust
     assert kept == work
 
 
-def test_the_scheduler_is_killed_thirty_times_and_nothing_is_missing(cluster: Cluster) -> None:
+def test_the_scheduler_is_killed_and_nothing_is_missing(cluster: Cluster) -> None:
     """At moments of all kinds: before a worker is there, amid the work, and after it. What is left is given again."""
     chance = random.Random(13)
     work: dict[str, str] = {}

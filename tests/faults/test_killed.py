@@ -15,20 +15,20 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.kills import KILLS
+
 from .conftest import STUDENTS, grade, left_in, start
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sandbox, pytest.mark.timeout(600)]
 
-MOMENTS = 30
 
-
-def test_the_grader_is_killed_at_30_random_moments(
+def test_the_grader_is_killed_at_random_moments(
     course: Path, handed_in: Path, undisturbed: list[tuple[Any, ...]]
 ) -> None:
     """Each time it goes on from where it was; when the whole class is graded, another one is begun."""
     chance = random.Random(7)
     kills = 0
-    while kills < MOMENTS:
+    while kills < KILLS:
         process = start(course)
         killed = _kill(process, chance)
         kills += killed
@@ -59,16 +59,16 @@ def _kill(process: subprocess.Popen[str], chance: random.Random) -> bool:
     return not over
 
 
-def test_what_grades_is_killed_at_30_random_moments(
+def test_what_grades_is_killed_at_random_moments(
     course: Path, handed_in: Path, undisturbed: list[tuple[Any, ...]]
 ) -> None:
     """Any process that the grader has started, the warm ones among them: it goes on by itself, or when it is run again."""
     chance = random.Random(11)
     kills = 0
-    while kills < MOMENTS:
+    while kills < KILLS:
         process = start(course)
         assert process.stdout is not None
-        while process.poll() is None and kills < MOMENTS:
+        while process.poll() is None and kills < KILLS:
             time.sleep(chance.uniform(0.02, 0.5))
             started = _descendants(process.pid)
             if started:
@@ -78,7 +78,7 @@ def test_what_grades_is_killed_at_30_random_moments(
         said, _ = process.communicate(timeout=250)
         assert process.returncode in (0, 1, 2), said
         assert "Traceback" not in said
-        if process.returncode == 0 and kills < MOMENTS:
+        if process.returncode == 0 and kills < KILLS:
             shutil.rmtree(course)
             shutil.copytree(handed_in, course)
     done = grade(course)
