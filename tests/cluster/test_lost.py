@@ -40,7 +40,8 @@ def test_workers_are_killed_and_every_submission_is_graded(cluster: Cluster) -> 
         nanny = nannies[kill % 2]
         until(lambda nanny=nanny, times=kill // 2: cluster.joined(nanny) > times)  # type: ignore[misc]
         if kill % 2:  # some workers die before they do a thing, but not all: a submission may only be lost so often
-            until(lambda before=len(came_back): len(came_back) > before)  # type: ignore[misc]
+            before = len(came_back)
+            until(lambda before=before: len(came_back) > before)  # type: ignore[misc]
         time.sleep(chance.uniform(0.0, 0.6))
         for pid in cluster.worker_pids(nanny):
             os.kill(pid, signal.SIGKILL)
