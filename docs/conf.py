@@ -32,7 +32,9 @@ exclude_patterns = ["_build", "_ext", "jupyter_execute", "**/.ipynb_checkpoints"
 nitpicky = True
 nitpick_ignore_regex = [  # other projects' names: their inventories would have to be fetched
     (r"py:.*", r"(torch|numpy|hypothesis|IPython|click|traitlets|nbformat|os|pathlib|collections|typing|abc)\..*"),
-    (r"py:.*", r"(Any|Callable|Iterable|Iterator|Literal|Mapping|Path|Sequence|SearchStrategy|st\..*|Strategy|Tensor)"),
+    (r"py:.*", r"torchmagic\.(shown\._Record|graph_options\.Wanted)"),  # internal
+    (r"py:.*", r"(TensorRecord|GroupRecord|GraphRecord|Explanation|torchmagic\.graph_records\.GraphRecord)"),
+    (r"py:.*", r"(Shape|Any|Callable|Iterable|Iterator|Literal|Mapping|Path|Sequence|SearchStrategy|st\..*|Strategy|Tensor)"),
 ]
 suppress_warnings = ["toc.empty_glob"]  # a page of a glob may be yet to be written
 
@@ -64,9 +66,7 @@ html_show_sphinx = False
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
-pygments_style = "a11y-high-contrast-light" if False else "default"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_exclude = ".linenos, .gp, .go"
-templates_path: list[str] = []

@@ -6,7 +6,9 @@ removed with the build. A command that ends otherwise than the page says is an e
 
 from __future__ import annotations
 
+import getpass
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,21 +18,57 @@ from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from nbformat import read, write
+from nbformat.v4 import new_code_cell, new_notebook
 from sphinx.application import Sphinx
-from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-log = logging.getLogger(__name__)
-SHOWN_HOME = "/home/ada"
+SHOWN_USER = "ada"
+SHOWN_HOME = f"/home/{SHOWN_USER}"
 _SECONDS = 300
+_NOISE = re.compile(r"IPKernelApp\] WARNING")  # of kernels, about this machine
 _WHERE = "/.where"
+_KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
+
+class NotebookCell(SphinxDirective):
+    """``:::{notebook-cell} PATH ID``: shows code, and writes it into a cell of a notebook below the page's home.
+
+    A notebook or cell that is not there yet is made; ``:solution:`` and ``:points: 2`` say what nbgrader takes it for.
+    """
+
+    required_arguments = 2
+    has_content = True
+    option_spec: ClassVar[dict[str, Any]] = {"solution": directives.flag, "points": float}
+
+    def run(self) -> list[nodes.Node]:
+        """Write the cell, and show it."""
+        source = "\n".join(self.content)
+        path, name = _home(self.env.app, self.env.docname) / self.arguments[0], self.arguments[1]
+        notebook = read(path, as_version=4) if path.exists() else new_notebook(metadata=_KERNEL)
+        cell = next((each for each in notebook.cells if each.id == name), None)
+        if cell is None:
+            cell = new_code_cell(id=name, metadata=self._metadata(name))
+            notebook.cells.append(cell)
+        cell.source = source
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(notebook, path)
+        block = nodes.literal_block(source, source, language="python")
+        self.set_source_info(block)
+        return [block]
+
+    def _metadata(self, name: str) -> dict[str, Any]:
+        solution, points = "solution" in self.options, self.options.get("points")
+        graded = points is not None
+        said = {"grade_id": name, "solution": solution, "grade": graded, "locked": not solution, "task": False}
+        return {"nbgrader": {**said, "schema_version": 3, **({"points": points} if graded else {})}}
 
 
 class Shell(SphinxDirective):
     """Lines of a shell; a line that ends in a backslash goes on in the next.
 
     ``:status: 1`` expects that exit status; ``:last: 5`` shows the last lines of each output only; ``:silent:`` shows
-    the commands alone; ``:hidden:`` shows nothing.
+    the commands alone.
     """
 
     has_content = True
@@ -38,7 +76,6 @@ class Shell(SphinxDirective):
         "status": directives.nonnegative_int,
         "last": directives.positive_int,
         "silent": directives.flag,
-        "hidden": directives.flag,
     }
 
     def run(self) -> list[nodes.Node]:
@@ -51,9 +88,7 @@ class Shell(SphinxDirective):
                 raise self.error(f"`{command}` ended with {status}:\n{output}")
             shown.append(f"$ {command}")
             shown += [] if "silent" in self.options else kept(output, self.options.get("last"))
-        if "hidden" in self.options:
-            return []
-        block = nodes.literal_block("\n".join(shown), "\n".join(shown), language="console")
+        block = nodes.literal_block("\n".join(shown), "\n".join(shown), language="console", force=True)
         self.set_source_info(block)
         return [block]
 
@@ -86,19 +121,19 @@ def kept(output: str, last: int | None) -> list[str]:
 def run(command: str, home: Path) -> tuple[int, str]:
     """Run a command where the one before it ended; its exit status and output, with the shown name of the home."""
     where = Path(f"{home}{_WHERE}")
-    folder = where.read_text() if where.exists() else str(home)
+    folder = where.read_text().strip() if where.exists() else str(home)
     program = Path(sys.executable).parent
     environment = {
         "PATH": os.pathsep.join([str(program), os.environ.get("PATH", "/usr/bin:/bin")]),
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "HOME": str(home),
-        "USER": "ada",
+        "USER": SHOWN_USER,
         "LANG": "C.UTF-8",
         "COLUMNS": "100",
         "TERM": "dumb",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    script = f"cd '{folder}' && {{ {command}\n}}; status=$?; pwd > '{where}'; exit $status"
+    script = f"cd '{folder}' && {{ {command.replace(SHOWN_HOME, str(home))}\n}}; status=$?; pwd > '{where}'; exit $status"
     done = subprocess.run(
         ["bash", "-c", script],
         env=environment,
@@ -108,23 +143,30 @@ def run(command: str, home: Path) -> tuple[int, str]:
         text=True,
         timeout=_SECONDS,
     )
-    return done.returncode, done.stdout.replace(str(home), SHOWN_HOME)
+    output = done.stdout.replace(str(home), SHOWN_HOME)
+    output = re.sub(rf"\b{re.escape(getpass.getuser())}\b", SHOWN_USER, output)  # nbgrader asks the system for it
+    return done.returncode, "".join(line for line in output.splitlines(True) if not _NOISE.search(line))
 
 
 def _home(app: Sphinx, docname: str) -> Path:
-    folders: dict[str, Path] = app.__dict__.setdefault("torchmagic_homes", {})
-    if docname not in folders:
-        folders[docname] = Path(tempfile.mkdtemp(prefix="torchmagic-docs-"))
-    return folders[docname]
+    home = Path(app.config.torchmagic_homes) / docname.replace("/", "-")
+    home.mkdir(exist_ok=True)
+    return home
+
+
+def _make_homes(app: Sphinx) -> None:
+    app.config.torchmagic_homes = tempfile.mkdtemp(prefix="torchmagic-docs-")  # before Sphinx forks readers
 
 
 def _remove_homes(app: Sphinx, error: Exception | None) -> None:
-    for folder in app.__dict__.get("torchmagic_homes", {}).values():
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(app.config.torchmagic_homes, ignore_errors=True)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_directive("shell", Shell)
+    app.add_directive("notebook-cell", NotebookCell)
+    app.add_config_value("torchmagic_homes", "", "", str)
+    app.connect("builder-inited", _make_homes)
     app.connect("build-finished", _remove_homes)
-    return {"version": "1", "parallel_read_safe": False}
+    return {"version": "1", "parallel_read_safe": True}

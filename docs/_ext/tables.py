@@ -133,6 +133,14 @@ def hostile() -> str:
     return f"Today that is {attacks} hostile and faulty submissions, beside {solutions} known solutions of the assignments."
 
 
+def measures() -> str:
+    """The groups of figures that ``python -m bench`` knows."""
+    from bench.__main__ import MEASURES
+
+    said = {name: inspect.getdoc(inspect.getmodule(measure)).splitlines()[0] for name, measure in MEASURES.items()}
+    return _table(("group", "measures"), [(f"`{name}`", text) for name, text in said.items()])
+
+
 def saved_example() -> str:
     """A record as it is saved."""
     import torch
@@ -151,6 +159,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "record": record,
     "assignments": assignments,
     "hostile": hostile,
+    "measures": measures,
     "saved": saved_example,
 }
 
