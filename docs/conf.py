@@ -34,9 +34,12 @@ nitpick_ignore_regex = [  # other projects' names: their inventories would have 
     (r"py:.*", r"(torch|numpy|hypothesis|IPython|click|traitlets|nbformat|os|pathlib|collections|typing|abc)\..*"),
     (r"py:.*", r"torchmagic\.(shown\._Record|graph_options\.Wanted)"),  # internal
     (r"py:.*", r"(TensorRecord|GroupRecord|GraphRecord|Explanation|torchmagic\.graph_records\.GraphRecord)"),
-    (r"py:.*", r"(Shape|Any|Callable|Iterable|Iterator|Literal|Mapping|Path|Sequence|SearchStrategy|st\..*|Strategy|Tensor)"),
+    (
+        r"py:.*",
+        r"(Shape|Any|Callable|Iterable|Iterator|Literal|Mapping|Path|Sequence|SearchStrategy|st\..*|Strategy|Tensor)",
+    ),
 ]
-suppress_warnings = ["toc.empty_glob"]  # a page of a glob may be yet to be written
+suppress_warnings = [".empty_glob", "toc.empty_glob"]  # a glob that takes pages as they come may find none
 
 # -- MyST and notebooks
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]

@@ -93,6 +93,28 @@ class Shell(SphinxDirective):
         return [block]
 
 
+class Script(SphinxDirective):
+    """``:::{script}``: shows Python, runs it where the page's last command ended, and shows what it prints."""
+
+    has_content = True
+    option_spec: ClassVar[dict[str, Any]] = {}
+
+    def run(self) -> list[nodes.Node]:
+        """Run the text, and show it with its output."""
+        source = "\n".join(self.content)
+        home = _home(self.env.app, self.env.docname)
+        (home / ".script.py").write_text(source, encoding="utf-8")
+        status, output = run(f"python -W ignore '{home}/.script.py'", home)
+        if status:
+            raise self.error(f"This script ended with {status}:\n{output}")
+        shown = [nodes.literal_block(source, source, language="python")]
+        if output.strip():
+            shown.append(nodes.literal_block(output, output.rstrip(), language="text"))
+        for block in shown:
+            self.set_source_info(block)
+        return [*shown]
+
+
 def commands(text: str) -> list[str]:
     r"""The commands in a text, each with the lines that belong to it.
 
@@ -133,7 +155,9 @@ def run(command: str, home: Path) -> tuple[int, str]:
         "TERM": "dumb",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    script = f"cd '{folder}' && {{ {command.replace(SHOWN_HOME, str(home))}\n}}; status=$?; pwd > '{where}'; exit $status"
+    script = (
+        f"cd '{folder}' && {{ {command.replace(SHOWN_HOME, str(home))}\n}}; status=$?; pwd > '{where}'; exit $status"
+    )
     done = subprocess.run(
         ["bash", "-c", script],
         env=environment,
@@ -166,6 +190,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_directive("shell", Shell)
     app.add_directive("notebook-cell", NotebookCell)
+    app.add_directive("script", Script)
     app.add_config_value("torchmagic_homes", "", "", str)
     app.connect("builder-inited", _make_homes)
     app.connect("build-finished", _remove_homes)
