@@ -74,6 +74,10 @@ mutants: $(STAMP)  ## make small mistakes in the solutions: do the hidden tests 
 notebooks: $(STAMP)  ## bring the notebooks into the form in which they are committed
 	@$(BIN)/python -m graders.notebooks assignments || true
 
+docs: $(STAMP)  ## the documentation, with every example run, in docs/_build/html; a warning is an error
+	@$(BIN)/python -m sphinx -b html -j $(TEST_JOBS) -q -W --keep-going -n -d docs/_build/doctrees docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .
 
@@ -87,5 +91,5 @@ pictures: $(STAMP)  ## take the README's pictures again (needs Chromium)
 	$(BIN)/python docs/make_pictures.py
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) demo-course build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis bench-results.json
+	rm -rf $(VENV) demo-course docs/_build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis bench-results.json
 	find torchmagic graders tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -39,7 +39,8 @@ _SECONDS = 600
 def measure(folder: Path) -> list[Figure]:
     """Grade the same submissions here and on a cluster of this machine, warm, in turns.
 
-    The cluster is a scheduler and one worker of two threads, each a process of its own, set as docs/cluster.md says.
+    The cluster is a scheduler and one worker of two threads, each a process of its own, set as
+    docs/howto/cluster.md says.
     """
     package, submissions = read_class(folder)
     factory = functools.partial(Worker, hidden=[folder])

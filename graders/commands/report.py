@@ -48,7 +48,7 @@ def command(
 
     It says what to look at first, and then: the scores; the misconceptions, by how many students share them,
     each with an example that names nobody; for each question success, discrimination and time; how submissions
-    ended; tests that are not tamper-proof; texts that are alike. docs/report.md says what each number means.
+    ended; tests that are not tamper-proof; texts that are alike. docs/howto/report.md says what each number means.
 
     \b
     Examples:

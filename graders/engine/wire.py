@@ -5,7 +5,7 @@ header (UTF-8 JSON: a list of one object and of one ``[key, dtype, shape]`` for 
 elements, one after the other, in that order). Where both sides share an arena, larger tensors lie there instead, and
 their entry has a fourth field, the place. A reader decides by the lengths before it reads, takes memory only as
 bytes arrive, and gives up at its deadline; whatever is wrong with a frame is a :class:`WireError` that says what.
-``docs/wire.md`` describes what the headers say.
+``docs/reference/wire.md`` describes what the headers say.
 
 The elements go from one process's memory to the other's without a copy between: that, not parsing, is what large
 tensors cost. Safetensors would copy them twice on each side.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCHEDULER_HELP = (
     "Grade on a Dask cluster: the address of its scheduler (tcp://host:8786), its scheduler file (scheduler.json), "
-    "or a file that says which cluster to start (cluster.yml). See docs/cluster.md."
+    "or a file that says which cluster to start (cluster.yml). See docs/howto/cluster.md."
 )
 
 
@@ -86,7 +86,7 @@ def open_executor(
     Args:
         factory: makes what grades; picklable where there is a scheduler.
         jobs: submissions at a time; None, with a scheduler, for as many as the cluster's workers have threads.
-        scheduler: an address, a scheduler file, a cluster file or a cluster's class, see docs/cluster.md.
+        scheduler: an address, a scheduler file, a cluster file or a cluster's class, see docs/howto/cluster.md.
         notice: called with what the user should know of the cluster; from another thread.
 
     Raises:

@@ -108,7 +108,7 @@ def _demand_certificates(address: str) -> None:
     if address.startswith(("tls://", "wss://")) and not any(dask.config.get(name, None) for name in known):
         raise TorchmagicError(
             f"The Dask scheduler at {address} cannot be reached: Dask's configuration names no certificates.",
-            hint="Set `distributed.comm.tls.ca-file`, `client.cert` and `client.key`: see docs/cluster.md.",
+            hint="Set `distributed.comm.tls.ca-file`, `client.cert` and `client.key`: see docs/howto/cluster.md.",
         )
 
 

@@ -1,4 +1,4 @@
-"""A report as JSON: the facts of the page, in a form that docs/report.md describes and that only grows."""
+"""A report as JSON: the facts of the page, in a form that docs/howto/report.md describes and that only grows."""
 
 from __future__ import annotations
 

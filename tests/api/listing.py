@@ -1,6 +1,6 @@
 """Every public name with its signature, a line each: Python, JSON, magics, commands, settings, entry points.
 
-What is listed here is public, and nothing else: docs/compatibility.md says what is promised of it.
+What is listed here is public, and nothing else: docs/about/compatibility.md says what is promised of it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ ADVICE = """The public interface differs from tests/golden/{name}:
 
 {changes}
 
-Lines with a minus were promised to users. docs/compatibility.md says how one goes: it is deprecated in a minor version,
+Lines with a minus were promised to users. docs/about/compatibility.md says how one goes: it is deprecated in a minor version,
 warns there, and goes in a major version two minor versions later at the earliest. New lines need tests and documentation.
 If the change is meant: say it in CHANGELOG.md, run `make golden`, and commit the listing with it."""
 
