@@ -54,7 +54,7 @@ mutants: $(STAMP)  ## make small mistakes in the solutions: do the hidden tests 
 	@$(BIN)/python -m tests.course.mutation $(TOPIC)
 
 notebooks: $(STAMP)  ## bring the notebooks into the form in which they are committed
-	@$(BIN)/python -m graders.notebooks assignments || true
+	@$(BIN)/python -m graders.notebooks assignments torchmagic || true
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

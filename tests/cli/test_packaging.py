@@ -5,9 +5,6 @@ from __future__ import annotations
 import configparser
 import importlib.metadata
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.wheels import ROOT, build_wheel
+
 #: Extras that no other one brings: large, for one question of one assignment, and asked only where they are installed.
 NOT_INSTALLED = ("tensorflow",)
 
@@ -84,23 +82,17 @@ def test_torch_is_pinned_once() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the tracked files."""
-    copy = tmp_path_factory.mktemp("clone")
-    for name in ("torchmagic", "graders", "assignments"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist"), str(copy)]
-    subprocess.run(command, check=True, capture_output=True)
-    (path,) = (copy / "dist").glob("*.whl")
-    return path
+    """The wheel."""
+    return build_wheel(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.mark.slow
 def test_the_wheel_holds_no_assignments(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/", 1)[0] for name in names if ".dist-info" not in name} == {"torchmagic", "graders"}
-    assert not [name for name in names if name.endswith(".ipynb") or "/mutants/" in name or name.startswith("tests")]
+    notebooks = [name for name in names if name.endswith(".ipynb")]
+    assert notebooks == ["torchmagic/tour.ipynb"], "the tour, and nothing else"
+    assert not [name for name in names if "/mutants/" in name or name.startswith("tests")]
 
 
 @pytest.mark.slow

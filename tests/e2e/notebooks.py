@@ -43,7 +43,9 @@ class Notebook:
 
     def number(self, cell: Locator) -> int | None:
         """The count of a cell that has run, as in ``[3]:``."""
-        prompt = cell.locator(".jp-InputPrompt")  # its text, not what is seen of it: cells out of sight are not laid out
+        prompt = cell.locator(
+            ".jp-InputPrompt"
+        )  # its text, not what is seen of it: cells out of sight are not laid out
         found = _HAS_RUN.search(prompt.first.text_content() or "") if prompt.count() else None
         return int(found[1]) if found else None
 
@@ -98,7 +100,9 @@ def open_notebook(page: Page, server: Server, name: str, program: Program, *, ke
     stored = page.request.get(server.at(f"api/contents/{name}?content=1")).json()
     expect(notebook.cells).to_have_count(len(stored["content"]["cells"]), timeout=60_000)  # they come one by one
     if kernel:
-        until(lambda: _connected(page, server, name), 90, f"a kernel for {name}")  # the page says idle before there is one
+        until(
+            lambda: _connected(page, server, name), 90, f"a kernel for {name}"
+        )  # the page says idle before there is one
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
     return notebook
 
