@@ -72,7 +72,7 @@ mutants: $(STAMP)  ## make small mistakes in the solutions: do the hidden tests 
 	@$(BIN)/python -m tests.course.mutation $(TOPIC)
 
 notebooks: $(STAMP)  ## bring the notebooks into the form in which they are committed
-	@$(BIN)/python -m graders.notebooks assignments || true
+	@$(BIN)/python -m graders.notebooks assignments torchmagic || true
 
 docs: $(STAMP)  ## the documentation, with every example run, in docs/_build/html; a warning is an error
 	@$(BIN)/python -m sphinx -b html -j $(TEST_JOBS) -q -W --keep-going -n -d docs/_build/doctrees docs docs/_build/html

@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 from graders.tour import run_tour
+from torchmagic.tour import NOTEBOOK
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = {"tensorinfo": "tour-scores", "gradtrace": "tour-step"}
@@ -40,7 +41,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run_tour(ROOT / "assignments" / "tour.ipynb", folder / "tour.ipynb")
+        run_tour(NOTEBOOK, folder / "tour.ipynb")
         notebook = nbformat.read(folder / "tour.ipynb", as_version=4)
         for picture, cell_id in PICTURES.items():
             (cell,) = [cell for cell in notebook.cells if cell.id == cell_id]

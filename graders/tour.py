@@ -65,7 +65,7 @@ def run_tour(notebook: Path, executed: Path) -> list[str]:
         raise TorchmagicError(f"{notebook.name} does not run: {_reason(error)}.", hint=f"See {executed}.") from error
     finally:
         nbformat.write(nb, executed)
-    cells = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.startswith(_DRAWING)]
+    cells = [cell for cell in nb.cells if cell.cell_type == "code" and _draws(cell.source)]
     blank = [cell.source.splitlines()[0] for cell in cells if not _drew(cell)]
     if blank or not cells:
         raise TorchmagicError(f"Magics drew nothing in {executed}: {', '.join(blank)}.", hint=f"See {executed}.")
@@ -76,6 +76,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, CellExecutionError):
         return f"{error.ename}: {error.evalue}"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _draws(source: str) -> bool:
+    return source.startswith(_DRAWING) and "--off" not in source.splitlines()[0].split()
 
 
 def _drew(cell: nbformat.NotebookNode) -> bool:

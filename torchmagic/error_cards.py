@@ -48,7 +48,7 @@ class ErrorCards:
             state, other = ("on", "off") if self.on else ("off", "on")
             return f"Explanations of errors are {state}. Write: %torchmagic explain {other}"
         if len(words) != 2 or words[0] != "explain" or words[1] not in ("on", "off"):
-            raise ValueError("%torchmagic explain on, or %torchmagic explain off")
+            raise ValueError("%torchmagic explain on, %torchmagic explain off, or %torchmagic tour")
         self.on = words[1] == "on"
         return "Errors on tensors are explained." if self.on else "Errors are no longer explained."
 

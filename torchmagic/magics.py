@@ -29,6 +29,7 @@ from torchmagic.hints import Hints
 from torchmagic.magic_options import GRADTRACE, TENSORINFO, Options
 from torchmagic.records import Explanation
 from torchmagic.running import CellRun
+from torchmagic.tour import tour_here
 
 NAMES = ("tensorinfo", "gradtrace")
 
@@ -60,7 +61,14 @@ class TorchMagics(Magics):
     @no_var_expand
     @line_magic
     def torchmagic(self, line: str) -> None:
-        """``%torchmagic explain on``: a card says why an operation on tensors failed; ``off``: no card."""
+        """``%torchmagic explain on``: a card says why an operation on tensors failed; ``off``: no card.
+
+        ``%torchmagic tour``: write tour.ipynb, a notebook that shows everything, beside this one; ``tour FILE``: there.
+        """
+        word, _, rest = line.strip().partition(" ")
+        if word == "tour":
+            self.say(tour_here(rest))
+            return
         try:
             self.say(self.cards.switch(line))
         except ValueError as error:

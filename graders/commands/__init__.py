@@ -19,6 +19,7 @@ _COMMANDS = {
     "grade": "graders.commands.grade",
     "store": "graders.commands.store",
     "report": "graders.commands.report",
+    "tour": "graders.commands.tour",
 }
 
 
@@ -81,6 +82,7 @@ def app() -> None:
       torchmagic feedback backward_pass            write everybody's feedback pages
       torchmagic export canvas backward_pass       its grades as a file that Canvas imports
       torchmagic report backward_pass              what the class understood, as one page
+      torchmagic tour                              the notebook that shows the magics, in ./tour.ipynb
 
     Exit status: 0 when all went well, 1 when something was left ungraded or is not as expected,
     2 for wrong usage or input, 130 when interrupted.

@@ -27,6 +27,7 @@ from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.said import log_to
 from graders.simulation import Handin
 from graders.tour import run_tour
+from torchmagic.tour import NOTEBOOK
 
 FIGURES = "demo.json"
 CLASS = "class.csv"
@@ -115,13 +116,13 @@ def command(
             done(f"Wrote nbgrader's feedback for {written} submissions")
         if not assignments:
             with step(console, "Running the tour") as done:
-                drawn = run_tour(sources.parent / "tour.ipynb", folder / "tour.ipynb")
+                drawn = run_tour(NOTEBOOK, folder / NOTEBOOK.name)
                 done(f"Ran the tour: magics drew in {len(drawn)} cells")
     figures = {"submissions": len(handins), "grading_seconds": round(seconds, 3), "mismatches": len(wrong)}
     (folder / FIGURES).write_text(json.dumps(figures), encoding="utf-8")
     made = [("Gradebook", course.gradebook), ("Feedback", str(course.feedback_folder))]
     if not assignments:
-        made.append(("Notebook", str((folder / "tour.ipynb").resolve())))
+        made.append(("Notebook", str((folder / NOTEBOOK.name).resolve())))
     for label, path in made:
         _say(console, f"{label + ':':<11}{path}")
     if wrong:

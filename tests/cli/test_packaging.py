@@ -5,9 +5,6 @@ from __future__ import annotations
 import configparser
 import importlib.metadata
 import re
-import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -20,8 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import torchmagic
+from tests.wheels import ROOT, build, copy_clone
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Extras that no other one brings: large, for one question of one assignment, and asked only where they are installed.
 NOT_INSTALLED = ("tensorflow",)
 
@@ -89,26 +86,14 @@ def test_torch_is_pinned_once() -> None:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what goes into a release, and of what must not."""
-    copy = tmp_path_factory.mktemp("clone")
-    for name in ("torchmagic", "graders", "assignments", "tests"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in ROOT.iterdir():
-        if path.is_file() and path.name != ".git":
-            shutil.copy(path, copy / path.name)
-    return copy
+    return copy_clone(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(scope="module")
 def built(clone: Path) -> Path:
     """The folder of the sdist, and of the wheel that is built from the sdist."""
-    _build(clone, clone / "dist")
+    build(clone, clone / "dist")
     return clone / "dist"
-
-
-def _build(clone: Path, into: Path, *options: str) -> None:
-    command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(into), str(clone)]
-    subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +124,9 @@ def _metadata(wheel: Path) -> Message:
 def test_the_wheel_holds_no_assignments(wheel: Path) -> None:
     names = list(_contents(wheel))
     assert {name.split("/", 1)[0] for name in names if ".dist-info" not in name} == {"torchmagic", "graders"}
-    assert not [name for name in names if name.endswith(".ipynb") or "/mutants/" in name or name.startswith("tests")]
+    notebooks = [name for name in names if name.endswith(".ipynb")]
+    assert notebooks == ["torchmagic/tour.ipynb"], "the tour, and nothing else"
+    assert not [name for name in names if "/mutants/" in name or name.startswith("tests")]
 
 
 @pytest.mark.slow
@@ -154,7 +141,7 @@ def test_the_wheel_holds_all_modules_templates_and_type_markers(wheel: Path) -> 
 
 @pytest.mark.slow
 def test_the_clone_gives_the_same_wheel_as_the_sdist(clone: Path, wheel: Path, tmp_path: Path) -> None:
-    _build(clone, tmp_path, "--wheel")
+    build(clone, tmp_path, "--wheel")
     (other,) = tmp_path.glob("*.whl")
     assert other.name == wheel.name
     assert _contents(other) == _contents(wheel)
