@@ -16,12 +16,17 @@ def main() -> None:
     """Run the `torchmagic` command; ends the process with its exit status."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
+        if sys.argv[1:2] == ["doctor"] and {*sys.argv[2:]} <= {"installation"}:
+            from graders.installation.examine import examine_students
+
+            sys.exit(examine_students())
         print(
             f"torchmagic: the commands need {', '.join(missing)}, which this installation lacks. "
             "Install the instructor's part: pip install 'torchmagic[grade]'",
             file=sys.stderr,
         )
         sys.exit(2)
+    path = os.environ.get("PATH", "")
     own_programs_first()
     if not sys.warnoptions:
         warnings.filterwarnings("ignore", module=r"(nbgrader|traitlets)\b")  # about their code, not ours
@@ -29,7 +34,7 @@ def main() -> None:
     try:
         from graders.commands import app
 
-        app(prog_name="torchmagic")
+        app(prog_name="torchmagic", obj=path)  # doctor says what PATH the user has
     except KeyboardInterrupt:  # before the command began
         sys.exit(130)
 
