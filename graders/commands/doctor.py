@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from graders.commands.doctor_view import SAID, next_wall, show_installation, show_walls
+from graders.commands.manual import Manual, PagedCommand
+from graders.commands.options import COURSE_VARIABLE, FOLDER
 from graders.doctor import WALLS, Finding, examine, kernel_facts
 from graders.engine.client import Isolation
 from graders.installation import Found, problems
@@ -20,20 +22,43 @@ from graders.installation.examine import examine_installation, path_of_user
 PARTS = ("installation", "walls")
 
 
-@click.command("doctor")
+_MANUAL = Manual(
+    arguments=[("PART", "installation or walls; both if not given.")],
+    examples=[
+        ("torchmagic doctor", "everything"),
+        ("torchmagic doctor installation --course ~/pytorch101", "with that course and its exchange"),
+        ("torchmagic doctor walls --isolation process", "what is open to a submission without walls"),
+        ("torchmagic doctor --json > doctor.json", "for a report of what is wrong"),
+    ],
+    exit_status=[
+        ("0", "there is no problem, and all walls held; warnings do not count"),
+        ("1", "there is a problem, or a wall fell or could not be tried"),
+        ("2", "wrong usage"),
+    ],
+    files=[
+        ("nbgrader_config.py", "the course's configuration, which is loaded"),
+        ("kernel.json, jupyter_server_config.*", "Jupyter's, which `jupyter --paths` finds; they are read"),
+        ("/tmp, the home folder, the exchange", "files named torchmagic-doctor-* for a moment"),
+    ],
+    see_also=["torchmagic grade", "docs/doctor.md"],
+)
+
+
+@click.command("doctor", short_help="Find what is wrong here, and test the walls.", cls=PagedCommand, manual=_MANUAL)
 @click.argument("parts", metavar="[PART]...", nargs=-1, type=click.Choice(PARTS))
 @click.option(
     "--course",
     "folder",
-    type=click.Path(path_type=Path),
-    help="The course whose configuration, gradebook and exchange are looked at; the current folder, if it is one, "
-    "if not given.",
+    type=FOLDER,
+    show_default="the current folder, if it is one",
+    help="The course whose configuration, gradebook and exchange are looked at.",
+    envvar=COURSE_VARIABLE,
+    show_envvar=True,
 )
 @click.option(
     "--isolation",
     type=click.Choice(["namespaces", "process"]),
     default="namespaces",
-    show_default=True,
     help="How submissions are kept apart. `process` has no walls: see here what then falls.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
@@ -43,23 +68,13 @@ def command(
 ) -> None:
     """Find what is wrong with this installation, and prove each wall around submissions by trying to cross it.
 
-    PART is `installation` or `walls`; both if not given.
-
     The installation: versions, programs on PATH, Jupyter's extensions, the course with its gradebook and its
     exchange, and the kernel that notebooks run in. Each finding comes with what to do about it. Nothing is
-    changed. The walls: small hostile submissions, graded with the real engine, read, write, connect, signal
+    changed.
+
+    The walls: small hostile submissions, graded with the real engine, read, write, connect, signal
     and take what they must not. It says which wall held, by what mechanism, and what to do where one fell.
     They do no harm where one does, and take about half a minute.
-
-    \b
-    Examples:
-      torchmagic doctor
-      torchmagic doctor installation --course ~/pytorch101
-      torchmagic doctor walls --isolation process     what is open to a submission without walls
-      torchmagic doctor --json > doctor.json
-
-    Exit status: 0 when there is no problem and all walls held; warnings do not count. 1 when there is a
-    problem, or a wall fell or could not be tried. 2 for wrong usage.
     """
     facts: dict[str, Any] = {}
     sound = True

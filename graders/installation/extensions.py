@@ -1,4 +1,4 @@
-"""Extensions: nbgrader's parts of the Jupyter server and of JupyterLab, and the configuration files that switch them."""
+"""Extensions: nbgrader's parts of Jupyter's server and of JupyterLab, and the files that switch them on."""
 
 from __future__ import annotations
 
@@ -82,4 +82,6 @@ def broken_files(folders: list[Path]) -> Iterator[Found]:
                 elif path.suffix == ".py":
                     compile(text, str(path), "exec")
             except (OSError, ValueError, SyntaxError) as error:
-                yield Found(_PART, path.name, "problem", f"{path} cannot be read ({error})", "Mend or remove that file.")
+                yield Found(
+                    _PART, path.name, "problem", f"{path} cannot be read ({error})", "Mend or remove that file."
+                )

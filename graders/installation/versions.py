@@ -47,9 +47,7 @@ def python_finding(wanted: str, version: str = platform.python_version()) -> Fou
     where = f"{version} in {sys.prefix}"
     if SpecifierSet(wanted).contains(version, prereleases=True):
         return Found(_PART, "Python", "ok", where)
-    return Found(
-        _PART, "Python", "problem", f"{where}; {wanted} is needed", "Make an environment with a newer Python."
-    )
+    return Found(_PART, "Python", "problem", f"{where}; {wanted} is needed", "Make an environment with a newer Python.")
 
 
 def package_findings(requirements: Iterable[str], extra: str = "") -> Iterator[Found]:

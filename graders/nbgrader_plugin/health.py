@@ -1,4 +1,4 @@
-"""What `torchmagic doctor` finds out about a course: its configuration, gradebook and exchange. Changes nothing there."""
+"""What `torchmagic doctor` finds out about a course: its configuration, gradebook and exchange."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def gradebook_finding(db_url: str) -> Found:
     wanted = ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
     if version != wanted:
         detail = f"{shown} has the tables of another nbgrader (version {version}; {wanted} is wanted)"
-        return Found("course", what, "problem", detail, "Make a copy of it, then bring it up to date: nbgrader db upgrade")
+        return Found(
+            "course", what, "problem", detail, "Make a copy of it, then bring it up to date: nbgrader db upgrade"
+        )
     if url.get_backend_name() == "sqlite" and url.database and not os.access(url.database, os.W_OK):
         return Found("course", what, "problem", f"{shown} is read-only for you", f"chmod u+w {url.database}")
     return Found("course", what, "ok", shown)
@@ -111,7 +113,9 @@ def exchange_findings(config: Config, course_id: str) -> Iterator[Found]:
     configured = "root" in config.Exchange
     make = f"mkdir -p {root}; chmod ugo+rwx {root}"
     if not root.is_dir():
-        detail = f"{root} is {'a file' if root.exists() else 'not there'}: nothing can be released, fetched or collected"
+        detail = (
+            f"{root} is {'a file' if root.exists() else 'not there'}: nothing can be released, fetched or collected"
+        )
         remedy = f"{make}; or name another with c.Exchange.root in {CONFIG_NAME}."
         yield Found(part, "root", "problem" if configured else "warning", detail, remedy)
         return
