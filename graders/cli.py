@@ -20,12 +20,17 @@ def main() -> None:
             from torchmagic.__main__ import main as students
 
             sys.exit(students(program="torchmagic"))
+        if sys.argv[1:2] == ["doctor"] and {*sys.argv[2:]} <= {"installation"}:
+            from graders.installation.examine import examine_students
+
+            sys.exit(examine_students())
         print(
             f"torchmagic: the commands need {', '.join(missing)}, which this installation lacks. "
             "Install the instructor's part: pip install 'torchmagic[grade]'",
             file=sys.stderr,
         )
         sys.exit(2)
+    path = os.environ.get("PATH", "")
     own_programs_first()
     if not sys.warnoptions:
         warnings.filterwarnings("ignore", module=r"(nbgrader|traitlets)\b")  # about their code, not ours
@@ -33,7 +38,7 @@ def main() -> None:
     try:
         from graders.commands import app
 
-        app(prog_name="torchmagic")
+        app(prog_name="torchmagic", obj=path)  # doctor says what PATH the user has
     except KeyboardInterrupt:  # before the command began
         sys.exit(130)
 

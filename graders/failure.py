@@ -51,6 +51,7 @@ class CheckFailed(AssertionError):
         self.said = said
         self.thorough = thorough
         self.known = known
+        self._shown = False
 
     @property
     def misconception(self) -> str:
@@ -72,7 +73,8 @@ class CheckFailed(AssertionError):
         """What IPython shows in place of a traceback through the grader's own code."""
         from graders.failure_view import show_failure
 
-        return show_failure(self)
+        first, self._shown = not self._shown, True  # IPython 9 asks again, to keep the text with the cell's history
+        return show_failure(self, compared=first)
 
 
 def should_be(name: str, wanted: str, value: object, *, did: str = "it is") -> CheckFailed:

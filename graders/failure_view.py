@@ -12,19 +12,20 @@ from typing import Any
 from graders.engine.hidden import failed_in_hidden_line
 from graders.failure import CheckFailed
 from torchmagic.records import Comparison
+from torchmagic.terminal import Terminal
 
 _OWN = str(Path(__file__).parent)
 _WIDTH = 96
 
 
-def show_failure(error: CheckFailed) -> list[str]:
-    """The lines to show for a failure; in a notebook the comparison is displayed before them.
+def show_failure(error: CheckFailed, *, compared: bool = True) -> list[str]:
+    """The lines to show for a failure; in a notebook the comparison is displayed before them, if it is wanted.
 
     Of a hidden test only the redacted reason is shown.
     """
     if failed_in_hidden_line(error):
         return ["In a hidden test:", "", *_reason(error, error.redacted)]
-    record = comparison_of(error)
+    record = comparison_of(error) if compared else None
     if record is not None:
         display(record)
     return [*_place(error), "", *_reason(error, str(error)), *_cause(error)]
@@ -47,14 +48,17 @@ def comparison_of(error: BaseException) -> Comparison | None:
 
 def display(record: Any) -> None:
     """Show a record: as a notebook shows it, or else as text."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    if shell is None:
+    if _shell() is None:
         print(record)
         return
     from IPython.display import display as show
 
     show(record)
+
+
+def _shell() -> Any:
+    module = sys.modules.get("IPython")
+    return module.get_ipython() if module is not None else None
 
 
 def _place(error: BaseException) -> list[str]:
@@ -67,8 +71,12 @@ def _place(error: BaseException) -> list[str]:
 
 
 def _reason(error: BaseException, text: str) -> list[str]:
-    wrapped = [textwrap.fill(line, _WIDTH, replace_whitespace=False) for line in text.splitlines()]
-    return [f"\x1b[0;31m{type(error).__name__}\x1b[0m: " + "\n".join(wrapped)]
+    terminal = Terminal.of(_shell())  # where there is no shell, whoever asks makes a page of this
+    width = min(_WIDTH, terminal.width) if terminal is not None else _WIDTH
+    kind = type(error).__name__
+    lines = [textwrap.fill(line, width, replace_whitespace=False) for line in f"{kind}: {text}".splitlines()]
+    red = f"\x1b[0;31m{kind}\x1b[0m" if terminal is None or terminal.colours else kind
+    return ["\n".join(lines).replace(kind, red, 1)]
 
 
 def _cause(error: BaseException) -> list[str]:

@@ -18,19 +18,20 @@ def look_of(options: Any) -> Look:
     return Look(options.depth, tuple(options.expand), options.theme)
 
 
-def displayed(record: GraphRecord, options: Any) -> Iterable[dict[str, Any]]:
+def displayed(record: GraphRecord, options: Any, width: int | None = None) -> Iterable[dict[str, Any]]:
     """What a notebook shows of a graph, one bundle of forms after the other: the picture or JSON, and what was saved.
 
     Args:
         record: the graph.
         options: of the magic.
+        width: the columns of a terminal, which gets no picture; None for a notebook.
     """
     look = look_of(options)
     if options.json:
         text = record.to_json()
         yield {"application/json": json.loads(text), "text/plain": text}
     elif not options.quiet:
-        yield shown(record, look)
+        yield shown(record, look, width)
         yield from ({"text/plain": f"gradtrace: {each}"} for each in _unknown(record, look))
     if options.save:
         yield {"text/plain": f"gradtrace: {_saved(record, options.save, look)}"}
@@ -44,11 +45,13 @@ def _unknown(record: GraphRecord, look: Look) -> Iterable[str]:
     return [f"no module of the graph is {pattern!r}: {there}." for pattern in unmatched(record.modules, look.expand)]
 
 
-def shown(record: GraphRecord, look: Look) -> dict[str, str]:
-    """The graph as HTML and as text."""
+def shown(record: GraphRecord, look: Look, width: int | None = None) -> dict[str, str]:
+    """The graph as HTML and as text; for a terminal as text of its width."""
     from torchmagic.render.graph_html import graph_html
     from torchmagic.render.graph_text import graph_text
 
+    if width is not None:
+        return {"text/plain": graph_text(record, look, width)}
     return {"text/plain": graph_text(record, look), "text/html": graph_html(record, look)}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from torchmagic.errors import TorchmagicError
 
 FILE = "hints.json"
-_WIDTH = 96
+WIDTH = 96
 _LARGEST = 1 << 20
 _USE = "Use it as: %hint q3 (the next hint of question 3), %hint q3 1 (that one again), %hint (what there is)."
 
@@ -37,10 +37,16 @@ class Hints:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], int] = {}  # by folder and question: how far up the ladder
 
-    def answer(self, line: str, folder: Path) -> str:
-        """What ``%hint LINE`` says in a working folder; a problem is said too, in one line, never raised."""
+    def answer(self, line: str, folder: Path, width: int = WIDTH) -> str:
+        """What ``%hint LINE`` says in a working folder; a problem is said too, in one line, never raised.
+
+        Args:
+            line: what stands behind ``%hint``.
+            folder: the working folder.
+            width: the columns that a line of a hint may take.
+        """
         try:
-            return self._answer(line.split(), folder.resolve())
+            return _wrapped(self._answer(line.split(), folder.resolve()), width)
         except TorchmagicError as error:
             return str(error)
         except OSError:
@@ -64,11 +70,11 @@ class Hints:
             raise TorchmagicError(f"Hint {seen + 1} of {question} comes first: %hint {question} shows it.")
         self._seen[place, question] = max(seen, number)
         last = " That was the last hint." if number == len(ladder) == seen and len(words) == 1 else ""
-        return _wrapped(f"{question}, hint {number} of {len(ladder)}: {ladder[number - 1]}{last}")
+        return f"{question}, hint {number} of {len(ladder)}: {ladder[number - 1]}{last}"
 
     def _overview(self, ladders: Ladders, place: str) -> str:
         parts = [f"{name} ({self._seen.get((place, name), 0)} of {len(steps)} seen)" for name, steps in ladders.items()]
-        return _wrapped(f"Hints for {', '.join(parts)}. %hint {next(iter(ladders))} shows the next one of a question.")
+        return f"Hints for {', '.join(parts)}. %hint {next(iter(ladders))} shows the next one of a question."
 
 
 def read_hints(path: Path) -> Ladders:
@@ -94,7 +100,7 @@ def read_hints(path: Path) -> Ladders:
             said = json.loads(content.decode("utf-8"))
             problem = _problem(said)
     except (ValueError, RecursionError) as error:
-        problem = f"no valid JSON ({' '.join(str(error).split())[:_WIDTH]})"
+        problem = f"no valid JSON ({' '.join(str(error).split())[:WIDTH]})"
     if problem:
         hint = "Fetch the assignment's files again."
         raise TorchmagicError(f"The hints in {path.name} cannot be read: {problem}.", hint=hint)
@@ -113,8 +119,8 @@ def _problem(said: Any) -> str:
     return ""
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, width: int) -> str:
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _question(word: str, ladders: Ladders) -> str:

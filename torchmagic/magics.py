@@ -25,10 +25,12 @@ from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import below_magics, completions, magics_above, split_expressions, split_options
 from torchmagic.graph_files import displayed
 from torchmagic.graph_records import GraphRecord
-from torchmagic.hints import Hints
+from torchmagic.hints import WIDTH, Hints
 from torchmagic.magic_options import GRADTRACE, TENSORINFO, Options
 from torchmagic.records import Explanation
 from torchmagic.running import CellRun
+from torchmagic.shown import Shown
+from torchmagic.terminal import Terminal
 from torchmagic.tour import tour_here
 
 NAMES = ("tensorinfo", "gradtrace")
@@ -52,6 +54,7 @@ class TorchMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._shell: Any = shell
+        self.terminal = Terminal.of(shell)  # None in a notebook
         self._running: list[CellRun] = []
         self._shown = id(last_error())  # the error that was shown last when the cell began
         self.cards = ErrorCards(display)
@@ -78,7 +81,8 @@ class TorchMagics(Magics):
     @line_magic
     def hint(self, line: str) -> None:
         """``%hint q3``: the next hint for question 3 of the assignment in this folder; ``%hint``: what there is."""
-        self.say(self._hints.answer(line, Path.cwd()))
+        width = WIDTH if self.terminal is None else min(WIDTH, self.terminal.width)
+        self.say(self._hints.answer(line, Path.cwd(), width))
 
     @_options(TENSORINFO)
     @no_var_expand
@@ -221,7 +225,8 @@ class TorchMagics(Magics):
         try:
             options = magic.parser.parse_args(words)
         except UsageError as error:
-            raise UsageError(f"{error}\n{magic.parser.format_usage().strip().removeprefix('usage: ')}") from None
+            usage = magic.parser.format_usage().removeprefix("usage:").lstrip(": \n").rstrip()
+            raise UsageError(f"{error}\nUsage: {usage}") from None
         options.expressions = split_expressions(rest) if rest.strip() else []
         return options
 
@@ -235,7 +240,7 @@ class TorchMagics(Magics):
 
     def say(self, text: str) -> None:
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
-        display({"text/plain": text}, raw=True)
+        display({"text/plain": text if self.terminal is None else self.terminal.wrapped(text)}, raw=True)
 
     def explained(self, error: BaseException | None, cell: str, recorded: Any = None) -> Explanation | None:
         """Why the error that ended a cell happened; None where that is not known or not wanted."""
@@ -274,8 +279,11 @@ class TorchMagics(Magics):
             return None
 
     def show_graph(self, record: GraphRecord, options: Any) -> None:
-        """A picture, or JSON as data and as text; and a file."""
-        for bundle in displayed(record, options):
+        """A picture, or JSON as data and as text; and a file. In a terminal text in place of the picture."""
+        terminal = self.terminal
+        for bundle in displayed(record, options, None if terminal is None else terminal.width):
+            if terminal is not None and "application/json" not in bundle:
+                bundle = {"text/plain": terminal.coloured(bundle["text/plain"])}
             display(bundle, raw=True)
 
     def _show_graph_now(self, options: Any) -> str | None:
@@ -298,6 +306,8 @@ def load(shell: Any) -> None:
         return
     magics = TorchMagics(shell)
     shell.register_magics(magics)
+    if magics.terminal is not None:
+        shell.display_formatter.mimebundle_formatter.for_type(Shown, magics.terminal.bundle)
     shell.input_transformers_cleanup.append(magics.transform)
     shell.Completer.custom_matchers.append(magics.complete)
     shell.events.register("pre_run_cell", magics.before_cell)
@@ -310,6 +320,8 @@ def unload(shell: Any) -> None:
     magics = _registered(shell)
     if magics is None:
         return
+    if magics.terminal is not None:
+        shell.display_formatter.mimebundle_formatter.pop(Shown, None)
     shell.input_transformers_cleanup.remove(magics.transform)
     shell.Completer.custom_matchers.remove(magics.complete)
     shell.events.unregister("pre_run_cell", magics.before_cell)

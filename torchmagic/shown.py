@@ -27,13 +27,27 @@ class Shown:
     __slots__ = ()
 
     def __str__(self) -> str:
-        return self._rendered(0)
+        return self.to_text()
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": self._rendered(0), "text/html": self._rendered(1)}
+        return {"text/plain": self.to_text(), "text/html": _renderer(self, 1)(self)}
+
+    def to_text(self, width: int = 80) -> str:
+        """The record as text.
+
+        Args:
+            width: the columns that a line may take.
+
+        >>> from torchmagic.records import TensorRecord
+        >>> print(TensorRecord("weights", "Tensor", (64, 3, 7, 7), "float32", "cpu").to_text(40))
+        weights  Tensor (64, 3, 7, 7) float32 on
+            cpu
+        """
+        text: str = _renderer(self, 0)(self, width=width)
+        return text
 
     def to_json(self) -> str:
         """The record as JSON text; NaN and infinities are the strings "NaN", "Infinity" and "-Infinity".
@@ -63,7 +77,7 @@ class Shown:
         record: _Record = from_json(text, wanted=cls.__name__)
         return record
 
-    def _rendered(self, form: int) -> str:
-        module, _, name = _RENDERERS[type(self).__name__][form].partition(":")
-        text: str = getattr(import_module(f"torchmagic.render.{module}"), name)(self)
-        return text
+
+def _renderer(record: Shown, form: int) -> Any:
+    module, _, name = _RENDERERS[type(record).__name__][form].partition(":")
+    return getattr(import_module(f"torchmagic.render.{module}"), name)

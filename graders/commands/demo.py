@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from graders.commands.options import cores
+from graders.commands.manual import Manual, PagedCommand
+from graders.commands.options import FOLDER, folders, jobs_option
 from graders.commands.show import Meter, long_step, number, outcome, step
 from graders.courses import clone_assignments, find_assignments
 from graders.demo import LOG, compare, deal, make_demo, release, submit_all
@@ -40,10 +41,37 @@ def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return sorted({p.parent.name for p in source.glob("*/*.ipynb") if p.parent.name.startswith(incomplete)})
 
 
-@click.command("demo")
-@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("demo-course"))
-@click.option("--students", "count", type=click.IntRange(min=1), default=24, show_default=True, help="How many.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Deals the solutions to the students.")
+_MANUAL = Manual(
+    arguments=[("DIR", "Where the course goes; ./demo-course if not given.")],
+    examples=[
+        ("torchmagic demo", "a class of 24"),
+        ("torchmagic demo /tmp/course --students 100 --jobs 4", "a class of 100"),
+        ("torchmagic demo --students 1000 --seed 1 --assignment backward_pass", "a load test"),
+        ("torchmagic demo /tmp/big --students 1000 --no-grade", "all but the grading, to try that by hand"),
+    ],
+    exit_status=[
+        ("0", "every score was as expected"),
+        ("1", "one was not: it is named"),
+        ("2", "wrong usage or input"),
+        ("130", "interrupted"),
+    ],
+    files=[
+        ("DIR/class.csv", "who handed in what, and the score that it must get"),
+        ("DIR/gradebook.db", "the scores that it got"),
+        ("DIR/feedback/", "everybody's feedback pages"),
+        ("DIR/tour.ipynb", "a tour of the magics, run"),
+        ("DIR/demo.json", "figures of the run"),
+    ],
+    see_also=["torchmagic grade", "torchmagic report", "docs/howto/load-test.md"],
+)
+
+
+@click.command("demo", short_help="Show a whole course with a simulated class.", cls=PagedCommand, manual=_MANUAL)
+@click.argument(
+    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("demo-course"), shell_complete=folders
+)
+@click.option("--students", "count", type=click.IntRange(min=1), metavar="N", default=24, help="The size of the class.")
+@click.option("--seed", type=int, metavar="N", default=0, help="Deals the solutions to the students.")
 @click.option(
     "--assignment",
     "assignments",
@@ -53,14 +81,10 @@ def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     help="Only this assignment, and no tour; may be given repeatedly.",
 )
 @click.option("--no-grade", is_flag=True, help="Stop when everything is collected, and say how to go on.")
+@jobs_option("Submissions in flight at a time.")
 @click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=cores,
-    show_default="one a processor core",
-    help="Submissions in flight at a time.",
+    "--source", type=FOLDER, show_default="the one that is installed", help="A clone of torchmagic to take it from."
 )
-@click.option("--source", type=click.Path(path_type=Path), help="A clone of torchmagic, if not the installed one.")
 @click.option("--force", is_flag=True, help="Replace an earlier demo in DIR.")
 @click.pass_context
 def command(
@@ -74,23 +98,13 @@ def command(
     source: Path | None,
     force: bool,
 ) -> None:
-    """Show a whole course in DIR (./demo-course if not given): release, submissions, grading, feedback.
+    """Show a whole course, start to end: release, submissions, grading, feedback.
 
     Makes an nbgrader course with its own exchange, generates and releases its assignments, lets simulated
     students fetch, solve (right, partly wrong, blank, broken, hostile) and submit them, collects, grades,
     holds every score against the expected one, writes the feedback, and runs a tour of the magics.
 
-    Solutions are dealt in the proportions of a real class, the same for the same seed (docs/howto/load-test.md).
-    DIR/class.csv says who handed in what, and the score that it must get.
-
-    \b
-    Examples:
-      torchmagic demo
-      torchmagic demo /tmp/course --students 100 --jobs 4
-      torchmagic demo --students 1000 --seed 1 --assignment backward_pass            a load test
-      torchmagic demo /tmp/big --students 1000 --assignment backward_pass --no-grade
-
-    Exit status: 0 when every score was as expected, else 1; 2 for wrong usage or input.
+    Solutions are dealt in the proportions of a real class, the same for the same seed; docs/howto/load-test.md gives them.
     """
     console = Console()
     sources = find_assignments(source)

@@ -5,28 +5,70 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
-from graders.commands.options import course_option, known_assignments
+from graders.commands.manual import Manual, PagedCommand
+from graders.commands.options import course_option, known_assignments, students_option
 from graders.commands.show import printable
 from graders.nbgrader_plugin.exports import FORMATS
 from torchmagic.errors import TorchmagicError
 
 
-@click.command("export")
+def _known_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For the shell's completion: the options of the format that stands before."""
+    from graders.nbgrader_plugin.exports.course import options_of
+
+    name = next((word for word in ctx.args if word in FORMATS), None)  # an unfinished line has no parameters yet
+    options = options_of(name) if name is not None else []
+    return [
+        CompletionItem(f"{option.name}=", help=option.help) for option in options if option.name.startswith(incomplete)
+    ]
+
+
+_MANUAL = Manual(
+    arguments=[
+        ("FORMAT", ", ".join(sorted(FORMATS))),
+        ("ASSIGNMENT", "An assignment's name; all of the gradebook's if none is given."),
+    ],
+    examples=[
+        ("torchmagic export canvas", "all assignments, into ./canvas.csv"),
+        ("torchmagic export canvas ps1 --set assignments=ps1=4711", "into Canvas's assignment 4711"),
+        ("torchmagic export moodle ps1 ps2 --to grades.csv --set feedback=true", "two, with their feedback"),
+        ("torchmagic export moodle-worksheet ps1 --set worksheet=Grades-ps1.csv", "fills Moodle's own worksheet"),
+        ("torchmagic export gradescope ps1 --to results/", "results/ps1/STUDENT/results.json"),
+        ("torchmagic export parquet --student ada", "one student's grades as a table"),
+        ("torchmagic export canvas --options", "what can be set"),
+    ],
+    exit_status=[
+        ("0", "every student was exported"),
+        ("1", "some were left out, for the gradebook lacks what the platform tells them by: a line says who and why"),
+        ("2", "wrong usage, no such course, assignment or student, or a file that cannot be written"),
+    ],
+    files=[
+        ("gradebook.db", "the course's gradebook, which is read"),
+        ("canvas.csv, grades.parquet and the like", "written in the current folder, if --to names no other"),
+    ],
+    see_also=["torchmagic grade", "nbgrader export", "docs/howto/exports.md"],
+)
+
+
+@click.command("export", short_help="Export grades for other systems, or as a table.", cls=PagedCommand, manual=_MANUAL)
 @click.argument("format_name", metavar="FORMAT", type=click.Choice(sorted(FORMATS)))
 @click.argument("assignments", metavar="[ASSIGNMENT]...", nargs=-1, shell_complete=known_assignments)
 @course_option
 @click.option(
     "--to",
     type=click.Path(path_type=Path),
-    help="The file to write, in place of an earlier one; canvas.csv, grades.parquet and the like if not given.",
+    show_default="canvas.csv, grades.parquet and the like",
+    help="The file to write, in place of an earlier one.",
 )
-@click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be given repeatedly.")
+@students_option
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="OPTION=VALUE",
+    shell_complete=_known_settings,
     help="An option of the format, in place of what the course's configuration says; may be given repeatedly.",
 )
 @click.option("--options", "listing", is_flag=True, help="List the options of FORMAT, and write nothing.")
@@ -39,24 +81,10 @@ def command(
     settings: tuple[str, ...],
     listing: bool,
 ) -> None:
-    """Export grades of ASSIGNMENTs, or of all, from the course's gradebook.
+    """Export grades from the course's gradebook, for another system or as a table.
 
-    FORMAT is canvas, csv, gradescope, moodle, moodle-worksheet or parquet. `nbgrader export` writes the same
-    with --exporter=graders.nbgrader_plugin.exports.canvas.CanvasExport and so on.
-
-    \b
-    Examples:
-      torchmagic export canvas                                    all assignments, into ./canvas.csv
-      torchmagic export canvas ps1 --set assignments=ps1=4711     into Canvas's assignment 4711
-      torchmagic export moodle ps1 ps2 --to grades.csv --set feedback=true
-      torchmagic export moodle-worksheet ps1 --set worksheet=Grades-ps1.csv
-      torchmagic export gradescope ps1 --to results/              results/ps1/STUDENT/results.json
-      torchmagic export parquet --course ~/pytorch101 --student ada
-      torchmagic export canvas --options                          what can be set
-
-    Exit status: 0 when every student was exported. 1 when some were left out, for the gradebook lacks what
-    the platform tells them by: a line says who and why. 2 for wrong usage, no such course, assignment or
-    student, or a file that cannot be written.
+    `nbgrader export` writes the same with --exporter=graders.nbgrader_plugin.exports.canvas.CanvasExport and
+    so on.
     """
     from graders.nbgrader_plugin.exports.course import export_grades, options_of  # nbgrader: not for --help
 

@@ -9,32 +9,44 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from graders.commands.options import assignments_argument, course_option, jobs_option
+from graders.commands.manual import Manual, PagedCommand
+from graders.commands.options import assignments_argument, course_option, jobs_option, students_option
 from graders.commands.show import Meter, printable
 from graders.nbgrader_plugin.feedback_pool import start_early
 from graders.nbgrader_plugin.rows import FeedbackRow
 
+_MANUAL = Manual(
+    arguments=[("ASSIGNMENT", "An assignment's name.")],
+    examples=[
+        ("torchmagic feedback backward_pass", "everybody's pages, in the course here"),
+        ("torchmagic feedback backward_pass reductions --jobs 8", "of two assignments, eight at a time"),
+        ("torchmagic feedback backward_pass --student ada --force", "one student's, again"),
+    ],
+    exit_status=[
+        ("0", "all pages are up to date"),
+        ("1", "some could not be written; the others are, and the last line says how many failed"),
+        ("2", "wrong usage, no such course, assignment or student"),
+        ("130", "interrupted"),
+    ],
+    files=[
+        ("autograded/STUDENT/ASSIGNMENT/", "the graded notebooks, which are read"),
+        ("feedback/STUDENT/ASSIGNMENT/*.html", "the pages"),
+    ],
+    see_also=["torchmagic grade", "nbgrader generate_feedback", "nbgrader release_feedback"],
+)
 
-@click.command("feedback")
+
+@click.command("feedback", short_help="Write everybody's feedback pages.", cls=PagedCommand, manual=_MANUAL)
 @assignments_argument
 @course_option
 @jobs_option("Processes that write pages, at the most.")
-@click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be given repeatedly.")
+@students_option
 @click.option("--force", is_flag=True, help="Write again what is up to date; needed when a template has changed.")
 def command(assignments: tuple[str, ...], folder: Path, jobs: int, students: tuple[str, ...], force: bool) -> None:
     """Write the feedback of all who were graded, for each ASSIGNMENT, as nbgrader generate_feedback does.
 
     The pages are the same, byte for byte, and lie in the same folders: release them with
     `nbgrader release_feedback`. A page is written again when its notebook, a score or a comment has changed.
-
-    \b
-    Examples:
-      torchmagic feedback backward_pass
-      torchmagic feedback backward_pass reductions --course ~/pytorch101 --jobs 8
-      torchmagic feedback backward_pass --student ada --force
-
-    Exit status: 0 when all pages are up to date. 1 when some could not be written: the others are written all
-    the same, and the last line says how many failed. 2 for wrong usage, no such course, assignment or student.
     """
     if jobs > 1:
         start_early()

@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from graders.commands.options import assignments_argument, cores, course_option
+from graders.commands.manual import Manual, PagedCommand
+from graders.commands.options import JOBS_VARIABLE, assignments_argument, cores, course_option, students_option
 from graders.commands.show import Meter, closing_line, grades_table, printable, tamper_note, ungraded, worth_listing
 from graders.commands.signals import ended_as_if_interrupted
 from graders.engine.client import Isolation
@@ -18,22 +19,58 @@ from graders.nbgrader_plugin.autograde import grade_assignments
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.run_log import RunLog
 
+_MANUAL = Manual(
+    arguments=[("ASSIGNMENT", "An assignment's name.")],
+    examples=[
+        ("torchmagic grade backward_pass", "all that was submitted, in the course here"),
+        ("torchmagic grade backward_pass forward_pass --jobs 8", "two assignments, eight submissions at a time"),
+        ("torchmagic grade backward_pass --student ada --student bob --fresh", "two students, whatever is stored"),
+        ("torchmagic grade backward_pass --log grading.jsonl", "with a log of each cell's time"),
+        ("torchmagic grade backward_pass --scheduler tcp://10.0.0.5:8786", "on a Dask cluster"),
+        ("torchmagic grade backward_pass --watch --pause 300", "what arrives, as it arrives"),
+    ],
+    exit_status=[
+        ("0", "every submission was graded"),
+        ("1", "some could not be: unreadable, missing, or an error of a test's own; the last line says how many"),
+        ("2", "wrong usage, no such course, assignment or student, or nothing can be written"),
+        ("130", "interrupted, by Ctrl-C or a signal to end: start it again to go on"),
+    ],
+    files=[
+        ("submitted/STUDENT/ASSIGNMENT/", "what is graded"),
+        ("gradebook.db", "the course's gradebook, or what CourseDirectory.db_url names"),
+        ("autograded/STUDENT/ASSIGNMENT/", "the graded notebooks"),
+        (".torchmagic/", "the course's store of results and notes"),
+    ],
+    see_also=["torchmagic feedback", "torchmagic store", "torchmagic doctor", "docs/howto/grading-at-scale.md", "docs/howto/cluster.md"],
+)
 
-@click.command("grade")
+
+@click.command("grade", short_help="Grade all submitted work.", cls=PagedCommand, manual=_MANUAL)
 @assignments_argument
 @course_option
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="Submissions in flight at a time.  [default: one a processor core; on a cluster, what its workers take]",
+    metavar="N",
+    show_default="one a processor core; on a cluster, what its workers take",
+    help="Submissions in flight at a time.",
+    envvar=JOBS_VARIABLE,
+    show_envvar=True,
 )
-@click.option("--scheduler", metavar="ADDRESS", help=SCHEDULER_HELP)
-@click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be given repeatedly.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    show_default="none: this machine",
+    help=SCHEDULER_HELP,
+    envvar="TORCHMAGIC_SCHEDULER",
+    show_envvar=True,
+)
+@students_option
 @click.option(
     "--isolation",
     type=click.Choice(["namespaces", "process"]),
-    help="How submissions are kept apart, in place of what the course's configuration says. `process` has no walls: "
-    "a submission can then read what you can.",
+    show_default="what the course's configuration says",
+    help="How submissions are kept apart. `process` has no walls: a submission can then read what you can.",
 )
 @click.option(
     "--fresh",
@@ -54,15 +91,18 @@ from graders.run_log import RunLog
     help="Go on until you stop it: collect what arrives in the exchange, grade it, write and release the feedback.",
 )
 @click.option(
-    "--every", type=click.FloatRange(min=0.1), default=5.0, show_default=True, metavar="SECONDS", help="When to look."
+    "--every",
+    type=click.FloatRange(min=0.1),
+    default=5.0,
+    metavar="SECONDS",
+    help="Watching: the time between two looks.",
 )
 @click.option(
     "--pause",
     type=click.FloatRange(min=0),
     default=60.0,
-    show_default=True,
     metavar="SECONDS",
-    help="How long a student who hands in again waits for the next run, so that nobody holds up the others.",
+    help="Watching: how long a student who hands in again waits for the next run, so that nobody holds up the others.",
 )
 @click.option("--no-feedback", is_flag=True, help="Watching: only grade.")
 @click.pass_context
@@ -81,25 +121,11 @@ def command(
     pause: float,
     no_feedback: bool,
 ) -> None:
-    """Grade all submitted work of one or more ASSIGNMENTs into the course's gradebook.
+    """Grade all submitted work of assignments into the course's gradebook.
 
     Each submission runs behind walls of its own, and the tests run in another process. Each result is stored
     by its submission, assignment, graders and environment (see `torchmagic store`): what was graded before and
     has not changed is not run again, and a run that is stopped or killed goes on when it is started again.
-
-    \b
-    Examples:
-      torchmagic grade backward_pass
-      torchmagic grade backward_pass forward_pass --course ~/pytorch101 --jobs 8
-      torchmagic grade backward_pass --student ada --student bob --fresh
-      torchmagic grade backward_pass --log grading.jsonl
-      torchmagic grade backward_pass --scheduler tcp://10.0.0.5:8786
-      torchmagic grade backward_pass --watch --pause 300
-
-    Exit status: 0 when every submission was graded. 1 when some could not be (unreadable, missing, or an
-    error of a test's own): the others are graded all the same, and the last line says how many ended how.
-    2 for wrong usage, no such course, assignment or student, or where nothing can be written. 130 when it was
-    interrupted (Ctrl-C, or a signal to end): start it again to go on.
     """
     console = Console()
     names = list(dict.fromkeys(assignments))

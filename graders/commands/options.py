@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -24,6 +25,22 @@ def known_assignments(ctx: click.Context, param: click.Parameter, incomplete: st
     return [name for name in names if name.startswith(incomplete)]
 
 
+def known_students(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell's completion: those who submitted."""
+    submitted = Path(ctx.params.get("folder") or ".") / "submitted"
+    return sorted(path.name for path in submitted.glob("*") if path.is_dir() and path.name.startswith(incomplete))
+
+
+def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For the shell's completion: folders, where the command itself says what is wrong with a file."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
+#: A folder, in options: the shell completes folders.
+FOLDER = click.Path(path_type=Path, file_okay=False)
+COURSE_VARIABLE = "TORCHMAGIC_COURSE"
+JOBS_VARIABLE = "TORCHMAGIC_JOBS"
+
 #: The assignment that a command is about.
 assignment_argument = click.argument("assignment", shell_complete=known_assignments)
 
@@ -36,15 +53,35 @@ assignments_argument = click.argument(
 course_option = click.option(
     "--course",
     "folder",
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     default=Path(),
+    show_default="the current folder",
     is_eager=True,  # completion of an assignment's name needs it
-    help="The course's folder, which holds nbgrader_config.py; the current one if not given.",
+    help="The course's folder, which holds nbgrader_config.py.",
+    envvar=COURSE_VARIABLE,
+    show_envvar=True,
+)
+
+#: Only some of the students, as ``students``.
+students_option = click.option(
+    "--student",
+    "students",
+    multiple=True,
+    metavar="ID",
+    shell_complete=known_students,
+    help="Only this student; may be given repeatedly.",
 )
 
 
 def jobs_option(what: str) -> Callable[[_Command], _Command]:
     """``--jobs N``, one for each core if not given."""
     return click.option(
-        "--jobs", type=click.IntRange(min=1), default=cores, show_default="one a processor core", help=what
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=cores,
+        show_default="one a processor core",
+        help=what,
+        envvar=JOBS_VARIABLE,
+        show_envvar=True,
     )

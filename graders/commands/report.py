@@ -9,21 +9,42 @@ from pathlib import Path
 
 import click
 
+from graders.commands.manual import Manual, PagedCommand
 from graders.commands.options import assignment_argument, course_option
 from graders.reporting.export import report_json
 from graders.reporting.facts import ClassFacts, gather
 from graders.reporting.page import report_html
 from torchmagic.errors import TorchmagicError
 
+_MANUAL = Manual(
+    arguments=[("ASSIGNMENT", "An assignment's name.")],
+    examples=[
+        ("torchmagic report backward_pass", "reports/backward_pass.html in the course here"),
+        ("torchmagic report backward_pass --course ~/pytorch101 --open", "and show it"),
+        ("torchmagic report backward_pass --anonymous --output class.html", "to show in class"),
+        ("torchmagic report backward_pass --json - | jq '.misconceptions[0].title'", "the commonest misconception"),
+    ],
+    exit_status=[
+        ("0", "it was written"),
+        ("2", "wrong usage, no such course or assignment, or nothing graded yet"),
+    ],
+    files=[
+        ("gradebook.db, autograded/", "the scores and the graded notebooks, which are read"),
+        ("reports/ASSIGNMENT.html", "the page, if --output names no other"),
+    ],
+    see_also=["torchmagic grade", "torchmagic export", "docs/howto/report.md"],
+)
 
-@click.command("report")
+
+@click.command("report", short_help="Report on what the class understood.", cls=PagedCommand, manual=_MANUAL)
 @assignment_argument
 @course_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE.html",
-    help="Where the page goes; reports/ASSIGNMENT.html in the course if not given.",
+    show_default="reports/ASSIGNMENT.html in the course",
+    help="Where the page goes.",
 )
 @click.option(
     "--json",
@@ -44,20 +65,11 @@ def command(
     no_similar: bool,
     open_page: bool,
 ) -> None:
-    """Report on the graded work of ASSIGNMENT: one page of HTML that needs no network and no script.
+    """Report on the graded work of an assignment: one page of HTML that needs no network and no script.
 
     It says what to look at first, and then: the scores; the misconceptions, by how many students share them,
     each with an example that names nobody; for each question success, discrimination and time; how submissions
     ended; tests that are not tamper-proof; texts that are alike. docs/howto/report.md says what each number means.
-
-    \b
-    Examples:
-      torchmagic report backward_pass                        reports/backward_pass.html in the course here
-      torchmagic report backward_pass --course ~/pytorch101 --open
-      torchmagic report backward_pass --anonymous --output class.html
-      torchmagic report backward_pass --json - | jq '.misconceptions[0].title'
-
-    Exit status: 0 when it was written, 2 for wrong usage, no such course or assignment, or nothing graded yet.
     """
     from graders.nbgrader_plugin.results import class_results  # imports nbgrader
 

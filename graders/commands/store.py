@@ -14,6 +14,7 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
+from graders.commands.manual import Manual, PagedCommand, PagedGroup
 from graders.commands.options import course_option
 from graders.nbgrader_plugin.config import CONFIG_NAME
 from graders.nbgrader_plugin.finished import Notes
@@ -24,7 +25,36 @@ from torchmagic.errors import TorchmagicError
 _DAY = 86_400.0
 
 
-@click.group("store", invoke_without_command=True)
+_GROUP = Manual(
+    examples=[
+        ("torchmagic store", "what there is"),
+        ("torchmagic store --course ~/pytorch101", "in that course"),
+        ("torchmagic store prune", "remove what no graded submission refers to"),
+    ],
+    exit_status=[("0", "done"), ("2", "wrong usage, or no such course")],
+    files=[(".torchmagic/store/", "the results, by hash"), (".torchmagic/finished/", "which submission has which")],
+    see_also=["torchmagic grade", "docs/howto/grading-at-scale.md"],
+)
+_PRUNE = Manual(
+    examples=[
+        ("torchmagic store prune", "remove what no graded submission refers to"),
+        ("torchmagic store prune --older-than 90", "and was not used for 90 days"),
+        ("torchmagic store prune --all --dry-run", "what removing everything would free"),
+        ("torchmagic store --course ~/pytorch101 prune", "in that course"),
+    ],
+    exit_status=[("0", "done"), ("2", "wrong usage, or no such course")],
+    files=[(".torchmagic/store/", "the results, by hash")],
+    see_also=["torchmagic store", "torchmagic grade --fresh"],
+)
+
+
+@click.group(
+    "store",
+    invoke_without_command=True,
+    short_help="Show or prune the results that are kept.",
+    cls=PagedGroup,
+    manual=_GROUP,
+)
 @course_option
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> None:
@@ -33,13 +63,6 @@ def command(ctx: click.Context, folder: Path) -> None:
     Each result is kept by a hash of the submission, the assignment, the graders and the environment. Results of
     earlier submissions, and of tests or versions that have changed since, stay until they are pruned. Nothing
     here touches the gradebook or the autograded notebooks; what is pruned and needed again is run again.
-
-    \b
-    Examples:
-      torchmagic store                             what there is
-      torchmagic store prune                       remove what no graded submission refers to
-      torchmagic store prune --older-than 90       ... and was not used for 90 days
-      torchmagic store prune --all --dry-run       what removing everything would free
     """
     ctx.obj = folder
     if ctx.invoked_subcommand is None:
@@ -47,9 +70,14 @@ def command(ctx: click.Context, folder: Path) -> None:
         _show(Console(), folder)
 
 
-@command.command("prune")
+@command.command("prune", short_help="Remove what nothing refers to any more.", cls=PagedCommand, manual=_PRUNE)
 @click.option(
-    "--older-than", "days", type=click.FloatRange(min=0), metavar="DAYS", help="Only what was not used since."
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    show_default="any age",
+    help="Only what was not used for so long.",
 )
 @click.option("--all", "everything", is_flag=True, help="Also what graded submissions refer to.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
@@ -57,10 +85,7 @@ def command(ctx: click.Context, folder: Path) -> None:
 def prune(folder: Path, days: float | None, everything: bool, dry_run: bool) -> None:
     """Remove results that no graded submission refers to any more.
 
-    \b
-    Examples:
-      torchmagic store prune
-      torchmagic store --course ~/pytorch101 prune --older-than 30
+    Grading needs none of them again, unless an earlier version of a submission or of its tests comes back.
     """
     _demand_course(folder)
     store = Store(store_folder(folder))

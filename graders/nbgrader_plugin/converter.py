@@ -18,6 +18,7 @@ from graders.engine.report import Outcome, Report
 from graders.nbgrader_plugin.execute import links_astray
 from graders.nbgrader_plugin.gradebooks import Gradebooks
 from graders.nbgrader_plugin.kernel import KernelMissing
+from graders.nbgrader_plugin.overlay import make_way
 from graders.nbgrader_plugin.restore import AnotherNotebook
 
 
@@ -112,6 +113,5 @@ class EngineAutograde(Autograde):  # type: ignore[misc]
             if path in kept:
                 continue
             target = Path(destination) / os.path.relpath(path, source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
+            make_way(Path(destination), target)
             shutil.copy(path, target)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from subprocess import CalledProcessError
 from typing import Any, TypeVar
 
@@ -64,10 +65,22 @@ def open_gradebooks(db_url: str, course_id: str) -> Gradebooks:
     Raises:
         TorchmagicError: the database cannot be opened, or its driver is not installed.
     """
-    try:
+    with saying_why_not(db_url):
         gradebooks = Gradebooks(db_url, course_id)
         with gradebooks.open() as gradebook:
             _known(gradebook)
+    return gradebooks
+
+
+@contextlib.contextmanager
+def saying_why_not(db_url: str) -> Iterator[None]:
+    """Turn what a database's driver raises while the context lasts into an error that says what to do.
+
+    Raises:
+        TorchmagicError: the database could not be opened or read.
+    """
+    try:
+        yield
     except ImportError as error:
         raise TorchmagicError(
             f"The gradebook {_shown(db_url)} needs a Python package that is not installed ({error}).",
@@ -81,7 +94,6 @@ def open_gradebooks(db_url: str, course_id: str) -> Gradebooks:
             hint="Put a backup in its place, start its server, bring an old one up to date with `nbgrader db upgrade`, "
             "or mend `CourseDirectory.db_url` in nbgrader_config.py.",
         ) from error
-    return gradebooks
 
 
 def _known(gradebook: Gradebook) -> list[str]:

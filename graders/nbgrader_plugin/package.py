@@ -26,6 +26,7 @@ from graders.nbgrader_plugin import configure
 from graders.nbgrader_plugin.execute import EngineExecute, links_astray, read_template, source_notebook
 from graders.nbgrader_plugin.feedback import LeaveHiddenTestsOutOfGraded
 from graders.nbgrader_plugin.kernel import is_python, true_kernelspec
+from graders.nbgrader_plugin.overlay import Overlay
 from graders.nbgrader_plugin.restore import KnownCell, is_sqlite, known_cells, ordered_as
 
 #: nbgrader's and our own steps around the run, in their order; what a course sets for them is part of a package.
@@ -143,7 +144,7 @@ def read_handed(folder: Path, package: Package, ignore: Iterable[str]) -> Handed
     """
     paths = {notebook.name: folder / f"{notebook.name}.ipynb" for notebook in package.notebooks}
     notebooks = {name: path.read_bytes() for name, path in paths.items() if path.exists()}
-    files = _files(folder, ignore, {*package.files, *SLIPS})
+    files = _files(folder, ignore, Overlay({*package.files, *SLIPS}))
     return Handed(notebooks, files)
 
 
@@ -179,28 +180,27 @@ def _notebook(coursedir: CourseDirectory, gradebook: Gradebook, assignment: str,
     )
 
 
-def _files(folder: Path, ignore: Iterable[str], but: Iterable[str] = ()) -> dict[str, bytes]:
-    """The regular files in a folder that nbgrader would copy, by relative path."""
-    left_out = set(but)
-    if _holds_only(folder, left_out):
+def _files(folder: Path, ignore: Iterable[str], over: Overlay = Overlay(())) -> dict[str, bytes]:  # noqa: B008 (frozen)
+    """The regular files in a folder that nbgrader would copy, by relative path, but for those that are replaced."""
+    if _holds_only(folder, over):
         return {}
     astray = set(links_astray(folder))
     files: dict[str, bytes] = {}
     for name in sorted(utils.find_all_files(str(folder), [*ignore, "*.ipynb"])):
         path = Path(name)
         place = os.path.relpath(name, folder)
-        if place in left_out or not astray.isdisjoint((path, *path.parents)) or not path.is_file():
+        if over.replaces(place) or not astray.isdisjoint((path, *path.parents)) or not path.is_file():
             continue
         files[place] = path.read_bytes()
     return files
 
 
-def _holds_only(folder: Path, left_out: set[str]) -> bool:
+def _holds_only(folder: Path, over: Overlay) -> bool:
     """Whether a folder holds nothing but notebooks and files that do not count: nbgrader looks long at each file."""
     try:
         with os.scandir(folder) as entries:
             return all(
-                entry.is_file(follow_symlinks=False) and (entry.name.endswith(".ipynb") or entry.name in left_out)
+                entry.is_file(follow_symlinks=False) and (entry.name.endswith(".ipynb") or over.replaces(entry.name))
                 for entry in entries
             )
     except FileNotFoundError:

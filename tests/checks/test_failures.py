@@ -41,6 +41,17 @@ def test_a_notebook_shows_the_line_the_reason_and_both_sides(shell: InteractiveS
     assert 'class="tm-wrong" title="differs">3<' in card.data["text/html"]
 
 
+def test_a_cell_of_the_history_shows_the_card_once(shell: InteractiveShell) -> None:
+    """IPython 9 renders an error twice there: once to show it and once to keep it."""
+    with capture_output() as captured:
+        shell.run_cell(
+            "import torch\nfrom graders.checks import *\ncheck_tensor(torch.zeros(2), 'y', values=[1.0, 2.0])",
+            store_history=True,
+        )
+    assert len(captured.outputs) == 1
+    assert captured.stdout.count("2 of 2 values wrong") + captured.stdout.count("values differ") == 1
+
+
 def test_a_student_s_own_error_is_shown_with_its_place(shell: InteractiveShell) -> None:
     source = "def f(x):\n    return x.sum(9)\ncheck_function(f, lambda x: x, [(torch.ones(2),)], name='f')"
     text, _ = shown(shell, source)

@@ -69,7 +69,7 @@ def test_an_attempt_without_an_answer_leaves_its_wall_fallen() -> None:
 
 @pytest.fixture(scope="module")
 def walled() -> Result:
-    return _doctor()
+    return _doctor("walls")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_a_machine_without_landlock_is_told_which_walls_fall_and_what_to_do() ->
         "import os, sys\nfrom graders.engine import kernel_calls as kc, seccomp as s\n"
         "refuse = [s.Instruction(0x20, 0), s.Instruction(0x15, 444, 0, 1), s.Instruction(6, 0x50026), s.Instruction(6, 0x7FFF0000)]\n"
         "kc.prctl(kc.PR_SET_NO_NEW_PRIVS, 1)\ns.install_filter(b''.join(i.packed() for i in refuse))\n"
-        "sys.argv = ['torchmagic', 'doctor', *sys.argv[1:]]\nfrom graders.cli import main\nmain()"
+        "sys.argv = ['torchmagic', 'doctor', 'walls', *sys.argv[1:]]\nfrom graders.cli import main\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1, done

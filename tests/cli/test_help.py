@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
-from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 
 from graders import cli
 from graders.commands import app
@@ -16,12 +20,31 @@ from torchmagic import __version__
 
 from .conftest import Run
 
-COMMANDS = [
-    [],
-    *([name] for name in ("demo", "doctor", "export", "feedback", "grade", "report", "store", "course")),
-    ["store", "prune"],
-    ["course", "init"],
-]
+
+def _below(command: click.Command, words: list[str]) -> Iterator[list[str]]:
+    yield words
+    if isinstance(command, click.Group):
+        with click.Context(command) as ctx:
+            for name in command.list_commands(ctx):
+                found = command.get_command(ctx, name)
+                assert found is not None
+                yield from _below(found, [*words, name])
+
+
+COMMANDS = list(_below(app, []))
+_ORDER = ["Usage", "Arguments", "Options", "Commands", "Examples", "Exit status", "Files", "See also"]
+
+
+def _sections(page: str) -> dict[str, list[str]]:
+    """The sections of a help page, with their lines."""
+    found: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        head = re.match(r"([A-Z][a-z ]+):", line)
+        if head is not None:
+            found[head[1]] = []
+        elif found:
+            found[list(found)[-1]].append(line)
+    return found
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -31,18 +54,86 @@ def test_help_is_there_for_every_command(run: Run, words: list[str]) -> None:
     assert result.output.startswith("Usage: torchmagic")
 
 
-@pytest.mark.parametrize("words", [w for w in COMMANDS if w != ["course"]], ids=" ".join)
-def test_help_gives_examples(run: Run, words: list[str]) -> None:
-    examples = run(*words, "--help").output.partition("Examples:")[2]
-    assert " ".join(["torchmagic", *words]) in examples
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_is_a_manual_page(run: Run, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same sections in the same order, which fit a terminal; examples that copy in one piece."""
+    monkeypatch.setenv("COLUMNS", "80")
+    page = run(*words, "--help").output
+    sections = _sections(page)
+    assert [title for title in _ORDER if title in sections] == [title for title in sections if title != "See also"] + [
+        "See also"
+    ]
+    assert {"Usage", "Options", "Examples", "Exit status", "Files", "See also"} <= set(sections)
+    named = re.findall(
+        r"\b[A-Z]{3,}\b", page.splitlines()[0].replace("OPTIONS", "").replace("COMMAND", "").replace("ARGS", "")
+    )
+    told = " ".join(sections.get("Arguments", []))
+    assert all(name in told for name in named), named
+    description = sections["Usage"]
+    assert description[1].startswith("  ")
+    assert " ".join(["torchmagic", *words]) in " ".join(sections["Examples"])
+    assert {line.split()[0] for line in sections["Exit status"] if re.match(r"  \d", line)} >= {"0"}
+    too_wide = [line for line in page.splitlines() if len(line) > 80 and "torchmagic" not in line]
+    assert not too_wide
 
 
-def test_help_of_grade_says_what_the_exit_status_means(run: Run) -> None:
-    assert "Exit status: 0" in run("grade", "--help").output
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_and_argument_is_explained(words: list[str]) -> None:
+    command: click.Command = app
+    with click.Context(command) as ctx:
+        for word in words:
+            assert isinstance(command, click.Group)
+            found = command.get_command(ctx, word)
+            assert found is not None
+            command = found
+    for param in command.params:
+        if not isinstance(param, click.Option):
+            continue
+        assert param.help
+        assert param.help.endswith("."), param.help
+        takes_value = not (param.is_flag or param.count)
+        has_default = param.default not in (None, ()) or bool(param.show_default)
+        assert not takes_value or has_default or param.multiple or param.name in ("log", "json_file"), param.name
 
 
-def test_top_help_tells_how_to_get_completion(run: Run) -> None:
-    assert "_TORCHMAGIC_COMPLETE=bash_source" in run("--help").output
+def test_every_example_is_a_command_line_that_parses() -> None:
+    """Each is split as a shell would, and taken by the parser of its command; nothing is run."""
+    for words in COMMANDS:
+        for example in _examples(words):
+            line = shlex.split(example.split(" > ")[0].split(" | ")[0], comments=True)
+            if line[0] != "torchmagic":
+                continue
+            command: click.Command = app
+            rest = line[1:]
+            ctx = click.Context(app, info_name="torchmagic")
+            while isinstance(command, click.Group) and rest and "--help" not in rest:
+                ctx = command.make_context(ctx.info_name, list(rest), parent=ctx.parent)
+                rest = [*ctx._protected_args, *ctx.args]
+                if not rest:
+                    break
+                name, found, rest = command.resolve_command(ctx, rest)
+                assert found is not None, example
+                command = found
+                ctx = click.Context(command, info_name=name, parent=ctx)
+            if not isinstance(command, click.Group) and "--help" not in rest:
+                command.make_context(ctx.info_name, list(rest), parent=ctx.parent)
+
+
+def _examples(words: list[str]) -> list[str]:
+    command: click.Command = app
+    with click.Context(command) as ctx:
+        for word in words:
+            assert isinstance(command, click.Group)
+            found = command.get_command(ctx, word)
+            assert found is not None
+            command = found
+    return [line for line, _ in command.manual.examples]  # type: ignore[attr-defined]
+
+
+def test_a_course_named_in_the_environment_is_the_course(run: Run, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["store"], prog_name="torchmagic", env={"TORCHMAGIC_COURSE": str(tmp_path / "x")})
+    assert result.exit_code == 2
+    assert f"{tmp_path}/x is no nbgrader course" in result.stderr
 
 
 def test_version(run: Run) -> None:
@@ -114,11 +205,3 @@ def test_version_needs_neither_torch_nor_nbgrader() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_the_shell_completes_assignments(tmp_path: Path) -> None:
-    for name in ("backward_pass", "computation_graph"):
-        (tmp_path / "source" / name).mkdir(parents=True)
-    complete = ShellComplete(app, {}, "torchmagic", "_TORCHMAGIC_COMPLETE")
-    found = complete.get_completions(["grade", "--course", str(tmp_path)], "back")
-    assert [item.value for item in found] == ["backward_pass"]

@@ -224,7 +224,7 @@ def test_help_and_wrong_usage(run: Run) -> None:
     page = run("--help").output
     assert "Examples:\n" in page
     assert "torchmagic export canvas ps1" in page
-    assert "Exit status: 0" in page
+    assert "Exit status:\n  0" in page
     assert run().exit_code == run("excel").exit_code == 2
 
 

@@ -53,8 +53,8 @@ def rows(broadcast: Broadcast) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def text(broadcast: Broadcast, name_width: int = 24) -> list[str]:
-    """The rows as aligned lines of text.
+def text(broadcast: Broadcast, width: int = 76) -> list[str]:
+    """The rows as aligned lines of text; first dimensions are left out where there are more than fit ``width``.
 
     >>> print("\\n".join(text(Broadcast((("a", (3, 1)), ("b", (4,))), (3, 4)))))
     dim        -2     -1
@@ -63,11 +63,16 @@ def text(broadcast: Broadcast, name_width: int = 24) -> list[str]:
     result      3      4
     """
     table = [("dim", dimensions(broadcast))]
-    table += [(_short(row.name, name_width), tuple(size.text for size in row.sizes)) for row in rows(broadcast)]
+    table += [
+        (_short(row.name, min(24, width // 3)), tuple(size.text for size in row.sizes)) for row in rows(broadcast)
+    ]
     first = max(len(name) for name, _ in table)
     widths = [max(len(cells[n]) for _, cells in table) for n in range(_rank(broadcast))]
+    taken = [first + 3 * (n > 0) + sum(size + 2 for size in widths[n:]) for n in range(len(widths) + 1)]
+    start = next(n for n, columns in enumerate(taken) if columns <= width or n == len(widths))
+    cut = "  …" if start else ""
     return [
-        "  ".join([name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))]).rstrip()
+        "  ".join([name.ljust(first) + cut, *map(str.rjust, cells[start:], widths[start:])]).rstrip()
         for name, cells in table
     ]
 

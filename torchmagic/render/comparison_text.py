@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from torchmagic.records import Comparison, Inspection
-from torchmagic.render.text import WIDTH, inspection_text
+from torchmagic.render.text import inspection_text
+from torchmagic.render.wrapping import WIDTH, wrapped
 
 _GAP = "    "
 
@@ -25,7 +26,7 @@ def comparison_title(comparison: Comparison) -> str:
     return f"{got.name}: {comparison.count:,} of {total:,} values {'differs' if total == 1 else 'differ'}"
 
 
-def comparison_text(comparison: Comparison) -> str:
+def comparison_text(comparison: Comparison, width: int = WIDTH) -> str:
     """Small tensors side by side, each value that differs in brackets; where that does not tell it, the facts of both.
 
     >>> from torchmagic.records import TensorRecord
@@ -36,21 +37,21 @@ def comparison_text(comparison: Comparison) -> str:
     expected    y
      1  2        1 [3]
     """
-    lines = [comparison_title(comparison)]
+    lines = wrapped(comparison_title(comparison), width)
     expected, got = comparison.expected, comparison.got
     told = False
     if comparison.expected_rows and comparison.got_rows:
         left = _grid(comparison.expected_rows, frozenset())
         right = _grid(comparison.got_rows, frozenset(comparison.wrong))
-        width = max(len("expected"), *map(len, left))
-        if width + len(_GAP) + max(map(len, right)) <= WIDTH:
-            lines += [f"{'expected':{width}}{_GAP}{comparison.got.name}"]
+        first = max(len("expected"), *map(len, left))
+        if first + len(_GAP) + max(map(len, right)) <= width:
+            lines += [f"{'expected':{first}}{_GAP}{comparison.got.name}"]
             for place in range(max(len(left), len(right))):
                 one, other = (side[place] if place < len(side) else "" for side in (left, right))
-                lines.append(f"{one:{width}}{_GAP}{other}".rstrip())
+                lines.append(f"{one:{first}}{_GAP}{other}".rstrip())
             told = (expected.shape, expected.dtype, expected.device) == (got.shape, got.dtype, got.device)
     if not told:
-        lines.append(inspection_text(Inspection(tensors=(expected, got))))
+        lines.append(inspection_text(Inspection(tensors=(expected, got)), width))
     return "\n".join(lines)
 
 
