@@ -14,6 +14,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.utils.base import NbConvertBase
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import List, Unicode
 
 try:  # as nbconvert does
     from jinja2 import pass_context
@@ -88,6 +89,7 @@ def harmless_markdown(text: str) -> str:
 class HarmlessCells(NbGraderPreprocessor):  # type: ignore[misc]
     """On the way into a page: nothing of the notebook's runs there."""
 
+    display_data_priority = List(Unicode()).tag(config=True)  # what nbgrader takes away, traitlets would warn of
     harmless: Callable[[str], str] = staticmethod(harmless_html)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
