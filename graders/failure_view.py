@@ -47,9 +47,12 @@ def comparison_of(error: BaseException) -> Comparison | None:
 
 
 def display(record: Any) -> None:
-    """Show a record: as a notebook shows it, or else as text."""
+    """Show a record: as a notebook shows it, or else as text.
+
+    Where standard output has a ``show_record``, as in the judge, that does it.
+    """
     if _shell() is None:
-        print(record)
+        getattr(sys.stdout, "show_record", print)(record)
         return
     from IPython.display import display as show
 

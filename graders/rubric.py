@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 from graders.engine.hidden import failed_in_hidden_line
 from graders.failure import CheckFailed
@@ -72,10 +75,16 @@ class Rubric:
             raise ValueError(f"the parts add up to {self._asked:g} points, not to {self.points:g}")
         for lost in self.lost:
             said = f"{lost.label}: 0 of {lost.points:g} points. {lost.reason}"
-            print(textwrap.fill(said, _WIDTH, subsequent_indent="  ", replace_whitespace=False))
+            print(textwrap.fill(said, _WIDTH, subsequent_indent="  ", replace_whitespace=False), file=_told())
             if lost.comparison is not None:
                 display(lost.comparison)
         return Credit(self._earned, self.lost)
+
+
+def _told() -> TextIO:
+    """Where reasons go. nbgrader's Validate shows what a test cell writes to standard error, and nothing else that it
+    prints; when work is graded, a line there would cost the whole cell's points."""
+    return sys.stderr if os.environ.get("NBGRADER_EXECUTION") == "validate" else sys.stdout
 
 
 def _lost(label: str, points: float, error: Exception) -> Lost:

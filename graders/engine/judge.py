@@ -130,7 +130,9 @@ class Judge:
 
     def _test(self, cell: Cell) -> CellReport:
         if self.ended is not None:
-            return CellReport(cell.key, self.ended.outcome, score=0.0, message=self.ended.message)
+            outcome, message = self.ended.outcome, self.ended.message
+            shown = _shown_end(outcome, f"not run, because of an earlier cell: {message}")
+            return CellReport(cell.key, outcome, (shown,), 0.0, message)
         start = time.monotonic()
         seconds = min(self.limits.cell_seconds, self.end - start)
         if seconds <= 0:
@@ -192,13 +194,8 @@ class Judge:
         else:
             outcome, message = Outcome.CRASHED, f"the student's process broke the protocol: {error}"
             self.ended = CellReport(cell.key, outcome, message=message)
-        output = {
-            "output_type": "error",
-            "ename": outcome.value.capitalize(),
-            "evalue": message,
-            "traceback": [message],
-        }
-        return CellReport(cell.key, outcome, (*outputs, output), score, message, time.monotonic() - start)
+        shown = _shown_end(outcome, message)
+        return CellReport(cell.key, outcome, (*outputs, shown), score, message, time.monotonic() - start)
 
     def _recover(self, cell: Cell) -> None:
         """Interrupt what the student's process is doing; if it does not stop, it is ended."""
@@ -244,3 +241,14 @@ class Judge:
             return self.student.get(name)
         except NoSuchName:
             raise KeyError(name) from None
+
+
+def _shown_end(outcome: Outcome, message: str) -> dict[str, Any]:
+    """What a page shows of a cell that was ended, or that an earlier one's end kept from running."""
+    name = outcome.value.capitalize()
+    return {
+        "output_type": "error",
+        "ename": name,
+        "evalue": message,
+        "traceback": [f"\x1b[0;31m{name}\x1b[0m: {message}"],
+    }

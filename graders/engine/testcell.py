@@ -54,7 +54,7 @@ class Failure:
 
 
 class _Streams:
-    """Keeps what a test cell prints, as nbformat stream outputs in order."""
+    """Keeps what a test cell prints and shows, as nbformat outputs in order."""
 
     def __init__(self, limit: int) -> None:
         self.outputs: list[dict[str, Any]] = []
@@ -64,10 +64,20 @@ class _Streams:
         kept, self._room = text[: self._room], self._room - min(len(text), self._room)
         if not kept:
             return
-        if self.outputs and self.outputs[-1]["name"] == stream:
+        if self.outputs and self.outputs[-1].get("name") == stream:
             self.outputs[-1]["text"] += kept
         else:
             self.outputs.append({"output_type": "stream", "name": stream, "text": kept})
+
+    def show(self, record: Any) -> None:
+        """Keep a record as a card; as text where there is no more room for that."""
+        output = _shown_record(record)
+        size = sum(map(len, output["data"].values()))
+        if size > self._room:
+            self.add("stdout", f"{record}\n")
+            return
+        self._room -= size
+        self.outputs.append(output)
 
 
 class _Writer(io.TextIOBase):
@@ -81,6 +91,11 @@ class _Writer(io.TextIOBase):
         if not _is_secret(_lines_under_way(self._filename), self._secret):
             self._streams.add(self._name, str(text))
         return len(text)
+
+    def show_record(self, record: Any) -> None:
+        """For :func:`graders.failure_view.display`."""
+        if not _is_secret(_lines_under_way(self._filename), self._secret):
+            self._streams.show(record)
 
 
 def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, output_bytes: int) -> CellReport:
@@ -309,6 +324,10 @@ def _card(error: BaseException) -> dict[str, Any] | None:
     record = comparison_of(error)
     if record is None:
         return None
+    return _shown_record(record)
+
+
+def _shown_record(record: Any) -> dict[str, Any]:
     return {"output_type": "display_data", "data": record._repr_mimebundle_(None, None), "metadata": {}}
 
 

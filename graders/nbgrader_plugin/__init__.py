@@ -50,7 +50,19 @@ def configure(c: Any) -> None:
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     c.GenerateFeedback.exporter_class = f"{_HERE}.harmless.FeedbackExporter"
+    # formgrader shows submissions through nbconvert's own exporter, beside buttons that give points
+    c.HTMLExporter.preprocessors = [*_so_far(c.HTMLExporter, "preprocessors", []), f"{_HERE}.harmless.HarmlessCells"]
+    filters = _so_far(c.HTMLExporter, "filters", {})
+    c.HTMLExporter.filters = {**filters, "markdown2html": f"{_HERE}.harmless.HarmlessMarkdown"}
+    c.FeedbackExporter.preprocessors = []  # GenerateFeedback's do it
+    c.FeedbackExporter.filters = {}
     find_alembic()
+
+
+def _so_far(section: Any, name: str, default: Any) -> Any:
+    """What a course has set before, be it as a value or by adding to the default."""
+    value = section.get(name, default)
+    return value.get_value(default) if hasattr(value, "get_value") else value
 
 
 def find_alembic() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import shutil
-import weakref
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
@@ -20,6 +21,7 @@ from graders.engine.client import Engine
 from graders.engine.marks import TAG, is_marked
 from graders.engine.needs import read_needs
 from graders.engine.report import Cell, Limits, Outcome, Report, Role, Submission
+from graders.nbgrader_plugin.kept_engines import kept_for
 from graders.nbgrader_plugin.kernel import demand_kernel, is_python
 from graders.nbgrader_plugin.unreadable import leads_into
 from torchmagic.errors import TorchmagicError
@@ -44,9 +46,6 @@ class EngineExecute(Execute):  # type: ignore[misc]
     disk_mib = Integer(256, help="Files that one notebook may write, in MiB.").tag(config=True)
     processes = Integer(64, help="Processes and threads that one notebook may have at a time.").tag(config=True)
 
-    #: One engine a converter, for as long as the converter lives: nbgrader makes this preprocessor anew each time.
-    _engines: ClassVar[weakref.WeakKeyDictionary[Any, Engine]] = weakref.WeakKeyDictionary()
-
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], *args: Any, **kwargs: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
@@ -66,7 +65,6 @@ class EngineExecute(Execute):  # type: ignore[misc]
         self._leave_links_out(Path(submitted), folder)
         source = source_notebook(course, where["assignment"], where["notebook"])
         template = read_template(source)
-        engine = getattr(converter, "engine", None) or self._engine(converter, template)
         submission = Submission(
             cells=read_cells(nb, template),
             template=template,
@@ -75,7 +73,9 @@ class EngineExecute(Execute):  # type: ignore[misc]
             limits=self.limits(),
             attempted=is_attempted(nb),
         )
-        report = engine.grade(submission)
+        with self._engine(converter) as engine:
+            engine.preload(read_needs(template))
+            report = engine.grade(submission)
         write_outputs(nb, report)
         resources["torchmagic"] = {"report": report}
         reports = getattr(converter, "reports", None)
@@ -85,6 +85,11 @@ class EngineExecute(Execute):  # type: ignore[misc]
             if cell.outcome is Outcome.GRADER_ERROR:
                 name = nb.cells[cell.key].metadata.get("nbgrader", {}).get("grade_id", cell.key)
                 self.log.error("GRADER ERROR in test cell %r: %s", name, cell.message)
+        usual = report.outcome in (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR, Outcome.NOT_ATTEMPTED)
+        said = f"{report.outcome.value}{': ' if report.message else ''}{report.message}"
+        self.log.log(
+            logging.INFO if usual else logging.WARNING, "%s.ipynb of %s: %s", where["notebook"], where["student"], said
+        )
         return nb, resources
 
     def _leave_links_out(self, submitted: Path, folder: Path) -> None:
@@ -105,15 +110,11 @@ class EngineExecute(Execute):  # type: ignore[misc]
             processes=self.processes,
         )
 
-    def _engine(self, converter: Any, template: tuple[Cell, ...]) -> Engine:
-        engine = self._engines.get(converter)
-        if engine is None:
-            engine = Engine(isolation=self.isolation, hidden=[Path(converter.coursedir.root)])
-            engine.__enter__()
-            engine.preload(read_needs(template))
-            self._engines[converter] = engine
-            weakref.finalize(converter, engine.close)
-        return engine
+    def _engine(self, converter: Any) -> contextlib.AbstractContextManager[Engine]:
+        engine: Engine | None = getattr(converter, "engine", None)
+        if engine is not None:
+            return contextlib.nullcontext(engine)
+        return kept_for(converter).lend(self.isolation, Path(converter.coursedir.root))
 
 
 def read_cells(nb: NotebookNode, template: tuple[Cell, ...] = ()) -> tuple[Cell, ...]:

@@ -12,6 +12,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader import utils
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import List, Unicode
 
 from graders.engine.hidden import hidden_lines
 from graders.nbgrader_plugin.stamp import is_unfinished, ran_in_engine
@@ -22,6 +23,8 @@ _FAILED = "a test failed in this cell, which holds hidden tests"
 
 class LeaveHiddenTestsOut(NbGraderPreprocessor):  # type: ignore[misc]
     """On the way into the feedback page: takes the hidden tests out of a graded notebook that still has them."""
+
+    display_data_priority = List(Unicode()).tag(config=True)  # what nbgrader takes away, traitlets would warn of
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Change the test cells of one notebook."""

@@ -1,4 +1,4 @@
-"""Feedback pages on which nothing of a student's runs: graders open them, in browsers that may be logged in."""
+"""Pages on which nothing of a student's runs: graders open feedback and formgrader in browsers that are logged in."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from collections.abc import Callable
 from typing import Any
 
 from bs4 import BeautifulSoup
-from bs4.element import Comment, Tag
+from bs4.element import PreformattedString, Tag
 from nbconvert.exporters import HTMLExporter
+from nbconvert.utils.base import NbConvertBase
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import List, Unicode
 
-_ACTIVE = ("script", "iframe", "frame", "frameset", "object", "embed", "applet", "link", "meta", "base", "form")
+try:  # as nbconvert does
+    from jinja2 import pass_context
+except ImportError:  # pragma: no cover
+    from jinja2 import contextfilter as pass_context  # type: ignore[attr-defined, no-redef]
+
+_MOVING = ("animate", "animatemotion", "animatetransform", "set")  # they can change an attribute into one that runs
+_ACTIVE = ("script", "iframe", "frame", "frameset", "object", "embed", "applet", "link", "meta", "base", "form", *_MOVING)
 _PAGE = ("html", "head", "body", "title", "plaintext", "textarea", "noscript", "template")
 _IN_MARKDOWN = re.compile(rf"<(?=/?\s*(?:{'|'.join((*_ACTIVE, *_PAGE))})\b|!--|!\[CDATA|\?)", re.IGNORECASE)
-_SCRIPT_URL = re.compile(r"^[\s\x00-\x20]*(?:java|vb)script:|^[\s\x00-\x20]*data:(?!image/)", re.IGNORECASE)
+_NAME = re.compile(r"[a-zA-Z_:][\w:.-]*")
+_SKIPPED_IN_URLS = re.compile(r"[\s\x00-\x20]+")
+_SCRIPT_URL = re.compile(r"(?:java|vb)script:|data:(?!image/)", re.IGNORECASE)
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 _SOURCES = re.compile(r"<script[^>]*\bsrc=\"(https://[^\"/]+)", re.IGNORECASE)
 _HTML = ("text/html", "image/svg+xml")
@@ -32,10 +42,17 @@ def harmless_html(text: str) -> str:
     '<svg viewbox="0 0 1 1"><path d="M0 0"></path></svg>'
     >>> harmless_html("<title>a</title><svg><title>b<script>c</script></title></svg>")
     'a<svg><title>b</title></svg>'
+
+    What browsers read otherwise than this parser does is not left to stand as it is:
+
+    >>> harmless_html("<svg><style>p {} <img onerror=x()></style></svg><![CDATA[><img onerror=x()>]]>")
+    '<svg><style>p {} img onerror=x()></style></svg>'
     """
     soup = BeautifulSoup(text, "html.parser")
-    for comment in soup.find_all(string=lambda found: isinstance(found, Comment)):
-        comment.extract()
+    for special in soup.find_all(string=lambda found: isinstance(found, PreformattedString)):
+        special.extract()  # comments, declarations, CDATA
+    for style in soup.find_all("style"):
+        style.string = style.get_text().replace("<", "")  # within a picture, a browser looks for tags there
     for tag in soup.find_all([*_ACTIVE, *_PAGE]):
         if tag.name == "title" and tag.find_parent("svg"):
             tag.string = tag.get_text()  # what a screen reader says of a picture
@@ -45,11 +62,16 @@ def harmless_html(text: str) -> str:
         if isinstance(tag, Tag):
             for name in [name for name, value in tag.attrs.items() if _runs(name, value)]:
                 del tag.attrs[name]
+            if not _NAME.fullmatch(tag.name):
+                tag.unwrap()
     return str(soup)
 
 
 def _runs(name: str, value: Any) -> bool:
-    return name.lower().startswith("on") or name.lower() == "srcdoc" or bool(_SCRIPT_URL.match(str(value)))
+    if not _NAME.fullmatch(name) or name.lower().startswith("on") or name.lower() == "srcdoc":
+        return True
+    text = value if isinstance(value, str) else " ".join(value)
+    return bool(_SCRIPT_URL.match(_SKIPPED_IN_URLS.sub("", text)))
 
 
 def harmless_markdown(text: str) -> str:
@@ -65,8 +87,9 @@ def harmless_markdown(text: str) -> str:
 
 
 class HarmlessCells(NbGraderPreprocessor):  # type: ignore[misc]
-    """On the way into the feedback page: nothing of the notebook's runs there."""
+    """On the way into a page: nothing of the notebook's runs there."""
 
+    display_data_priority = List(Unicode()).tag(config=True)  # what nbgrader takes away, traitlets would warn of
     harmless: Callable[[str], str] = staticmethod(harmless_html)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -82,7 +105,33 @@ class HarmlessCells(NbGraderPreprocessor):  # type: ignore[misc]
                         text = output.data[kind]
                         output.data[kind] = self.harmless("".join(text) if isinstance(text, list) else str(text))
                 output.get("data", {}).pop("application/javascript", None)
+                if "metadata" in output:
+                    output.metadata = _sizes(output.metadata)
         return nb, resources
+
+
+def _sizes(metadata: Any) -> NotebookNode:
+    """Of an output's metadata the sizes of its pictures: nbconvert writes them into a tag as they are.
+
+    >>> _sizes({"width": 5, "image/png": {"height": 7, "width": "1 onerror=x()"}, "isolated": True})
+    {'width': 5, 'image/png': {'height': 7}}
+    """
+    kept = NotebookNode()
+    for name, value in metadata.items() if isinstance(metadata, dict) else ():
+        if isinstance(value, dict):
+            kept[name] = _sizes(value)
+        elif name in ("width", "height") and isinstance(value, int | float):
+            kept[name] = value
+    return kept
+
+
+@pass_context
+class HarmlessMarkdown(NbConvertBase):  # type: ignore[misc]
+    """nbconvert's filter ``markdown2html`` for pages without a policy, as formgrader's are: what it gives runs nothing."""
+
+    def __call__(self, context: Any, source: str) -> str:
+        """The HTML of a markdown cell or output."""
+        return harmless_html(str(self.parent.markdown2html(context, source)))
 
 
 class FeedbackExporter(HTMLExporter):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from graders.checks import CheckFailed, check_tensor
+from graders.checks import CheckFailed, check_tensor, rubric
 from graders.comparison import Compared
 from graders.failure_view import comparison_of
 from tests.golden import assert_golden
@@ -73,6 +73,19 @@ def test_a_rubric_shows_the_card_of_a_part_that_was_lost(shell: InteractiveShell
     text, outputs = shown(shell, source)
     assert "y: 0 of 1 points. `y` at [1] is 1, expected 2" in text
     assert any("tm-compared" in output.data.get("text/html", "") for output in outputs)
+
+
+def test_nbgrader_s_validate_shows_what_a_rubric_says_which_it_reads_from_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = rubric(1)
+    with points.part(1, "the sum"):
+        raise AssertionError("the sum is 4, expected 5")
+    assert points.score() == 0
+    assert capsys.readouterr() == ("the sum: 0 of 1 points. the sum is 4, expected 5\n", "")
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    assert points.score() == 0
+    assert capsys.readouterr() == ("", "the sum: 0 of 1 points. the sum is 4, expected 5\n")
 
 
 def _compared(expected: torch.Tensor, got: torch.Tensor) -> Comparison:

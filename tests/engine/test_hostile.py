@@ -267,12 +267,19 @@ def test_cells_before_a_crash_keep_their_points(grade: Grade) -> None:
         ("student", "a = 1"), ("test", "assert a == 1"), ("student", "import os\nos._exit(0)"), ("test", "pass")
     )
     assert [report.of(i).score for i in (1, 3)] == [1.0, 0.0]  # type: ignore[union-attr]
+    shown = [report.of(i).outputs[-1]["traceback"] for i in (2, 3)]  # type: ignore[union-attr]
+    ended = "the student's process ended itself (exit status 0)"
+    assert shown == [
+        [f"\x1b[0;31mCrashed\x1b[0m: {ended}"],
+        [f"\x1b[0;31mCrashed\x1b[0m: not run, because of an earlier cell: {ended}"],
+    ], "where points were lost, a page says why"
 
 
 def test_a_cell_after_a_timeout_still_counts(grade: Grade) -> None:
     report = grade(("student", "while True: pass"), ("student", "a = 1"), ("test", "assert a == 1"), cell_seconds=1.0)
     assert report.of(2).score == 1.0  # type: ignore[union-attr]
     assert report.outcome is Outcome.TIMEOUT
+    assert report.of(0).outputs[-1]["traceback"] == ["\x1b[0;31mTimeout\x1b[0m: no end after 1 s"]  # type: ignore[union-attr]
 
 
 def test_cells_that_ask_without_end_cost_nothing_but_themselves(grade: Grade) -> None:

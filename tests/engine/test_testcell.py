@@ -15,9 +15,12 @@ from graders.engine.report import Cell, CellReport, Outcome
 from graders.engine.testcell import credit, run_test_cell
 
 
-def run(source: str, points: float = 2.0, *, seconds: float = 20.0, **student: Any) -> CellReport:
+def run(
+    source: str, points: float = 2.0, *, seconds: float = 20.0, output_bytes: int = 1000, **student: Any
+) -> CellReport:
     namespace = JudgeNamespace(Given(), student.__getitem__)
-    return run_test_cell(Cell(0, source, "test", points, "q1"), namespace, seconds=seconds, output_bytes=1000)
+    cell = Cell(0, source, "test", points, "q1")
+    return run_test_cell(cell, namespace, seconds=seconds, output_bytes=output_bytes)
 
 
 def text(report: CellReport) -> str:
@@ -86,3 +89,36 @@ def test_what_a_cell_prints_is_kept_in_order_and_within_its_limit() -> None:
     streams = [(o["name"], o["text"][:2]) for o in report.outputs]
     assert streams == [("stdout", "a\n"), ("stderr", "b\n"), ("stdout", "cc")]
     assert sum(len(o["text"]) for o in report.outputs) <= 1000
+
+
+TWO_PARTS = """\
+import torch
+from graders.checks import check_tensor, rubric
+points = rubric(2)
+with points.part(1, "seen"):
+    check_tensor(torch.ones(2), "y", values=[1.0, 2.0])
+with points.part(1, "unseen"):
+    ### BEGIN HIDDEN TESTS
+    check_tensor(torch.ones(2), "z", values=[1.0, 77.5])
+    ### END HIDDEN TESTS
+points.score()
+"""
+
+
+def test_a_rubric_shows_a_part_s_card_where_its_words_stand_and_none_of_a_hidden_part() -> None:
+    report = run(TWO_PARTS, output_bytes=1 << 16)
+    words, card, more, score = report.outputs
+    assert (words["text"], score["data"]) == (
+        "seen: 0 of 1 points. `y` at [1] is 1, expected 2 (1 of 2 values differ)\n",
+        {"text/plain": "0.0"},
+    )
+    assert 'class="tm-wrong"' in card["data"]["text/html"]
+    assert "expected" in card["data"]["text/plain"]
+    assert more["text"].startswith("unseen: 0 of 1 points. `z` has 1 of 2 values wrong")
+    assert "77.5" not in text(report)
+
+
+def test_a_card_that_the_outputs_have_no_room_for_is_text() -> None:
+    report = run(TWO_PARTS, output_bytes=1000)
+    assert {output["output_type"] for output in report.outputs} == {"stream", "execute_result"}
+    assert "\nexpected    y\n 1  2        1 [1]\n" in report.outputs[0]["text"]

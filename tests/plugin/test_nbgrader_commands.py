@@ -72,7 +72,11 @@ def test_the_formgraders_button(school: School, monkeypatch: pytest.MonkeyPatch)
     api = NbGraderAPI(CourseDirectory(config=config), config=config)
     said = api.autograde("ps1", "ada")
     assert said["success"], said
+    assert "[INFO] ps1.ipynb of ada: passed" in said["log"], "the button's dialog shows how it ended"
     assert school.scores()["ada"] == 6.0
+    said = api.generate_feedback("ps1", "ada")
+    assert said["success"], said
+    assert "[WARNING]" not in said["log"], said["log"]
     said = api.autograde("ps1", "bad")
     assert not said["success"]
     assert "Notebook does not appear to be JSON" in said["log"] or "bad" in said["log"]
