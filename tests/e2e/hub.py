@@ -13,7 +13,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -243,8 +243,9 @@ class User:
         """What commands print, run one after the other in a terminal's place; each must succeed."""
         script = "set -e\n" + "\n".join(lines)
         code = f"""
-import subprocess
-done = subprocess.run(["bash", "-c", {script!r}], capture_output=True, text=True)
+import os, subprocess
+plain = {{name: value for name, value in os.environ.items() if "COLOR" not in name}}
+done = subprocess.run(["bash", "-c", {script!r}], capture_output=True, text=True, env=plain)
 print(done.stdout + done.stderr, "STATUS", done.returncode)
 """
         printed = self.execute(code)
@@ -257,8 +258,3 @@ print(done.stdout + done.stderr, "STATUS", done.returncode)
         printed = self.execute(code)
         assert "\n== " in printed, printed
         return json.loads(printed.split("\n== ", 1)[1])
-
-
-def names(lines: Sequence[str]) -> str:
-    """Several lines as one, for a message."""
-    return "; ".join(lines)

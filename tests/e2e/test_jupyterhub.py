@@ -64,6 +64,7 @@ class Term:
     hub: Hub
     people: dict[str, User]
     said: dict[str, str]
+    visitor: Visitor
 
     def known(self) -> dict[str, Any]:
         """What Ada is told of the others, so that she need not guess."""
@@ -160,7 +161,7 @@ def term(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             with visitor.page() as first, visitor.page() as second, visitor.page() as third:
                 people = {n: User(p, running, n) for n, p in zip(("grace", "ada", "ben"), (first, second, third))}
                 try:
-                    yield Term(on, running, people, _through_the_term(people, visitor))
+                    yield Term(on, running, people, _through_the_term(people, visitor), visitor)
                 except BaseException:
                     for user in people.values():
                         visitor.shot(user.page, f"failed-{user.name}")
@@ -199,11 +200,122 @@ def _through_the_term(people: dict[str, User], visitor: Visitor) -> dict[str, st
         f"torchmagic grade {TOPIC}",
         f"torchmagic feedback {TOPIC}",
         f"nbgrader release_feedback {TOPIC}",
-        f"torchmagic export csv {TOPIC} --output -",
+        f"torchmagic export csv {TOPIC} --to grades.csv",
+        "cat grades.csv",
     )
     return said
 
 
-def test_the_term(term: Term) -> None:
-    print(term.said)
-    print(term.people["ada"].calls(ATTACKS, "attempts", **term.known()))
+def test_from_release_to_feedback(term: Term) -> None:
+    """All is done by the course's own programs, and each student gets their own page."""
+    rows = {line.split(",")[0]: line for line in term.said["grade"].splitlines() if line.startswith(("ada,", "ben,"))}
+    assert {name: ",19.0," in row for name, row in rows.items()} == {"ada": True, "ben": True}
+    page = term.people["ben"].page
+    _press(page, "Fetch Feedback")
+    page.wait_for_selector(":text-is('View Feedback'):visible, :text-is('(view feedback)'):visible")
+    term.visitor.shot(page, "feedback-ben")
+    (feedback,) = term.machine.path(f"/home/ben/{TOPIC}/feedback").rglob("*.html")
+    assert "".join(BENS) in feedback.read_text()
+    assert "".join(HIDDEN) not in feedback.read_text()
+
+
+def test_everybody_sees_their_own_tools(term: Term) -> None:
+    shown = {}
+    for name, user in term.people.items():
+        user.page.click("text=Nbgrader")
+        shown[name] = user.page.locator(".lm-Menu-itemLabel:visible").all_text_contents()
+        user.page.keyboard.press("Escape")
+        term.visitor.shot(user.page, f"menu-{name}")
+    assert shown["ada"] == shown["ben"] == ["Assignment List"]
+    assert {"Formgrader", "Course List"} <= {*shown["grace"]}
+    assert "Assignment List" not in shown["grace"]
+    assert term.people["ada"].page.request.get(f"{term.hub.url}/user/ada/formgrader").status == 404
+
+
+def test_a_student_reaches_nothing_of_others(term: Term) -> None:
+    got = term.people["ada"].calls(ATTACKS, "attempts", **term.known())
+    assert len(got) == 15
+    assert {name: what for name, what in got.items() if what} == {}
+
+
+@pytest.mark.parametrize("place", ["user/ben/lab", "user/ben/api/contents", "user/grace/formgrader", "hub/admin"])
+def test_a_students_browser_is_refused(term: Term, place: str) -> None:
+    reply = term.people["ada"].page.request.get(f"{term.hub.url}/{place}")
+    assert reply.status in (403, 404), reply.text()[:500]
+
+
+def test_nobody_hands_in_for_another(term: Term) -> None:
+    """Neither by a forged folder nor by another name in the environment, by which nbgrader names a submission's file."""
+    assert re.search(r"Not collected: .*ben\+reductions\+.*planted: it is not owned by ben", term.said["collect"])
+    assert re.search(r"Not collected: .*/x\+reductions\+: ", term.said["collect"])
+    collected = term.machine.path(f"{COURSE}/submitted/ben/{TOPIC}/{TOPIC}.ipynb").read_text()
+    assert "".join(BENS) in collected
+    ada = term.people["ada"]
+    printed = ada.shell("cd ~", f"USER=ben LOGNAME=ben JUPYTERHUB_USER=ben nbgrader submit {TOPIC}")
+    assert "/inbound/ada+" in printed
+    assert "/inbound/ben+" not in printed
+
+
+def test_what_a_submission_points_at_is_not_collected(term: Term) -> None:
+    """Ada's links stay outside, and what her code finds when it is graded is her own."""
+    assert len(re.findall(r"Not collected, of .*ada\+reductions.*leak\d\.txt is a link", term.said["collect"])) == 3
+    submitted = {path.name for path in term.machine.path(f"{COURSE}/submitted/ada/{TOPIC}").iterdir()}
+    assert submitted == {f"{TOPIC}.ipynb", "timestamp.txt", "submission_secret.txt"}
+    page = term.machine.path(f"{COURSE}/feedback/ada/{TOPIC}/{TOPIC}.html").read_text()
+    assert "looked" in page
+    for secret in SECRETS:
+        assert "".join(secret) not in page
+
+
+def test_nothing_of_a_students_runs_in_the_graders_browser(term: Term) -> None:
+    page = term.people["grace"].page
+    page.goto(f"{term.hub.url}/user/grace/formgrader/gradebook/{TOPIC}/{TOPIC}")
+    page.wait_for_selector("tbody a")
+    places = page.locator("tbody a[href*='/formgrader/submissions/']").evaluate_all("all => all.map(a => a.href)")
+    assert len(set(places)) == 2
+    seen = 0
+    for place in dict.fromkeys(places):
+        page.goto(place)
+        page.wait_for_load_state("networkidle")
+        seen += page.locator("b:text-is('shown')").count()
+        assert page.evaluate("window.ran") is None
+    term.visitor.shot(page, "formgrader")
+    assert seen == 1
+
+
+#: The documented file but for its hook: every server is then started as SimpleLocalProcessSpawner does by itself.
+_WITHOUT_THE_HOOK = """
+load_subconfig("/etc/jupyterhub/jupyterhub_config.py")
+c.Spawner.pre_spawn_hook = None
+c.Spawner.args = ["--allow-root"]
+c.Spawner.environment = {"TMPDIR": "/tmp/{username}"}
+c.SimpleLocalProcessSpawner.home_dir_template = "/tmp/{username}"
+c.JupyterHub.db_url = "sqlite://"
+c.JupyterHub.cookie_secret_file = "/var/lib/jupyterhub/second-secret"
+c.ConfigurableHTTPProxy.pid_file = "/var/lib/jupyterhub/second.pid"
+"""
+
+
+def test_without_the_hook_every_attack_gets_through(term: Term, tmp_path: Path) -> None:
+    """So each of them can: what it did not get, it did not get for the hook and the settings that it brings."""
+    known = term.known()
+    term.machine.path("/root/without.py").write_text(_WITHOUT_THE_HOOK)
+    with (
+        hub(term.machine, tmp_path / "hub.log", "/root/without.py") as weak,
+        term.visitor.page() as first,
+        term.visitor.page() as second,
+    ):
+        ben, ada = User(first, weak, "ben"), User(second, weak, "ada")
+        ben.log_in("ben-pw")
+        ada.log_in("ada-pw")
+        ben.execute(_TALK)
+        connection = ben.execute("import ipykernel; print(open(ipykernel.get_connection_file()).read())")
+        ports = [
+            value
+            for name, value in json.loads(connection[connection.index("{") : connection.index("}") + 1]).items()
+            if name == "iopub_port"
+        ]
+        (port,) = map(int, re.findall(r":(\d+)/", ben.execute(_SERVICE))[-1:])
+        more = {"kernel_ports": ports, "uids": [], "url": weak.url, "port": port, "proxy_port": weak.ports["proxy"]}
+        got = ada.calls(ATTACKS, "attempts", **{**known, **more})
+    assert {name for name, what in got.items() if not what} == set()
