@@ -1,0 +1,8 @@
+"""Everybody's server: kernels are reached by sockets in a private folder.
+
+By TCP, the default, each user of the machine could listen to what every kernel prints.
+"""
+
+c = get_config()
+
+c.KernelManager.transport = "ipc"
