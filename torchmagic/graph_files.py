@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def _saved(record: GraphRecord, path: str, look: Look) -> str:
         written = save(record, path, look)
     except TorchmagicError as error:
         return str(error)
-    return f"wrote {path} ({_size(written.stat().st_size)})"
+    return f"wrote {path} ({size_text(written.stat().st_size)})"
 
 
 def save(record: GraphRecord, path: str | os.PathLike[str], look: Look) -> Path:
@@ -75,17 +75,40 @@ def save(record: GraphRecord, path: str | os.PathLike[str], look: Look) -> Path:
     """
     from torchmagic.render.graph_export import FORMATS, export
 
+    target, form = target_of(path, FORMATS, "a graph")
+    return write(target, export(record, form, look), path)
+
+
+def target_of(path: str | os.PathLike[str], forms: Mapping[str, str], what: str) -> tuple[Path, str]:
+    """A file's path, and the form that its suffix asks for.
+
+    Args:
+        path: as the user gave it.
+        forms: by suffix.
+        what: what is to be saved.
+
+    Raises:
+        TorchmagicError: the suffix is not known.
+    """
     try:
         target = Path(path).expanduser()
     except (RuntimeError, TypeError):
         raise TorchmagicError(f"{path!r} is no path of a file.") from None
-    known = {f".{suffix.lstrip('.')}": form for suffix, form in FORMATS.items()}
+    known = {f".{suffix.lstrip('.')}": form for suffix, form in forms.items()}
     form = known.get(target.suffix.lower())
     if form is None:
         said = f"The suffix {target.suffix!r} of {path}" if target.suffix else f"{path} has no suffix, which"
-        verb = "names no form that a graph is saved in." if target.suffix else "would name the form to save in."
+        verb = f"names no form that {what} is saved in." if target.suffix else "would name the form to save in."
         raise TorchmagicError(f"{said} {verb}", hint=f"Use {_listed(known)}.")
-    text = export(record, form, look)
+    return target, form
+
+
+def write(target: Path, text: str, path: object) -> Path:
+    """Write a text to a file, which ``path`` is the user's way to say.
+
+    Raises:
+        TorchmagicError: it cannot be written.
+    """
     try:
         target.write_text(text, encoding="utf-8")
     except FileNotFoundError:
@@ -101,5 +124,10 @@ def _listed(suffixes: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """The size of a file.
+
+    >>> size_text(12), size_text(1234)
+    ('12 bytes', '1.2 KB')
+    """
     return f"{count} bytes" if count < 1000 else f"{count / 1000:,.1f} KB"

@@ -1,0 +1,66 @@
+"""What ``%%gradtrace --live`` costs a training loop, in a real kernel that is sent every picture."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+from bench.figures import Figure
+
+_TURNS = 8
+_STEPS = 60
+_STEP_MS = 20.0
+_LIMIT_MS = 0.4
+
+_SETUP = """
+import json, time, torch
+from torch import nn
+%load_ext torchmagic
+torch.set_num_threads(1)
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+opt = torch.optim.Adam(model.parameters(), lr=1e-3)
+def step(size):
+    x = torch.randn(size, 64)
+    opt.zero_grad()
+    loss = (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+    loss.backward()
+    opt.step()
+def seconds(size):
+    found = []
+    for _ in range(7):
+        start = time.process_time(); step(size); found.append(time.process_time() - start)
+    return sorted(found)[3]
+size = 256
+while seconds(size) < %f:
+    size = int(size * 1.2)
+"""
+_LOOP = """
+for _ in range(%d):
+    x = torch.randn(size, 64)
+    opt.zero_grad()
+    loss = (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+    loss.backward()
+    opt.step()
+"""
+#: the whole process's time, that of the thread which sends pictures too, from before the magic's first look to after its last
+_BEFORE, _AFTER = "started = time.process_time()", "print(json.dumps(time.process_time() - started))"
+
+
+def measure(folder: Path) -> list[Figure]:
+    """The figure; ``folder`` is not needed."""
+    from tests.see.notebook_run import run_cells
+
+    loop = _LOOP % _STEPS
+    turn = [_BEFORE, loop, _AFTER, _BEFORE, f"%%gradtrace --live{loop}", _AFTER]
+    cells = run_cells([_SETUP % (_STEP_MS / 1e3), *turn * (_TURNS + 1)])
+    read = [json.loads(cell.outputs[0].text) / _STEPS * 1e3 for cell in cells if cell.source == _AFTER]
+    pairs = list(zip(read[2::2], read[3::2], strict=True))
+    plain = statistics.median(one for one, _ in pairs)
+    extra = statistics.median(other - one for one, other in pairs)
+    name = f"a training step of {plain:.0f} ms under --live"
+    return [
+        Figure(name, plain + extra, plain, "without", "ms", 1.02, "within"),
+        Figure(f"{name}: beyond its own time", max(extra, 0.0), _LIMIT_MS, "limit", "ms", 1.0, "within"),
+    ]
