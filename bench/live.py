@@ -8,15 +8,15 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-_TURNS = 8
-_STEPS = 60
+_TURNS = 5
+_STEPS = 100
 _STEP_MS = 20.0
 _LIMIT_MS = 0.4
 
 _SETUP = """
 import json, time, torch
 from torch import nn
-%load_ext torchmagic
+%%load_ext torchmagic
 torch.set_num_threads(1)
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))

@@ -9,6 +9,7 @@ import torch
 from torchmagic.observe import values
 
 _MOST_WAITING = 64
+_WIDE = frozenset(values.TOGETHER)
 Then = Callable[[list[float]], None]
 
 
@@ -66,4 +67,7 @@ def _plain(tensor: torch.Tensor) -> bool:
 
 
 def _norms_here(tensors: Sequence[torch.Tensor]) -> list[float]:
+    dtypes = {tensor.dtype for tensor in tensors}
+    if len(dtypes) == 1 and dtypes <= _WIDE and all(map(values.readable, tensors)):
+        return values.norms_together(list(tensors))
     return [float("nan") if each is None else each.norm() for each in values.read_gradients(list(tensors))]

@@ -19,14 +19,14 @@ from torchmagic.observe.graph_watch import hide_own_frames
 from torchmagic.observe.live_curves import Curve, short
 from torchmagic.observe.live_leaves import MOST_LEAVES, Leaves, loss_name, place_of
 from torchmagic.observe.live_mode import LiveMode
-from torchmagic.observe.live_numbers import Numbers
+from torchmagic.observe.live_numbers import Numbers, Then
 from torchmagic.observe.live_story import Counts, Followed, tell
 from torchmagic.observe.live_weights import SAMPLE, Before, compared, copied, first_small
 from torchmagic.observe.quiet import Quiet
 
-_FREE = 0.05
-_PER_STEP = 2e-4
-_SHARE = 0.008
+_FREE = 0.02
+_PER_STEP = 1.5e-4
+_SHARE = 0.006
 """Seconds that looking may take: some in all, and some for each step or a share of the loop's time."""
 
 _MOST_LOSSES = 12
@@ -106,7 +106,7 @@ class LiveWatch:
         self._ended = perf_counter()
         try:
             with Quiet():
-                self._settle({})
+                self._settle()
                 self._numbers.fetch()
         except Exception as failure:
             self.failed(failure)
@@ -181,22 +181,29 @@ class LiveWatch:
         frame: FrameType | None,
     ) -> None:
         named = self._leaves.named(leaves, frame)
-        self._settle(dict(named))
-        found: list[tuple[SeenLeaf, torch.Tensor, torch.Tensor]] = []
+        then, tensors = self._compared(dict(named))
+        seen: list[SeenLeaf] = []
+        held: list[tuple[str, torch.Tensor]] = []
         for name, leaf in named:
-            seen = self._parameter(name, leaf)
-            if seen is None:
+            followed = self._parameter(name, leaf)
+            if followed is None:
                 continue
             grad = leaf.grad if given is None else given.get(id(leaf))
             if grad is None:
-                seen.without += 1
+                followed.without += 1
             else:
-                found.append((seen, leaf, grad))
-        self._numbers.norms(
-            [grad for _, _, grad in found], partial(self._put_norms, self.steps, [seen for seen, _, _ in found])
-        )
-        self._before = copied(self.steps, [(seen.name, leaf) for seen, leaf, _ in found])
+                seen.append(followed)
+                held.append((name, leaf))
+                tensors.append(grad)
+        self._numbers.norms(tensors, partial(self._put_looked, self.steps, then, seen))
+        self._before = copied(self.steps, held)
         self._looked += 1
+
+    def _put_looked(self, step: int, then: Then | None, leaves: Sequence[SeenLeaf], norms: list[float]) -> None:
+        """Norms of changes and of what changed, then of gradients."""
+        if then is not None:
+            then(norms)
+        self._put_norms(step, leaves, norms[len(norms) - len(leaves) :])
 
     def _put_norms(self, step: int, leaves: Sequence[SeenLeaf], norms: list[float]) -> None:
         for seen, norm in zip(leaves, norms, strict=True):
@@ -212,19 +219,23 @@ class LiveWatch:
             seen = self._parameters[name] = SeenLeaf(name, values.sizes(leaf.shape), leaf.numel())
         return seen
 
-    def _settle(self, now: dict[str, torch.Tensor]) -> None:
+    def _settle(self) -> None:
         """See how much the leaves of the last pass have changed since."""
+        then, tensors = self._compared({})
+        if then is not None:
+            self._numbers.norms(tensors, then)
+
+    def _compared(self, now: dict[str, torch.Tensor]) -> tuple[Then | None, list[torch.Tensor]]:
+        """What became of the leaves of the last pass: tensors, and what to do with their norms."""
         before, self._before = self._before, None
-        if before is None:
-            return
-        names, found = compared(before, now)
-        if names:
-            leaves = [self._parameters[name] for name in names]
-            self._numbers.norms(found, partial(self._put_changes, before.step, leaves))
+        names, found = ([], []) if before is None else compared(before, now)
+        if before is None or not names:
+            return None, []
+        return partial(self._put_changes, before.step, [self._parameters[name] for name in names]), found
 
     def _put_changes(self, step: int, leaves: Sequence[SeenLeaf], norms: list[float]) -> None:
         updated = False
-        for seen, changed, norm in zip(leaves, norms, norms[len(leaves) :], strict=False):
+        for seen, changed, norm in zip(leaves, norms, norms[len(leaves) : 2 * len(leaves)], strict=False):
             seen.weight_norm = norm * math.sqrt(max(1.0, seen.numel / SAMPLE))
             seen.compared += 1
             if changed == 0:

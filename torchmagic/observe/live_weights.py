@@ -63,8 +63,11 @@ def compared(before: Before, now: dict[str, torch.Tensor]) -> tuple[list[str], l
     names: list[str] = []
     for name, reference, old in zip(before.names, before.leaves, before.copies, strict=True):
         leaf = now.get(name)
-        leaf = reference() if leaf is None else leaf
-        if leaf is None or not values.readable(leaf):
+        if leaf is None:
+            leaf = reference()
+        elif leaf is not reference() and not values.readable(leaf):
+            continue
+        if leaf is None:
             continue
         new = _part(leaf)
         if new.shape == old.shape and new.dtype == old.dtype and new.device == old.device:
@@ -87,8 +90,8 @@ def _part(leaf: torch.Tensor) -> torch.Tensor:
     """The elements, or an even sample of many; no copy where that can be."""
     size = leaf.numel()
     if size <= SAMPLE:
-        return leaf.detach()
+        return leaf
     step = -(-size // SAMPLE)
     if leaf.is_contiguous():
-        return leaf.detach().view(-1)[::step]
-    return leaf.detach()[tuple(slice(None, None, max(1, round(step ** (1 / leaf.dim())))) for _ in leaf.shape)]
+        return leaf.view(-1)[::step]
+    return leaf[tuple(slice(None, None, max(1, round(step ** (1 / leaf.dim())))) for _ in leaf.shape)]
