@@ -30,10 +30,26 @@ def displayed(record: GraphRecord, options: Any) -> Iterable[dict[str, Any]]:
         text = record.to_json()
         yield {"application/json": json.loads(text), "text/plain": text}
     elif not options.quiet:
-        yield shown(record, look)
+        yield from _shown(record, look, options.widget)
         yield from ({"text/plain": f"gradtrace: {each}"} for each in _unknown(record, look))
     if options.save:
         yield {"text/plain": f"gradtrace: {_saved(record, options.save, look)}"}
+
+
+def _shown(record: GraphRecord, look: Look, widget: bool) -> Iterable[dict[str, Any]]:
+    """The picture; as a widget where that is asked for and can be, else why it cannot."""
+    if widget and record.nodes:
+        from torchmagic.widget import graph_widget
+
+        try:
+            made = graph_widget(record, look)
+        except TorchmagicError as error:
+            yield shown(record, look)
+            yield {"text/plain": f"gradtrace: {error}"}
+        else:
+            yield made._repr_mimebundle_()[0]
+    else:
+        yield shown(record, look)
 
 
 def _unknown(record: GraphRecord, look: Look) -> Iterable[str]:

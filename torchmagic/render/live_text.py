@@ -23,7 +23,7 @@ def live_text(record: LiveRecord) -> str:
     >>> loss = LossCurve("loss", 3, (1, 2), (4.0, 1.0), (4.0, 1.0), (4.0, 1.0), 1.0, 2)
     >>> print(live_text(LiveRecord(2, 2, losses=(loss,))))
     Training seen: 2 steps in 0 s, loss 4 → 1
-    loss                           4 → 1  █▃
+    loss                           4 → 1  █▂
     """
     view = make_view(record)
     lines = _wrapped(f"Training{'' if record.running else ' seen'}: {view.head}", "  ")
@@ -66,7 +66,7 @@ def small_curve(values: Sequence[float], most: int = _CELLS) -> str:
     """A curve in one line of block characters, lowest to highest.
 
     >>> small_curve([1.0, 2.0, 3.0, 4.0])
-    '▃▅▇█'
+    '▁▃▆█'
     """
     if not values:
         return ""
