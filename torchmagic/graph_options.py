@@ -86,4 +86,5 @@ def clash(options: Any) -> str:
 
 
 def _is_given(options: Any, name: str) -> bool:
-    return getattr(options, name, None) not in (None, False, [])
+    value = getattr(options, name, None)
+    return value is not None and value is not False and value != []

@@ -70,9 +70,7 @@ class Leaves:
         self._known[place] = ([weakref.ref(leaf) for leaf in leaves], size)
         return leaves
 
-    def named(
-        self, leaves: Sequence[torch.Tensor], frame: FrameType | None
-    ) -> list[tuple[str, torch.Tensor]]:
+    def named(self, leaves: Sequence[torch.Tensor], frame: FrameType | None) -> list[tuple[str, torch.Tensor]]:
         """The leaves with their names; one that no variable reaches has a number."""
         lacking = {id(leaf): leaf for leaf in leaves if self._name(leaf) is None}
         if lacking:

@@ -81,7 +81,11 @@ class LiveMode(TorchFunctionMode):
         is_python = type(func) is FunctionType
         frame = callers.caller(sys._getframe(1), is_python)
         call = self._callers.at(frame)
-        if not is_python or func not in _PASSES or (func is _GRAD and (kwargs.get("create_graph") or args[4:5] == (True,))):
+        if (
+            not is_python
+            or func not in _PASSES
+            or (func is _GRAD and (kwargs.get("create_graph") or args[4:5] == (True,)))
+        ):
             return call(func, args, kwargs)
         return self._pass(call, func, args, kwargs, frame)
 

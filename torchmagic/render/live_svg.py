@@ -68,7 +68,7 @@ def draw(view: LiveView, theme: Theme, *, file: bool = False, style: str = "") -
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top}" role="img" '
         f'style="max-width:{_FILE_WIDTH}px;display:block" font-family="system-ui, -apple-system, \'Segoe UI\', '
-        f"'DejaVu Sans', sans-serif\" font-size=\"11\" color=\"{COLOURS[theme]}\" fill=\"none\">\n"
+        f'\'DejaVu Sans\', sans-serif" font-size="11" color="{COLOURS[theme]}" fill="none">\n'
         f"<title>Training loop</title>\n<desc>{escaped(view.spoken)}</desc>\n{style}{rectangle}"
         + "\n".join(parts)
         + "\n</svg>"
@@ -113,9 +113,7 @@ def _panel(panel: Panel, top: int) -> str:
 
 
 def _frame() -> str:
-    return (
-        '<path d="M0 0v100h1000" stroke="currentColor" stroke-opacity=".45" vector-effect="non-scaling-stroke"/>'
-    )
+    return '<path d="M0 0v100h1000" stroke="currentColor" stroke-opacity=".45" vector-effect="non-scaling-stroke"/>'
 
 
 def _key(panel: Panel, y: float) -> str:

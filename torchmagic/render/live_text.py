@@ -66,7 +66,7 @@ def small_curve(values: Sequence[float], most: int = _CELLS) -> str:
     """A curve in one line of block characters, lowest to highest.
 
     >>> small_curve([1.0, 2.0, 3.0, 4.0])
-    '▁▃▆█'
+    '▂▄▆█'
     """
     if not values:
         return ""

@@ -5,6 +5,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const STEP = 40;
 const ZOOM = 1.25;
 const FURTHEST = 8;
+const TALLEST = 520;
+const SMALLEST = 1.6; // at first; a wider picture is panned
 
 function element(name, attributes = {}, text = "") {
   const made = document.createElement(name);
@@ -16,7 +18,7 @@ function element(name, attributes = {}, text = "") {
 function render({ model, el }) {
   const root = element("div", { class: "tm-widget" });
   const bar = element("div", { class: "tm-bar", role: "toolbar", "aria-label": "Graph" });
-  const stage = element("div", { class: "tm-stage" });
+  const stage = element("div", { class: "tm-stage", tabindex: "-1" });
   const panel = element("section", { class: "tm-panel", "aria-live": "polite", "aria-label": "Chosen node" });
   root.append(bar, stage, panel);
   el.append(root);
@@ -24,6 +26,7 @@ function render({ model, el }) {
   let picture = null; // the SVG element
   let size = { width: 1, height: 1 }; // of the picture, in its own units
   let view = { x: 0, y: 0, width: 1, height: 1 }; // the part that is shown
+  let wide = 1; // of the stage, when it was last looked at
   let current = null; // id of the spot that Tab comes to
   let chosen = null; // id of the node whose facts are shown
 
@@ -33,15 +36,32 @@ function render({ model, el }) {
     picture.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
   }
 
-  function whole() {
-    const box = stage.getBoundingClientRect();
-    const wide = Math.max(box.width, 1);
-    const tall = Math.min(Math.max(size.height * Math.min(1, wide / size.width), 120), 520);
-    stage.style.height = `${tall}px`;
-    const scale = Math.max(size.width / wide, size.height / tall, 1);
-    view = { width: wide * scale, height: tall * scale };
+  function fit(scale) {
+    const wide = Math.max(stage.clientWidth, 1);
+    stage.style.height = `${Math.min(Math.max(size.height / scale, 120), TALLEST)}px`;
+    const tall = stage.clientHeight;
+    view = { width: wide * scale, height: tall * scale, y: 0 };
     view.x = (size.width - view.width) / 2;
-    view.y = (size.height - view.height) / 2;
+    if (view.height > size.height) view.y = (size.height - view.height) / 2;
+    show();
+  }
+
+  function start() {
+    // as large as can be read, from its top
+    fit(Math.min(Math.max(size.width / Math.max(stage.clientWidth, 1), 1), SMALLEST));
+  }
+
+  function whole() {
+    const scale = Math.max(size.width / Math.max(stage.clientWidth, 1), size.height / TALLEST, 1);
+    fit(scale);
+  }
+
+  function resized() {
+    const scale = view.width / wide;
+    const now = Math.max(stage.clientWidth, 1);
+    if (now === wide) return;
+    wide = now;
+    view.width = now * scale;
     show();
   }
 
@@ -104,7 +124,8 @@ function render({ model, el }) {
     picture.append(layer);
     if (!spotOf(current)) current = spots().length ? spots()[0].id : null;
     tabTo(current);
-    whole();
+    start();
+    wide = Math.max(stage.clientWidth, 1);
     for (const button of bar.querySelectorAll("button[data-needs]")) {
       button.disabled = !model.get(button.dataset.needs);
     }
@@ -206,6 +227,10 @@ function render({ model, el }) {
     if (event.button !== 0) return;
     fingers.set(event.pointerId, event);
     moved = fingers.size > 1 ? Infinity : 0;
+    if (!event.target.closest(".tm-spot")) {
+      event.preventDefault();
+      stage.focus({ preventScroll: true }); // so that keys are heard
+    }
   });
   stage.addEventListener("pointermove", (event) => {
     const before = fingers.get(event.pointerId);
@@ -256,7 +281,7 @@ function render({ model, el }) {
     else if (moves[event.key] && mark && !event.shiftKey) {
       const next = nearest(spotOf(mark.dataset.id), event.key);
       if (next) focus(next.id);
-    } else if (moves[event.key] && (mark || event.shiftKey)) pan(...moves[event.key].map((each) => each * scale));
+    } else if (moves[event.key] && (event.target === stage || event.shiftKey)) pan(...moves[event.key].map((each) => each * scale));
     else if (mark && (event.key === "Home" || event.key === "End")) focus(spots().at(event.key === "Home" ? 0 : -1).id);
     else if (event.key === "+" || event.key === "=") zoom(ZOOM);
     else if (event.key === "-") zoom(1 / ZOOM);
@@ -300,7 +325,7 @@ function render({ model, el }) {
   }
   redraw();
   model.on("change:drawn", redraw);
-  const observer = new ResizeObserver(() => whole());
+  const observer = new ResizeObserver(resized);
   observer.observe(root);
   return () => {
     observer.disconnect();
