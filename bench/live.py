@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import statistics
 from pathlib import Path
 
 from bench.figures import Figure
 
-_TURNS = 5
+_TURNS = 8
 _STEPS = 100
 _STEP_MS = 20.0
 _LIMIT_MS = 0.4
@@ -19,7 +18,8 @@ from torch import nn
 %%load_ext torchmagic
 torch.set_num_threads(1)
 torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+layers = [layer for _ in range(3) for layer in (nn.Linear(64, 64), nn.ReLU())]
+model = nn.Sequential(*layers, nn.Linear(64, 1))
 opt = torch.optim.Adam(model.parameters(), lr=1e-3)
 def step(size):
     x = torch.randn(size, 64)
@@ -44,7 +44,7 @@ for _ in range(%d):
     loss.backward()
     opt.step()
 """
-#: the whole process's time, that of the thread which sends pictures too, from before the magic's first look to after its last
+#: time of the whole process, that of the thread which sends pictures too
 _BEFORE, _AFTER = "started = time.process_time()", "print(json.dumps(time.process_time() - started))"
 
 
@@ -56,11 +56,10 @@ def measure(folder: Path) -> list[Figure]:
     turn = [_BEFORE, loop, _AFTER, _BEFORE, f"%%gradtrace --live{loop}", _AFTER]
     cells = run_cells([_SETUP % (_STEP_MS / 1e3), *turn * (_TURNS + 1)])
     read = [json.loads(cell.outputs[0].text) / _STEPS * 1e3 for cell in cells if cell.source == _AFTER]
-    pairs = list(zip(read[2::2], read[3::2], strict=True))
-    plain = statistics.median(one for one, _ in pairs)
-    extra = statistics.median(other - one for one, other in pairs)
+    plain, ours = min(read[2::2]), min(read[3::2])  # the first turn warms up; other programs only ever add time
+    extra = ours - plain
     name = f"a training step of {plain:.0f} ms under --live"
     return [
-        Figure(name, plain + extra, plain, "without", "ms", 1.02, "within"),
+        Figure(name, ours, plain, "without", "ms", 1.02, "within"),
         Figure(f"{name}: beyond its own time", max(extra, 0.0), _LIMIT_MS, "limit", "ms", 1.0, "within"),
     ]

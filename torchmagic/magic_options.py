@@ -50,9 +50,7 @@ GRADTRACE: Options = (
     _flag("check", "compare the gradients with finite differences of the same computation, in float64"),
     _flag("live", "curves of a training loop while it runs: loss, gradient norms and updates of each leaf"),
     _flag("widget", "a graph to pan, zoom, open and click on (needs anywidget)"),
-    _option(
-        "--save", type=unquoted, metavar="FILE", help="write to a file: .svg, .json, .dot or .mmd (--live: first two)"
-    ),
+    _option("--save", type=unquoted, metavar="FILE", help="write to a file: .svg, .json; a graph .dot, .mmd too"),
     _flag("json", "give the record as JSON instead of a picture"),
     _option("--theme", choices=("auto", "light", "dark"), default="auto", help="colours: the page's own (auto)"),
     _flag("quiet", "show no picture, only why an operation failed; with --save, write the file"),

@@ -458,3 +458,17 @@ def test_in_a_kernel_one_output_is_updated_in_place() -> None:
     printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
     assert printed == "".join(f"step {n}\n" for n in range(15))
     assert [output.output_type for output in captured.outputs] == ["display_data"]
+
+
+def test_a_block_of_a_script() -> None:
+    with torchmagic.gradtrace(live=True) as traced:
+        with pytest.raises(TorchmagicError, match="No backward pass has run"):
+            _ = traced.record
+        w = torch.tensor([3.0, 4.0], requires_grad=True)
+        for _ in range(3):
+            w.grad = None
+            (w * w).sum().backward()
+            assert traced.record.running
+    assert (traced.record.steps, traced.record.running) == (3, False)
+    with pytest.raises(TorchmagicError, match="only looks at steps"):
+        torchmagic.gradtrace(live=True, check=True)  # type: ignore[call-overload]

@@ -85,15 +85,15 @@ def test_a_look_says_what_is_open_at_first(record: GraphRecord) -> None:
 
 
 def test_facts_of_a_leaf() -> None:
-    W = torch.tensor(3.0, requires_grad=True)
+    w = torch.tensor(3.0, requires_grad=True)
     with torchmagic.gradtrace(lr=0.1) as traced:
-        loss = (W * 2 - 10) ** 2
+        loss = (w * 2 - 10) ** 2
         loss.backward()
     board = Board(traced.record)
-    (facts,) = [dict(spot.facts) for spot in board.draw(board.start).spots if dict(spot.facts).get("tensor") == "W"]
+    (facts,) = [dict(spot.facts) for spot in board.draw(board.start).spots if dict(spot.facts).get("tensor") == "w"]
     assert facts["value"] == "3"
     assert facts["gradient of loss"] == "-16"
-    assert facts["sign"] == "negative: raising W lowers loss"
+    assert facts["sign"] == "negative: raising w lowers loss"
     assert facts["status"] == "✓ fine"
 
 

@@ -40,14 +40,7 @@ class Curve:
         while place >= self.most:
             self._halve()
             place = (step - 1) // self.width
-        if self.places and self.places[-1] == place:
-            self.sums[-1] += value
-            self.counts[-1] += 1
-            self.lows[-1] = min(self.lows[-1], value)
-            self.highs[-1] = max(self.highs[-1], value)
-        else:
-            for column, new in zip(self._columns(), (place, value, 1, value, value), strict=True):
-                column.append(new)
+        self._put(place, value, 1, value, value)
 
     def steps(self) -> tuple[int, ...]:
         """The first step of each point."""
@@ -62,23 +55,26 @@ class Curve:
         while self.width < width:
             self._halve()
 
-    def _columns(self) -> tuple[array[int] | array[float], ...]:
-        return self.places, self.sums, self.counts, self.lows, self.highs
+    def _put(self, place: int, total: float, count: int, low: float, high: float) -> None:
+        if self.places and self.places[-1] == place:
+            self.sums[-1] += total
+            self.counts[-1] += count
+            self.lows[-1] = min(self.lows[-1], low)
+            self.highs[-1] = max(self.highs[-1], high)
+            return
+        self.places.append(place)
+        self.sums.append(total)
+        self.counts.append(count)
+        self.lows.append(low)
+        self.highs.append(high)
 
     def _halve(self) -> None:
         self.width *= 2
-        rows = list(zip(*self._columns(), strict=True))
-        for column in self._columns():
-            del column[:]
+        rows = list(zip(self.places, self.sums, self.counts, self.lows, self.highs, strict=True))
+        self.places, self.counts = array("q"), array("q")
+        self.sums, self.lows, self.highs = array("d"), array("d"), array("d")
         for place, total, count, low, high in rows:
-            if self.places and self.places[-1] == place // 2:
-                self.sums[-1] += total
-                self.counts[-1] += int(count)
-                self.lows[-1] = min(self.lows[-1], low)
-                self.highs[-1] = max(self.highs[-1], high)
-            else:
-                for column, new in zip(self._columns(), (int(place) // 2, total, int(count), low, high), strict=True):
-                    column.append(new)
+            self._put(place // 2, total, count, low, high)
 
 
 def short(value: float) -> float:

@@ -35,7 +35,7 @@ class Looker(Protocol):
         grads: Sequence[torch.Tensor | None] | None,
         frame: FrameType | None,
     ) -> None:
-        """A pass has run: from these roots, to these leaves only (None: to all), with these results (None: ``.grad``)."""
+        """A pass has run from these roots, to these leaves only (None: all), with these results (None: ``.grad``)."""
 
     def failed(self, error: Exception) -> None:
         """Looking itself failed."""
@@ -81,11 +81,7 @@ class LiveMode(TorchFunctionMode):
         is_python = type(func) is FunctionType
         frame = callers.caller(sys._getframe(1), is_python)
         call = self._callers.at(frame)
-        if (
-            not is_python
-            or func not in _PASSES
-            or (func is _GRAD and (kwargs.get("create_graph") or args[4:5] == (True,)))
-        ):
+        if not is_python or func not in _PASSES or (func is _GRAD and _goes_on(args, kwargs)):
             return call(func, args, kwargs)
         return self._pass(call, func, args, kwargs, frame)
 
@@ -140,6 +136,11 @@ class LiveMode(TorchFunctionMode):
             self._aside = False
             if self._handles:
                 overrides._push_mode(self)
+
+
+def _goes_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether the gradients are to be derived again."""
+    return bool(kwargs.get("create_graph", args[4] if len(args) > 4 else False))
 
 
 def _listed(given: Any) -> Any:

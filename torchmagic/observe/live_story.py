@@ -93,7 +93,7 @@ def _status(
     over = leaf.weight_norm is not None and leaf.weight_norm > 0 and last > _OVER_WEIGHT * leaf.weight_norm
     if over or (len(leaf.norms) >= _FEWEST and last > _GROWN * middle > 0):
         return "exploding", f"gradient norm {number_text(last)}"
-    if 0 < largest and _size(leaf) < _VANISHED * largest:
+    if largest > 0 and _size(leaf) < _VANISHED * largest:
         return "vanishing", f"gradient norm {number_text(last)}"
     if len(leaf.ratios) < _FEWEST:
         return "fine", ""

@@ -6,8 +6,6 @@ light and in dark; all style is in attributes, since notebooks strip style sheet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torchmagic.graph_records import GraphEdge, GraphNode, GraphRecord
 from torchmagic.render import graph_legend
 from torchmagic.render.graph_boxes import CELL, Box, make_boxes
@@ -53,7 +51,7 @@ def origin(view: View, layout: Layout) -> tuple[float, float, float]:
 
 
 def draw_fitted(
-    record: GraphRecord, view: View, boxes: Mapping[str, Box], layout: Layout, look: Look, style: str = ""
+    record: GraphRecord, view: View, boxes: dict[str, Box], layout: Layout, look: Look, style: str = ""
 ) -> str:
     """As :func:`draw_svg`, of a view whose places are known."""
     large = len(view.nodes) > _LARGE
@@ -120,7 +118,7 @@ def fitted(record: GraphRecord, look: Look) -> tuple[View, dict[str, Box], Layou
     return best[1:]
 
 
-def placed(view: View, boxes: Mapping[str, Box]) -> Layout:
+def placed(view: View, boxes: dict[str, Box]) -> Layout:
     """Where everything of a view goes."""
     sizes = {ident: (box.width, box.height) for ident, box in boxes.items()}
     labels = [(cells(label) * SMALL_CELL + 8, 16.0) if label else None for label in view.labels]
