@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import cluster, demo, engine, feedback, gradebook, grading, graphs, seeing
+from bench import cluster, demo, engine, feedback, gradebook, grading, graphs, live, seeing
 from bench.figures import Figure, store, table
 
 RESULTS = Path(__file__).resolve().parents[1] / "bench-results.json"
@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[Path], list[Figure]]] = {
     "feedback": feedback.measure,
     "seeing": seeing.measure,
     "graphs": graphs.measure,
+    "live": live.measure,
     "demo": demo.measure,
 }
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from torchmagic.graph_records import GraphRecord
     from torchmagic.records import Explanation, GroupRecord, TensorRecord
     from torchmagic.shown import Shown
-    from torchmagic.traced import Traced
+    from torchmagic.traced import LiveTraced, Traced
 
 __version__ = "0.1.0"
 __all__ = ["explain", "gradtrace", "inspect", "load", "load_ipython_extension", "trace", "unload_ipython_extension"]
@@ -103,7 +103,15 @@ def trace(
     return record if lr is None else with_step(record, lr)
 
 
-def gradtrace(*, forward: bool = False, saved: bool = False, check: bool = False, lr: float | None = None) -> Traced:
+@overload
+def gradtrace(
+    *, forward: bool = ..., saved: bool = ..., check: bool = ..., lr: float | None = ..., live: Literal[False] = ...
+) -> Traced: ...
+@overload
+def gradtrace(*, live: Literal[True]) -> LiveTraced: ...
+def gradtrace(
+    *, forward: bool = False, saved: bool = False, check: bool = False, lr: float | None = None, live: bool = False
+) -> Traced | LiveTraced:
     """Watch a ``with`` block as ``%%gradtrace`` watches a cell: its graph, with the gradient at every step.
 
     Args:
@@ -111,8 +119,12 @@ def gradtrace(*, forward: bool = False, saved: bool = False, check: bool = False
         saved: say what autograd keeps for the backward pass.
         check: compare the gradients with finite differences.
         lr: a learning rate, to show the step of gradient descent.
+        live: look at the steps of a training loop instead: its losses, gradients and updates.
 
-    Returns: a context manager, whose ``record`` is the graph once the block has ended.
+    Returns: a context manager, whose ``record`` is the graph once the block has ended, or the curves of its loop.
+
+    Raises:
+        TorchmagicError: ``live`` is given together with something else.
 
     >>> import torch
     >>> W = torch.tensor(3.0, requires_grad=True)
@@ -122,9 +134,14 @@ def gradtrace(*, forward: bool = False, saved: bool = False, check: bool = False
     >>> [(node.label, node.grad_text) for node in traced.record.nodes if node.kind == "tensor"]
     [('W', '-16'), ('', '-8'), ('', '-8'), ('loss', '1')]
     """
+    from torchmagic.errors import TorchmagicError
     from torchmagic.graph_options import Wanted
-    from torchmagic.traced import Traced
+    from torchmagic.traced import LiveTraced, Traced
 
+    if live:
+        if forward or saved or check or lr is not None:
+            raise TorchmagicError("live=True only looks at steps.", hint="Leave out forward, saved, check and lr.")
+        return LiveTraced()
     return Traced(Wanted(forward, saved, check, lr))
 
 

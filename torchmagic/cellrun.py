@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal
@@ -47,6 +48,7 @@ class CellWatch:
         source: the cell as Python, as IPython compiles it.
         calls: whether to watch its calls, for notes.
         graph: what to watch of the autograd graph, if anything.
+        live: what watches a training loop instead, if anything: a context manager.
 
     >>> import torch
     >>> names = {"x": torch.ones(2)}
@@ -65,11 +67,14 @@ class CellWatch:
         *,
         calls: bool = True,
         graph: Wanted | None = None,
+        live: AbstractContextManager[object] | None = None,
     ) -> None:
         self._namespace = namespace
         self._source = source
         self._with_calls = calls
         self._graph = graph
+        self._live = live
+        self._with_live = False
         self._with_graph = graph is not None
         self._before: Any = None
         self._watch: Any = None
@@ -94,6 +99,9 @@ class CellWatch:
 
             self._watch = GraphSession(self._graph)
             self._watch.__enter__()
+        if self._live is not None:
+            self._live.__enter__()
+            self._with_live = True
         if self._with_calls and "torch" in sys.modules:
             from torchmagic.observe.call_watch import CallWatch
 
@@ -107,6 +115,9 @@ class CellWatch:
             from torchmagic.observe.callers import leave
 
             leave(self._calls)
+        if self._live is not None and self._with_live:
+            self._with_live = False
+            self._live.__exit__(type(error) if error is not None else None, error, traceback)
         if self._watch is not None and self._with_graph:
             self._with_graph = False
             self._watch.__exit__(type(error) if error is not None else None, error, traceback)
@@ -210,7 +221,7 @@ class CellWatch:
         """Let go of everything: no tensor of the user's lives on because it was looked at."""
         self._found.clear()
         self._now.clear()
-        self._before = self._watch = self._calls = None
+        self._before = self._watch = self._calls = self._live = None
 
 
 def ordered(found: list[tuple[str, Any, str]], sort: Order) -> list[tuple[str, Any, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,26 @@ def displayed(record: GraphRecord, options: Any, width: int | None = None) -> It
         text = record.to_json()
         yield {"application/json": json.loads(text), "text/plain": text}
     elif not options.quiet:
-        yield shown(record, look, width)
+        yield from _shown(record, look, options.widget, width)
         yield from ({"text/plain": f"gradtrace: {each}"} for each in _unknown(record, look))
     if options.save:
         yield {"text/plain": f"gradtrace: {_saved(record, options.save, look)}"}
+
+
+def _shown(record: GraphRecord, look: Look, widget: bool, width: int | None) -> Iterable[dict[str, Any]]:
+    """The picture; as a widget where that is asked for and can be, else why it cannot."""
+    if widget and record.nodes and width is None:
+        from torchmagic.widget import graph_widget
+
+        try:
+            made = graph_widget(record, look)
+        except TorchmagicError as error:
+            yield shown(record, look)
+            yield {"text/plain": f"gradtrace: {error}"}
+        else:
+            yield made._repr_mimebundle_()[0]
+    else:
+        yield shown(record, look, width)
 
 
 def _unknown(record: GraphRecord, look: Look) -> Iterable[str]:
@@ -60,7 +76,7 @@ def _saved(record: GraphRecord, path: str, look: Look) -> str:
         written = save(record, path, look)
     except TorchmagicError as error:
         return str(error)
-    return f"wrote {path} ({_size(written.stat().st_size)})"
+    return f"wrote {path} ({size_text(written.stat().st_size)})"
 
 
 def save(record: GraphRecord, path: str | os.PathLike[str], look: Look) -> Path:
@@ -78,17 +94,40 @@ def save(record: GraphRecord, path: str | os.PathLike[str], look: Look) -> Path:
     """
     from torchmagic.render.graph_export import FORMATS, export
 
+    target, form = target_of(path, FORMATS, "a graph")
+    return write(target, export(record, form, look), path)
+
+
+def target_of(path: str | os.PathLike[str], forms: Mapping[str, str], what: str) -> tuple[Path, str]:
+    """A file's path, and the form that its suffix asks for.
+
+    Args:
+        path: as the user gave it.
+        forms: by suffix.
+        what: what is to be saved.
+
+    Raises:
+        TorchmagicError: the suffix is not known.
+    """
     try:
         target = Path(path).expanduser()
     except (RuntimeError, TypeError):
         raise TorchmagicError(f"{path!r} is no path of a file.") from None
-    known = {f".{suffix.lstrip('.')}": form for suffix, form in FORMATS.items()}
+    known = {f".{suffix.lstrip('.')}": form for suffix, form in forms.items()}
     form = known.get(target.suffix.lower())
     if form is None:
         said = f"The suffix {target.suffix!r} of {path}" if target.suffix else f"{path} has no suffix, which"
-        verb = "names no form that a graph is saved in." if target.suffix else "would name the form to save in."
+        verb = f"names no form that {what} is saved in." if target.suffix else "would name the form to save in."
         raise TorchmagicError(f"{said} {verb}", hint=f"Use {_listed(known)}.")
-    text = export(record, form, look)
+    return target, form
+
+
+def write(target: Path, text: str, path: object) -> Path:
+    """Write a text to a file, which ``path`` is the user's way to say.
+
+    Raises:
+        TorchmagicError: it cannot be written.
+    """
     try:
         target.write_text(text, encoding="utf-8")
     except FileNotFoundError:
@@ -104,5 +143,10 @@ def _listed(suffixes: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """The size of a file.
+
+    >>> size_text(12), size_text(1234)
+    ('12 bytes', '1.2 KB')
+    """
     return f"{count} bytes" if count < 1000 else f"{count / 1000:,.1f} KB"

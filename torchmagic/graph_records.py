@@ -266,3 +266,28 @@ class GraphRecord(Shown):
         look = import_module("torchmagic.render.graph_look").Look(depth, tuple(expand), theme)
         written: Path = import_module("torchmagic.graph_files").save(self, path, look)
         return written
+
+    def widget(
+        self,
+        *,
+        depth: int | None = None,
+        expand: tuple[str, ...] = (),
+        theme: Literal["auto", "light", "dark"] = "auto",
+    ) -> object:
+        """The graph to pan, zoom, open and click on, in a notebook: the last value of a cell, or ``display(...)``.
+
+        Args:
+            depth: how many levels of modules to open at first; as many as stay readable, where not given.
+            expand: names of modules to open, too.
+            theme: "auto" takes the colours of the page.
+
+        Raises:
+            TorchmagicError: anywidget is not installed, or the graph is empty.
+
+        >>> node = GraphNode("n1", "tensor", "W", "leaf", shape=())
+        >>> type(GraphRecord((node,), ()).widget()).__name__
+        'GraphWidget'
+        """
+        look = import_module("torchmagic.render.graph_look").Look(depth, tuple(expand), theme)
+        made: object = import_module("torchmagic.widget").graph_widget(self, look)
+        return made

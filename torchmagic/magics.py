@@ -17,13 +17,14 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 
 from torchmagic.asked import evaluated, inspected, traced
 from torchmagic.error_cards import ErrorCards, explained, last_error
 from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import below_magics, completions, magics_above, split_expressions, split_options
 from torchmagic.graph_files import displayed
+from torchmagic.graph_options import clash
 from torchmagic.graph_records import GraphRecord
 from torchmagic.hints import WIDTH, Hints
 from torchmagic.magic_options import GRADTRACE, TENSORINFO, Options
@@ -45,6 +46,25 @@ def _options(options: Options) -> Any:
         return magic_arguments()(function)
 
     return decorate
+
+
+class _Output:
+    """One display of the cell, by its id; the publisher is the cell's own, whatever captures output inside it."""
+
+    def __init__(self, shell: Any) -> None:
+        self.in_place = getattr(shell, "kernel", None) is not None
+        self._publisher = shell.display_pub
+        self._id = DisplayHandle().display_id
+        self._shown = False
+
+    def show(self, bundle: dict[str, Any]) -> None:
+        """Show a picture, or put it in the place of the last one."""
+        again = self._shown and self.in_place
+        self._shown = True
+        if self.in_place:
+            self._publisher.publish(bundle, {}, transient={"display_id": self._id}, update=again)
+        else:
+            self._publisher.publish(bundle, {})
 
 
 @magics_class
@@ -125,6 +145,8 @@ class TorchMagics(Magics):
             %%gradtrace --forward              the operations: shapes, dtypes, time and bytes of each
             %%gradtrace --saved                what autograd keeps for the backward pass
             %%gradtrace --check                whether the gradients agree with finite differences
+            %%gradtrace --live                 over a training loop: loss, gradients and updates while it runs
+            %%gradtrace --widget               a graph to pan, zoom, open and click on
             %%gradtrace --save graph.svg       also into a file: .svg, .json, .dot or .mmd (mermaid)
             %gradtrace loss                    now: the graph behind a tensor that is there already
             %gradtrace --on                    after every cell from now on, until --off
@@ -135,6 +157,8 @@ class TorchMagics(Magics):
             self._run_below("gradtrace", line, cell)
         elif options.on or options.off:
             self._switch("gradtrace", options, line)
+        elif options.live:
+            raise UsageError("--live must watch a cell while it runs: write %%gradtrace --live on top of it.")
         elif not options.expressions:
             raise UsageError("%gradtrace on a line wants a tensor, for example: %gradtrace loss")
         else:
@@ -228,6 +252,9 @@ class TorchMagics(Magics):
             usage = magic.parser.format_usage().removeprefix("usage:").lstrip(": \n").rstrip()
             raise UsageError(f"{error}\nUsage: {usage}") from None
         options.expressions = split_expressions(rest) if rest.strip() else []
+        problem = clash(options) if name == "gradtrace" else ""
+        if problem:
+            raise UsageError(problem)
         return options
 
     def show(self, found: Any, options: Any) -> None:
@@ -237,6 +264,14 @@ class TorchMagics(Magics):
             display({"application/json": json.loads(text), "text/plain": text}, raw=True)
         else:
             display(found)
+
+    def show_bundle(self, bundle: dict[str, Any]) -> None:
+        """Something in the forms that it has."""
+        display(bundle, raw=True)
+
+    def output(self) -> _Output:
+        """A place for a picture that is redrawn while the cell runs."""
+        return _Output(self._shell)
 
     def say(self, text: str) -> None:
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from torchmagic.cellrun import CellWatch, View
 from torchmagic.graph_options import Wanted
 from torchmagic.graph_records import GraphRecord
+from torchmagic.live import NO_PASS, LiveShow, Output, displayed
 from torchmagic.records import Explanation, Inspection
 
 _NO_TENSORS = "tensorinfo: this cell assigned or changed no tensors."
@@ -39,6 +40,12 @@ class Front(Protocol):
     def graph_of(self, options: Any, seen: Callable[[Any], GraphRecord | None] | None = None) -> GraphRecord | None:
         """The graph behind the expressions in an argument line."""
 
+    def output(self) -> Output:
+        """A place for a picture that is redrawn."""
+
+    def show_bundle(self, bundle: dict[str, Any]) -> None:
+        """Show something in the forms that it has."""
+
     def explained(self, error: BaseException | None, cell: str, recorded: Any = None) -> Explanation | None:
         """Why a cell failed."""
 
@@ -63,6 +70,7 @@ class CellRun:
         self.explained = False  # whether what is shown says why the cell failed
         self.recorded: Any = None  # what helps to say why
         self.watch: CellWatch | None = None
+        self.live: LiveShow | None = None
         self._handlers: tuple[Any, Any] | None = None
 
     def begin(self) -> None:
@@ -70,12 +78,16 @@ class CellRun:
         if not self.magics:
             return
         options = {name: self.front.options(name, line) for name, line in self.magics}
+        source = self.shell.transform_cell(self.raw)
         graph = options.get("gradtrace")
         wanted = None
-        if graph is not None and not graph.off:
+        if graph is not None and graph.live and not graph.off:
+            hidden = graph.quiet or graph.json
+            output = None if hidden else self.front.output()
+            self.live = LiveShow(output, graph.theme, late="clear_output" in source)
+        elif graph is not None and not graph.off:
             wanted = Wanted(graph.forward, graph.saved, graph.check, graph.lr)
-        source = self.shell.transform_cell(self.raw)
-        self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in options, graph=wanted)
+        self.watch = CellWatch(self.shell.user_ns, source, calls="tensorinfo" in options, graph=wanted, live=self.live)
         self._handlers = (self.shell.custom_exceptions, getattr(self.shell, "CustomTB", None))
         self.shell.set_custom_exc((BaseException,), self._show_error)
         try:
@@ -99,6 +111,7 @@ class CellRun:
             self._restore_handlers()
             if self.watch is not None:
                 self.watch.release()
+            self.live = None
 
     def _give_up(self, error: Exception) -> None:
         text = str(error).partition("\n")[0]
@@ -111,7 +124,9 @@ class CellRun:
         assert self.watch is not None
         if options.off:
             return
-        if name == "gradtrace":
+        if self.live is not None and name == "gradtrace":
+            self._show_live(self.live, options, error)
+        elif name == "gradtrace":
             self._show_graph(options)
         elif options.expressions and not options.quiet:
             self.front.show_expressions(options)
@@ -130,6 +145,16 @@ class CellRun:
             self.front.show_graph(graph, options)
         elif "gradtrace" not in self.says_nothing and not options.quiet:
             self.front.say(_NO_GRAPH)
+
+    def _show_live(self, live: LiveShow, options: Any, error: BaseException | None) -> None:
+        record = live.record(error)
+        if record is not None:
+            live.finish(record)
+            bundle = displayed(record, options, self.front.say)
+            if bundle is not None:
+                self.front.show_bundle(bundle)
+        elif "gradtrace" not in self.says_nothing and not options.quiet:
+            self.front.say(NO_PASS)
 
     def _show_touched(self, options: Any, error: BaseException | None) -> None:
         assert self.watch is not None

@@ -85,10 +85,10 @@ def read_source(source: str | os.PathLike[str]) -> str | bytes:
 @cache
 def _kinds() -> dict[str, type]:
     """The records that stand by themselves."""
-    from torchmagic import graph_records, records
+    from torchmagic import graph_records, live_records, records
     from torchmagic.shown import Shown
 
-    found = {**vars(records), **vars(graph_records)}
+    found = {**vars(records), **vars(graph_records), **vars(live_records)}
     return {name: kind for name, kind in found.items() if type(kind) is type and Shown in kind.__bases__}
 
 

@@ -18,6 +18,7 @@ _RENDERERS = {
     "Comparison": ("comparison_text:comparison_text", "comparison_html:comparison_html"),
     "Explanation": ("explanation_text:explanation_text", "explanation_html:explanation_html"),
     "GraphRecord": ("graph_text:graph_text", "graph_html:graph_html"),
+    "LiveRecord": ("live_text:live_text", "live_html:live_html"),
 }
 
 

@@ -1,4 +1,4 @@
-"""``torchmagic.gradtrace()``: watch a block of a script, as ``%%gradtrace`` watches a cell."""
+"""``torchmagic.gradtrace()``: watch a block of a script, as ``%%gradtrace`` and its ``--live`` watch a cell."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from torchmagic.errors import TorchmagicError
 from torchmagic.graph_options import Wanted
 from torchmagic.graph_records import GraphRecord
+from torchmagic.live_records import LiveRecord
 
 
 class Traced:
@@ -60,6 +61,44 @@ class Traced:
         variables = _variables(sys._getframe(1))
         touched = [name for name, value in variables.items() if self._before.get(name) != id(value)]
         self._record = session.record(variables, touched)
+
+
+class LiveTraced:
+    """A training loop and, after it, its curves; made by ``torchmagic.gradtrace(live=True)``."""
+
+    def __init__(self) -> None:
+        self._watch: Any = None
+        self._record: LiveRecord | None = None
+
+    @property
+    def record(self) -> LiveRecord:
+        """The losses, gradients and updates of the block's backward passes; of those up to now, inside it.
+
+        Raises:
+            TorchmagicError: no backward pass has run in the block.
+        """
+        record: LiveRecord | None = self._record if self._watch is None else self._watch.record()
+        if record is None or not record.steps:
+            raise TorchmagicError(
+                "No backward pass has run in the traced block.", hint="Put the training loop into the 'with' block."
+            )
+        return record
+
+    def __enter__(self) -> LiveTraced:
+        from torchmagic.observe.live_watch import LiveWatch
+
+        if self._watch is not None:
+            raise TorchmagicError("This block is being traced already.", hint="Call torchmagic.gradtrace() for each.")
+        self._watch = LiveWatch()
+        self._watch.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        watch, self._watch = self._watch, None
+        watch.__exit__(kind, error, traceback)
+        self._record = watch.record("" if kind is None else kind.__name__)
 
 
 def _variables(frame: FrameType) -> dict[str, object]:

@@ -25,8 +25,8 @@ _MOST_RECENT = 5_000
 _MOST_SITES = 4
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
 
-_DESCRIPTORS = frozenset({MethodWrapperType, MethodDescriptorType})
-_FACTS = frozenset(
+DESCRIPTORS = frozenset({MethodWrapperType, MethodDescriptorType})
+FACTS = frozenset(
     {
         *(getattr(torch.Tensor, name) for name in ("dim", "is_complex", "is_floating_point", "numel", "size")),
         *(
@@ -82,7 +82,7 @@ class WatchMode(TorchFunctionMode):
             kwargs = {}
         if _is_compiling() or _tracing() is not None:
             return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
-        if type(func) in _DESCRIPTORS and func in _FACTS:
+        if type(func) in DESCRIPTORS and func in FACTS:
             return func(*args, **kwargs)
         is_python = type(func) is FunctionType
         frame = callers.caller(sys._getframe(1), is_python)

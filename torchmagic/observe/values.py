@@ -22,7 +22,7 @@ _LONGEST = 34
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 _SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _AT_ONCE = 1 << 18  # elements
-_TOGETHER = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+TOGETHER = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 _vector_norm = torch.linalg.vector_norm
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _dispatch_modes = torch._C._len_torch_dispatch_stack
@@ -202,18 +202,23 @@ def read_gradients(grads: Sequence[torch.Tensor]) -> list[Reading | None]:
     found: list[Reading | None] = [None] * len(grads)
     together: dict[torch.dtype, list[int]] = {}
     for number, grad in enumerate(grads):
-        if grad.numel() > SMALL and grad.is_cpu and grad.dtype in _TOGETHER and readable(grad):
+        if grad.numel() > SMALL and grad.is_cpu and grad.dtype in TOGETHER and readable(grad):
             together.setdefault(grad.dtype, []).append(number)
         else:
             found[number] = read_gradient(grad)
     for numbers in together.values():
-        norms = _norms([grads[number] for number in numbers])
+        norms = norms_together([grads[number] for number in numbers])
         for number, norm in zip(numbers, norms, strict=True):
             found[number] = _reading(norm, True)
     return found
 
 
-def _norms(tensors: list[torch.Tensor]) -> list[float]:
+def norms_together(tensors: list[torch.Tensor]) -> list[float]:
+    """The 2-norms of readable tensors of one dtype on the CPU, float32 or wider: where no graph is made.
+
+    >>> norms_together([torch.tensor([3.0, 4.0]), torch.tensor([1e-30])])[0]
+    5.0
+    """
     norms: list[float] = torch.stack(torch._foreach_norm(tensors)).tolist()
     extreme: dict[torch.Size, list[int]] = {}
     for number, norm in enumerate(norms):

@@ -21,12 +21,13 @@ _FRAMED = 2
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An open module: its path, ``label`` and ``title``, the frame around it (its number, -1 for none)."""
+    """An open module: its path, ``label`` and ``title``, the frame around it (its number, -1 for none), its group."""
 
     path: str
     label: str
     title: str
     parent: int = -1
+    group: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,21 @@ def collapse(record: GraphRecord, plain: Plain, look: Look, limit: int) -> Colla
 
 def collapse_tree(record: GraphRecord, plain: Plain, tree: Tree, look: Look, limit: int) -> Collapsed:
     """As :func:`collapse`, of a tree that was built before."""
+    return collapse_opened(record, plain, tree, opened_groups(tree, look, limit))
+
+
+def opened_groups(tree: Tree, look: Look, limit: int) -> set[int]:
+    """Which groups a look opens."""
     opened = asked_for(tree, look.expand)
     if look.depth is None:
         open_to_limit(tree, opened, limit)
     else:
         open_to_depth(tree, opened, look.depth)
+    return opened
+
+
+def collapse_opened(record: GraphRecord, plain: Plain, tree: Tree, opened: set[int]) -> Collapsed:
+    """As :func:`collapse`, with these groups open; those that must be besides are added to them."""
     drawn = _untied(tree, plain, opened)
     return _result(record, plain, tree, opened, drawn)
 
@@ -176,7 +187,7 @@ def _frames(
     order = [number for added in levels for number in added if number in chosen]
     index = {number: i for i, number in enumerate(order)}
     frames = tuple(
-        Frame(*_frame_words(tree, number), index[parent] if (parent := chosen[number]) in index else -1)
+        Frame(*_frame_words(tree, number), index[parent] if (parent := chosen[number]) in index else -1, number)
         for number in order
     )
     find = _finder(tree, chosen)

@@ -26,7 +26,7 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 """The form that a file's ending asks for."""
 
 _MOST_MERMAID_EDGES = 480
-_AUTO_STYLE = (
+AUTO_STYLE = (
     "<style>:root{{color:{light};background:{white}}}"
     "@media(prefers-color-scheme:dark){{:root{{color:{dark};background:{black}}}}}</style>\n"
 ).format(light=COLOURS["light"], dark=COLOURS["dark"], white=BACKGROUNDS["light"], black=BACKGROUNDS["dark"])
@@ -79,7 +79,7 @@ def export(record: GraphRecord, form: str, look: Look = Look()) -> str:  # noqa:
 
 
 def _svg(record: GraphRecord, look: Look) -> str:
-    style = _AUTO_STYLE if look.theme == "auto" else ""
+    style = AUTO_STYLE if look.theme == "auto" else ""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{draw_svg(record, look, style)}\n'
 
 

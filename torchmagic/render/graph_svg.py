@@ -39,13 +39,26 @@ def graph_svg(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (f
 
 def draw_svg(record: GraphRecord, look: Look, style: str = "") -> str:
     """The graph as an SVG element, with a style sheet of ours inside it where one is given."""
-    view, boxes, layout = fitted(record, look)
+    return draw_fitted(record, *fitted(record, look), look, style)
+
+
+def origin(view: View, layout: Layout) -> tuple[float, float, float]:
+    """Where in the picture the layout's left top corner lies, and how wide the picture is within its margins."""
+    foot = [view.note] if view.note else []
+    least = graph_legend.least_width(graph_legend.entries(view))
+    wide = max([layout.width, least, *(cells(text) * 6.6 for text in foot)])
+    return _MARGIN + (wide - layout.width) / 2, _MARGIN + (18 if view.cut else 0), wide
+
+
+def draw_fitted(
+    record: GraphRecord, view: View, boxes: dict[str, Box], layout: Layout, look: Look, style: str = ""
+) -> str:
+    """As :func:`draw_svg`, of a view whose places are known."""
     large = len(view.nodes) > _LARGE
-    canvas = Canvas(_MARGIN, _MARGIN + (18 if view.cut else 0), 0 if large else 1)
+    left, top, wide = origin(view, layout)
+    canvas = Canvas(left, top, 0 if large else 1)
     legend = graph_legend.entries(view)
     foot = [view.note] if view.note else []
-    wide = max([layout.width, graph_legend.least_width(legend), *(cells(text) * 6.6 for text in foot)])
-    canvas.left += (wide - layout.width) / 2
     drawn = [
         draw_frame(canvas, frame, rectangle, layout.polylines)
         for frame, rectangle in zip(view.frames, layout.frames, strict=True)
@@ -95,7 +108,7 @@ def fitted(record: GraphRecord, look: Look) -> tuple[View, dict[str, Box], Layou
         if best is not None and view.nodes == best[1].nodes and view.tight == best[1].tight:
             continue
         boxes = make_boxes(view, paths, len(view.nodes) > _LARGE)
-        layout = _placed(view, boxes)
+        layout = placed(view, boxes)
         excess = max(1.0, layout.width / _PAGE) ** 2 * max(1.0, layout.height / _TALL)
         if best is None or excess < best[0]:
             best = excess, view, boxes, layout
@@ -105,7 +118,8 @@ def fitted(record: GraphRecord, look: Look) -> tuple[View, dict[str, Box], Layou
     return best[1:]
 
 
-def _placed(view: View, boxes: dict[str, Box]) -> Layout:
+def placed(view: View, boxes: dict[str, Box]) -> Layout:
+    """Where everything of a view goes."""
     sizes = {ident: (box.width, box.height) for ident, box in boxes.items()}
     labels = [(cells(label) * SMALL_CELL + 8, 16.0) if label else None for label in view.labels]
     frames = [(min(_WIDEST_LABEL, cells(frame.label) * CELL * 0.9 + 18), frame.parent) for frame in view.frames]

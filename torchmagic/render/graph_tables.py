@@ -27,6 +27,7 @@ _STATUS: dict[str, tuple[str, Tone]] = {
     "no pass": ("– no backward pass", ""),
     "fine": ("✓ fine", "good"),
 }
+STATUS_WORDS = {status: words for status, (words, _) in _STATUS.items()}
 _ORDER = {status: place for place, status in enumerate(_STATUS)}
 _LONGEST_NAME = 48
 _WEAKEST, _STRONGEST = -6.0, 1.0

@@ -67,14 +67,14 @@ def make_views(record: GraphRecord, look: Look = _PLAIN_LOOK) -> Iterator[View]:
     plain = plain_graph(record)
     if look == Look(theme=look.theme) and len(plain.nodes) <= _FUSE_ABOVE:
         whole = collapse(record, plain, Look(depth=_ALL), 0)
-        yield _view(whole)
-        yield _view(whole, tight=True)
+        yield view_of(whole)
+        yield view_of(whole, tight=True)
     plain = fuse(plain, record.roots)
     if look.depth is not None:
-        yield _limited(_view(collapse(record, plain, look, 0), tight=True), record.roots, _MOST_ASKED)
+        yield _limited(view_of(collapse(record, plain, look, 0), tight=True), record.roots, _MOST_ASKED)
         return
     for limit in _LIMITS:
-        view = _view(collapse(record, plain, look, limit), tight=True)
+        view = view_of(collapse(record, plain, look, limit), tight=True)
         most = max(_MOST_DRAWN, 2 * limit) if not look.expand else _MOST_ASKED
         yield _limited(view, record.roots, most)
 
@@ -83,7 +83,7 @@ def text_view(record: GraphRecord, look: Look = _PLAIN_LOOK) -> View:
     """What is told of a graph in words: all of a small one, else as it is drawn."""
     plain = plain_graph(record)
     if look == Look(theme=look.theme) and len(plain.nodes) <= 2 * _FUSE_ABOVE:
-        return _view(collapse(record, plain, Look(depth=_ALL), 0))
+        return view_of(collapse(record, plain, Look(depth=_ALL), 0))
     return next(make_views(record, look))
 
 
@@ -95,14 +95,15 @@ def drawn_view(record: GraphRecord, look: Look = _PLAIN_LOOK, most_edges: int = 
             return view
     plain = fuse(plain_graph(record), record.roots)
     for limit in _LIMITS:
-        view = _limited(_view(collapse(record, plain, Look(), limit), tight=True), record.roots, _MOST_DRAWN)
+        view = _limited(view_of(collapse(record, plain, Look(), limit), tight=True), record.roots, _MOST_DRAWN)
         if len(view.edges) <= most_edges:
             return view
     assert view is not None  # make_views always gives at least one
     return replace(view, edges=view.edges[:most_edges], labels=view.labels[:most_edges])
 
 
-def _view(drawn: Collapsed, tight: bool = False) -> View:
+def view_of(drawn: Collapsed, tight: bool = False) -> View:
+    """What is drawn of a collapsed graph, with words on its edges."""
     return View(
         drawn.nodes,
         drawn.edges,
