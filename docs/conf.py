@@ -39,7 +39,6 @@ nitpick_ignore_regex = [  # other projects' names: their inventories would have 
         r"(Shape|Any|Callable|Iterable|Iterator|Literal|Mapping|Path|Sequence|SearchStrategy|st\..*|Strategy|Tensor)",
     ),
 ]
-suppress_warnings = [".empty_glob", "toc.empty_glob"]  # a glob that takes pages as they come may find none
 
 # -- MyST and notebooks
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]

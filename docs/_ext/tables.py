@@ -130,7 +130,17 @@ def hostile() -> str:
     """How many known attacks the tests grade."""
     attacks = sum(1 for _ in (ROOT / "assignments" / "mutants" / "hostile").glob("*/*/mutant.json"))
     solutions = sum(1 for _ in (ROOT / "assignments" / "mutants").glob("[!h]*/*/mutant.json"))
-    return f"Today that is {attacks} hostile and faulty submissions, beside {solutions} known solutions of the assignments."
+    return f"Today that is {attacks} hostile and faulty submissions, beside {solutions} known solutions."
+
+
+def pages(*names: str) -> str:
+    """A table of contents of those pages that are there.
+
+    >>> pages("no-such-page")
+    ''
+    """
+    found = [name for name in names if (ROOT / "docs" / f"{name}.md").exists()]
+    return "\n".join(["```{toctree}", ":hidden:", "", *found, "```"]) if found else ""
 
 
 def measures() -> str:
@@ -160,6 +170,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "assignments": assignments,
     "hostile": hostile,
     "measures": measures,
+    "pages": pages,
     "saved": saved_example,
 }
 

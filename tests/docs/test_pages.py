@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import importlib.util
+import itertools
 import re
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +44,7 @@ def test_the_builds_own_examples(name: str) -> None:
 
 def test_facts_can_be_told() -> None:
     tables = _part("tables")
-    arguments = {"options": ("gradtrace",), "record": ("TensorRecord", "GraphNode")}
+    arguments = {"options": ("gradtrace",), "pages": ("index",), "record": ("TensorRecord", "GraphNode")}
     for name, make in tables.TABLES.items():
         assert make(*arguments.get(name, ())), name
 
@@ -88,7 +89,7 @@ def test_headings_are_in_order_and_pictures_have_words(path: Path) -> None:
     tokens = MarkdownIt("commonmark").parse(text)
     levels = [int(token.tag[1:]) for token in tokens if token.type == "heading_open"]
     assert levels.count(1) == (0 if "{include}" in text else 1)
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
     pictures = len(re.findall(r"<img\b|^```\{image\}", text, re.MULTILINE))
     words = len(re.findall(r"""<img\b[^>]*\balt="[^"]{20,}"|^:alt: .{20,}""", text, re.MULTILINE))
     assert pictures == words
