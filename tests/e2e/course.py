@@ -178,8 +178,7 @@ def validate(page: Page) -> str:
     page.get_by_role("button", name="Validate").filter(visible=True).click()
     dialog = page.locator(".jp-Dialog")
     dialog.wait_for(timeout=120_000)
-    said = dialog.inner_text()
-    return said
+    return dialog.inner_text()
 
 
 def dismiss(page: Page) -> None:

@@ -33,13 +33,19 @@ def assignments(page: Page) -> None:
     page.locator("#released_assignments_list_loading").wait_for(state="hidden")
 
 
+def fetch(page: Page) -> None:
+    """Press the button beside the released assignment."""
+    row = page.locator("#released_assignments_list .list_item", has_text=TOPIC)
+    row.get_by_role("button", name="Fetch").click()
+
+
 def test_from_fetching_to_reading_the_feedback(school: School, lab: Server, visitor: Visitor) -> None:
     folder = lab.home.folder / TOPIC
     with visitor.page("light") as page:
         page.goto(lab.at("lab"))
         page.locator(".lm-MenuBar-item", has_text="Nbgrader").wait_for(timeout=90_000)
         assignments(page)
-        page.locator("#released_assignments_list .list_item", has_text=TOPIC).get_by_role("button", name="Fetch").click()
+        fetch(page)
         until((folder / f"{TOPIC}.ipynb").exists, what="the notebook is fetched")
         released = (folder / f"{TOPIC}.ipynb").read_bytes()
         assert b"HIDDEN TESTS" not in released
@@ -107,12 +113,12 @@ def test_from_fetching_to_reading_the_feedback(school: School, lab: Server, visi
         # deleted by mistake: fetched again
         shutil.rmtree(folder)
         assignments(page)
-        page.locator("#released_assignments_list .list_item", has_text=TOPIC).get_by_role("button", name="Fetch").click()
+        fetch(page)
         until((folder / f"{TOPIC}.ipynb").exists, what="the notebook is fetched again")
         assert (folder / f"{TOPIC}.ipynb").read_bytes() == released
 
 
-def test_a_dark_page_with_a_wrong_answer(school: School, visitor: Visitor) -> None:
+def test_in_notebook_a_wrong_answer_on_a_dark_page(school: School, visitor: Visitor) -> None:
     """In Notebook: open, run, read the card, validate."""
     home = school.student("nora")
     school.hand_in("nora", answered(op_scale=WRONG))
