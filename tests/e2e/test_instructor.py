@@ -61,7 +61,8 @@ def lab(school: School) -> Iterator[Server]:
 def submission(page: Page, lab: Server, student: str) -> None:
     """Open one student's work where it is graded by hand."""
     formgrader(page, lab, f"gradebook/{TOPIC}/{TOPIC}")
-    page.goto(page.locator("#main-table a", has_text=student).first.get_attribute("href") or "")
+    where = page.locator("#main-table a", has_text=student).first.get_attribute("href")
+    page.goto(f"{lab.url}{where}")
     page.wait_for_load_state("load")
 
 
