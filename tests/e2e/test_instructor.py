@@ -173,7 +173,7 @@ def test_the_button_says_why_work_is_not_graded(school: School, lab: Server, vis
         assert "[ERROR] The grading engine cannot wall off submissions here: no seccomp" in said
         assert 'c.EngineExecute.isolation = "process"' in said
         close(page)
-        assert not (school.folder / "autograded" / "gil").exists()
+        assert not (school.folder / "autograded" / "gil" / TOPIC).exists()
         said = press(page, "gil", "generate-feedback")
         visitor.shot(page, "2-not-graded")
         assert "gil" in said
