@@ -186,8 +186,12 @@ def test_the_report_is_a_page_to_read(school: School, lab: Server, visitor: Visi
     written = school.folder / "reports" / f"{TOPIC}.html"
     if not written.exists():
         school.torchmagic("report", TOPIC)
+        assert f"torchmagic grade {TOPIC} adds what this page lacks" in written.read_text(), "buttons keep no details"
+        school.torchmagic("grade", TOPIC)
+        school.torchmagic("report", TOPIC)
     with visitor.page(theme) as page:
         page.goto(written.as_uri())
+        expect(page.locator("#reasons li h3").first).to_be_visible()
         visitor.shot(page, f"1-{theme}")
         visitor.shot(page, f"2-{theme}-whole", full_page=True)
         assert violations(page, "body") == []
