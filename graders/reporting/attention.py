@@ -38,8 +38,9 @@ def _points(facts: ClassFacts) -> Iterator[Point]:
     bare = [student for student in facts.students if student.graded is None and student.outcome in known]
     if bare:
         yield Point(
-            f"Of {_count(len(bare), 'student', 'students')} only the score and how grading ended are known, as formgrader's "
-            f"button and nbgrader autograde keep no more: torchmagic grade {facts.assignment} adds what this page lacks.",
+            f"Of {_count(len(bare), 'student', 'students')} only the score and how grading ended are known, as "
+            "formgrader's button and nbgrader autograde keep no more: "
+            f"torchmagic grade {facts.assignment} adds what this page lacks.",
             "people",
         )
     yield from _teaching(facts)
