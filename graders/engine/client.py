@@ -43,7 +43,8 @@ class WallsMissing(TorchmagicError):
     def __init__(self, mechanism: Mechanism, reason: str) -> None:
         super().__init__(
             f"The grading engine cannot wall off submissions here: no {mechanism.value} ({reason}).",
-            hint=f"{REMEDIES[mechanism]} `--isolation process` grades without walls, at your risk.",
+            hint=f'{REMEDIES[mechanism]} `--isolation process`, or `c.EngineExecute.isolation = "process"` in '
+            "nbgrader_config.py, grades without walls, at your risk.",
         )
         self.mechanism = mechanism
 

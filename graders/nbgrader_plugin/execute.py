@@ -73,9 +73,13 @@ class EngineExecute(Execute):  # type: ignore[misc]
             limits=self.limits(),
             attempted=is_attempted(nb),
         )
-        with self._engine(converter) as engine:
-            engine.preload(read_needs(template))
-            report = engine.grade(submission)
+        try:
+            with self._engine(converter) as engine:
+                engine.preload(read_needs(template))
+                report = engine.grade(submission)
+        except TorchmagicError as error:
+            self.log.error("%s", error)  # for formgrader's dialog, before nbgrader's traceback
+            raise
         write_outputs(nb, report)
         resources["torchmagic"] = {"report": report}
         reports = getattr(converter, "reports", None)

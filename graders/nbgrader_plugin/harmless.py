@@ -22,7 +22,20 @@ except ImportError:  # pragma: no cover
     from jinja2 import contextfilter as pass_context  # type: ignore[attr-defined, no-redef]
 
 _MOVING = ("animate", "animatemotion", "animatetransform", "set")  # they can change an attribute into one that runs
-_ACTIVE = ("script", "iframe", "frame", "frameset", "object", "embed", "applet", "link", "meta", "base", "form", *_MOVING)
+_ACTIVE = (
+    "script",
+    "iframe",
+    "frame",
+    "frameset",
+    "object",
+    "embed",
+    "applet",
+    "link",
+    "meta",
+    "base",
+    "form",
+    *_MOVING,
+)
 _PAGE = ("html", "head", "body", "title", "plaintext", "textarea", "noscript", "template")
 _IN_MARKDOWN = re.compile(rf"<(?=/?\s*(?:{'|'.join((*_ACTIVE, *_PAGE))})\b|!--|!\[CDATA|\?)", re.IGNORECASE)
 _NAME = re.compile(r"[a-zA-Z_:][\w:.-]*")
@@ -53,11 +66,11 @@ def harmless_html(text: str) -> str:
         special.extract()  # comments, declarations, CDATA
     for style in soup.find_all("style"):
         style.string = style.get_text().replace("<", "")  # within a picture, a browser looks for tags there
-    for tag in soup.find_all([*_ACTIVE, *_PAGE]):
+    for tag in soup.find_all([*_ACTIVE, *_MOVING, *_PAGE]):
         if tag.name == "title" and tag.find_parent("svg"):
             tag.string = tag.get_text()  # what a screen reader says of a picture
         else:
-            tag.decompose() if tag.name in _ACTIVE else tag.unwrap()
+            tag.unwrap() if tag.name in _PAGE else tag.decompose()
     for tag in soup.find_all(True):
         if isinstance(tag, Tag):
             for name in [name for name, value in tag.attrs.items() if _runs(name, value)]:
@@ -127,7 +140,7 @@ def _sizes(metadata: Any) -> NotebookNode:
 
 @pass_context
 class HarmlessMarkdown(NbConvertBase):  # type: ignore[misc]
-    """nbconvert's filter ``markdown2html`` for pages without a policy, as formgrader's are: what it gives runs nothing."""
+    """nbconvert's filter ``markdown2html`` for pages without a policy, as formgrader's are: nothing in it runs."""
 
     def __call__(self, context: Any, source: str) -> str:
         """The HTML of a markdown cell or output."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graders.engine.report import Outcome
 from graders.graded import MISSING, UNREADABLE
 from graders.reporting.facts import ClassFacts
 
@@ -33,6 +34,15 @@ def _points(facts: ClassFacts) -> Iterator[Point]:
         what = _count(len(facts.grader_errors), "test fails by itself", "tests fail by themselves")
         waiting = _count(hit, "student waits", "students wait")
         yield Point(f"{what}: nobody lost points by it, and {waiting} for it to be mended.", "errors")
+    known = {outcome.value for outcome in Outcome}
+    bare = [student for student in facts.students if student.graded is None and student.outcome in known]
+    if bare:
+        yield Point(
+            f"Of {_count(len(bare), 'student', 'students')} only the score and how grading ended are known, as "
+            "formgrader's button and nbgrader autograde keep no more: "
+            f"torchmagic grade {facts.assignment} adds what this page lacks.",
+            "people",
+        )
     yield from _teaching(facts)
     low = [one.question.name for one in facts.items if one.warning]
     if low:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.e2e.course import TOPIC, School
 from tests.e2e.programs import Home, Visitor, chromium
 
 
@@ -32,3 +33,13 @@ def visitor(browser: Browser, request: pytest.FixtureRequest) -> Visitor:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home folder with fresh settings."""
     return Home(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def school(tmp_path_factory: pytest.TempPathFactory) -> School:
+    """A course with a real exchange, and one assignment released there."""
+    school = School(tmp_path_factory.mktemp("school"))
+    school.found()
+    school.course.generate(TOPIC)
+    school.course.release(TOPIC)
+    return school

@@ -355,7 +355,7 @@ def test_without_walls_what_it_started_ends_with_it(unwalled: Engine) -> None:
     assert _until(lambda: not _processes_with(marker))
 
 
-_WITHOUT = {
+WITHOUT = {
     "Landlock": (
         "from graders.engine import seccomp as s\n"
         "program = [s.Instruction(0x20, 0), s.Instruction(0x15, 444, 0, 1), s.Instruction(6, 0x50026), s.Instruction(6, 0x7FFF0000)]\n"
@@ -377,7 +377,7 @@ _WITHOUT = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mechanism", _WITHOUT)
+@pytest.mark.parametrize("mechanism", WITHOUT)
 def test_grading_refuses_where_the_kernel_lacks(mechanism: str) -> None:
     """A real kernel without it: the engine's process is forbidden to have it."""
     start = (
@@ -385,7 +385,7 @@ def test_grading_refuses_where_the_kernel_lacks(mechanism: str) -> None:
         "try:\n    with Engine() as engine: engine.wait_until_ready()\n"
         "except WallsMissing as error: print(error.mechanism.value, '|', error)\n"
     )
-    code = f"import os, sys\nfrom graders.engine import kernel_calls as kc\n{_WITHOUT[mechanism]}os.execv(sys.executable, [sys.executable, '-c', {start!r}])"
+    code = f"import os, sys\nfrom graders.engine import kernel_calls as kc\n{WITHOUT[mechanism]}os.execv(sys.executable, [sys.executable, '-c', {start!r}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout.startswith(f"{mechanism} |"), done
     assert "`--isolation process`" in done.stdout

@@ -200,3 +200,12 @@ def test_an_anonymous_page_shows_no_names_and_no_texts_of_pairs() -> None:
 def test_similar_text_is_looked_for_unless_that_is_not_wanted() -> None:
     assert _soup(small(), similar=False).find(id="similar") is None
     assert json.loads(report_json(gather(small(), similar=False)))["similar"] is None
+
+
+def test_the_page_says_what_formgraders_button_does_not_keep_and_how_to_get_it() -> None:
+    soup = _soup(CLASSES["book"])
+    said = soup.find(string=re.compile("torchmagic grade hw adds"))
+    assert said is not None
+    assert "Of 1 student only the score and how grading ended are known" in said
+    assert "No points were lost" not in soup.get_text(), "nobody knows"
+    assert _soup(CLASSES["one"]).find(string=re.compile("torchmagic grade hw adds")) is None
