@@ -33,11 +33,11 @@ def members(group):
     return set(grp.getgrnam(group).gr_mem)
 
 
-def owned(path, uid, mode):
-    """Refuse a path that is not a folder of this user's, closed to all others."""
+def check_closed(path, uid, others=0o000):
+    """Refuse a path that is not a folder of this user's, or that is open to others for more than ``others``."""
     found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or stat.S_IMODE(found.st_mode) & ~mode:
-        raise PermissionError(f"{path} must be a folder owned by user id {uid}, with mode {mode:o} (chmod {mode:o})")
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077 & ~others:
+        raise PermissionError(f"{path} must be a folder of user id {uid}: chmod {0o700 | others:o}")
 
 
 def as_own_account(spawner):
@@ -45,14 +45,14 @@ def as_own_account(spawner):
     account = pwd.getpwnam(spawner.user.name)
     if account.pw_uid < 1000:
         raise PermissionError(f"{account.pw_name} is an account of the system's")
-    owned(account.pw_dir, account.pw_uid, 0o700)
+    check_closed(account.pw_dir, account.pw_uid)
 
-    owned(PRIVATE, 0, 0o711)
+    check_closed(PRIVATE, 0, others=0o011)
     own = PRIVATE / account.pw_name
     if not own.exists():
         own.mkdir(0o700)
         os.chown(own, account.pw_uid, account.pw_gid)
-    owned(own, account.pw_uid, 0o700)
+    check_closed(own, account.pw_uid)
 
     spawner.home_dir = account.pw_dir
     spawner.popen_kwargs = {
@@ -64,7 +64,7 @@ def as_own_account(spawner):
     role = "grader" if account.pw_name in members("graders") else "student"
     spawner.environment = {
         "JUPYTER_CONFIG_PATH": f"{SETTINGS / role}:{SETTINGS / 'everybody'}",
-        "JUPYTER_RUNTIME_DIR": str(own),  # kernels' sockets; their paths must be short
+        "JUPYTER_RUNTIME_DIR": str(own / "run"),  # kernels' sockets; their paths must be short
         "TMPDIR": str(own),
         "LOGNAME": account.pw_name,
     }

@@ -247,8 +247,8 @@ ATTACKS = {
         others_server,
         read_hub,
         listen_to_kernels,
-        change_released,
         delete_submission,
+        change_released,
         hub_as_somebody_else,  # ends servers
     )
 }

@@ -135,8 +135,10 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def hub(on: Machine, log: Path, configuration: str = "/etc/jupyterhub/jupyterhub_config.py") -> Iterator[Hub]:
-    """JupyterHub with a configuration file of the machine's; only the ports are others."""
+def hub(
+    on: Machine, log: Path, configuration: str = "/etc/jupyterhub/jupyterhub_config.py", subdomains: bool = False
+) -> Iterator[Hub]:
+    """JupyterHub with a configuration file of the machine's; only the ports are others, and its name, if it has one."""
     public, internal, proxy = _free_ports(3)
     command = [
         *("sh", "-c", 'umask 077; cd /var/lib/jupyterhub; exec "$0" "$@"', "jupyterhub", f"-f={configuration}"),
@@ -145,6 +147,8 @@ def hub(on: Machine, log: Path, configuration: str = "/etc/jupyterhub/jupyterhub
         f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{proxy}",
     ]
     url = f"http://127.0.0.1:{public}"
+    if subdomains:
+        command.append(f"--JupyterHub.subdomain_host=http://hub.localhost:{public}")
     with log.open("wb") as output:
         process = subprocess.Popen(
             on.command(*command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -160,6 +164,8 @@ def hub(on: Machine, log: Path, configuration: str = "/etc/jupyterhub/jupyterhub
                 return True
 
             until(answers, 90, "the hub answers")
+            if subdomains:
+                url = f"http://hub.localhost:{public}"
             yield Hub(url, {"public": public, "hub": internal, "proxy": proxy}, log, on)
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):
