@@ -144,7 +144,10 @@ def _free_ports(count: int) -> list[int]:
 def hub(
     on: Machine, log: Path, configuration: str = "/etc/jupyterhub/jupyterhub_config.py", subdomains: bool = False
 ) -> Iterator[Hub]:
-    """JupyterHub with a configuration file of the machine's; only the ports are others, and its name, if it has one."""
+    """JupyterHub with a configuration file of the machine's; only the ports are others, and its name, if it has one.
+
+    It is ended; what it started goes with the machine.
+    """
     public, internal, proxy = _free_ports(3)
     command = [
         *("sh", "-c", 'umask 077; cd /var/lib/jupyterhub; exec "$0" "$@"', "jupyterhub", f"-f={configuration}"),
@@ -177,12 +180,9 @@ def hub(
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):
                 for each in psutil.Process(process.pid).children():  # nsenter's one: the hub
-                    each.terminate()  # which then ends its proxy and everybody's servers
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                    each.kill()  # its proxy and everybody's servers go with the machine
+            process.kill()
+            process.wait()
 
 
 #: Run code in a kernel of the page's own server, as JupyterLab does, and give all that it prints.
