@@ -10,7 +10,7 @@ import pwd
 import stat
 from pathlib import Path
 
-c = get_config()
+c = get_config()  # noqa: F821
 
 SETTINGS = Path("/etc/jupyterhub")  # this file, and a folder of settings for each role
 STATE = Path("/var/lib/jupyterhub")  # the hub's database and secrets: root's alone
@@ -21,8 +21,10 @@ c.JupyterHub.authenticator_class = "pam"
 c.LocalAuthenticator.allowed_groups = {"students", "graders"}
 c.PAMAuthenticator.open_sessions = False
 
-# Where: behind a web server that speaks TLS. See "Subdomains" in the page that explains this file.
+# Where: behind a web server that speaks TLS. Where students are not trusted, give each user a name of their own, too:
+# else a student's page can act as the grader who opens it. This needs a wildcard DNS name and Node.js's proxy.
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
+# c.JupyterHub.subdomain_host = "https://hub.example.edu"
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
 c.ConfigurableHTTPProxy.pid_file = f"{STATE}/proxy.pid"

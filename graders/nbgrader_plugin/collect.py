@@ -129,6 +129,8 @@ class CarefulCollect(ExchangeCollect):  # type: ignore[misc]
         help="Students hand in from Unix accounts with their names: what another account owns is not collected.",
     ).tag(config=True)
 
+    src_records: list[dict[str, Any]]
+
     def init_src(self) -> None:
         """Find the newest submission of each student, among those that can be."""
         super().init_src()

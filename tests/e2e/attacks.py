@@ -5,13 +5,13 @@ Each attack gives what it got, and nothing where it got nothing. What it is told
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import glob
-import json
 import os
 import pathlib
 import signal
-import socket
+import sys
 import time
 import urllib.request
 
@@ -20,11 +20,9 @@ def attempts(**known):
     """Try all; gives what each got, by its name."""
     got = {}
     for name, attack in ATTACKS.items():
-        try:
+        got[name] = ""
+        with contextlib.suppress(OSError):  # refused
             got[name] = str(attack(known) or "")[:500]
-        except (OSError, KeyError) as refused:
-            got[name] = ""
-            print(name, "-", type(refused).__name__, refused)
     return got
 
 
@@ -33,7 +31,7 @@ def _readable(paths):
     found = []
     for path in paths:
         try:
-            found.append(os.listdir(path) if os.path.isdir(path) else [open(path, "rb").read(1)])
+            found.append(os.listdir(path) if os.path.isdir(path) else [pathlib.Path(path).read_bytes()[:1]])
         except OSError:
             continue
         found.append(path)
@@ -94,9 +92,12 @@ def others_processes(known):
         for what in ("cmdline", "environ", "root", "cwd", "fd"):
             path = f"/proc/{name}/{what}"
             try:
-                if os.stat(f"/proc/{name}").st_uid == os.getuid() and own in open(f"/proc/{name}/environ").read():
+                if (
+                    os.stat(f"/proc/{name}").st_uid == os.getuid()
+                    and own in pathlib.Path(f"/proc/{name}/environ").read_text()
+                ):
                     continue
-                found += [path, os.listdir(path) if os.path.isdir(path) else open(path).read()]
+                found += [path, os.listdir(path) if os.path.isdir(path) else pathlib.Path(path).read_text()]
             except OSError:
                 continue
     return found
@@ -124,7 +125,7 @@ def _tokens(known):
     found = [os.environ["JUPYTERHUB_API_TOKEN"], None]
     for path in glob.glob("/proc/[0-9]*/environ"):
         try:
-            pairs = dict(pair.split("=", 1) for pair in open(path).read().split("\0") if "=" in pair)
+            pairs = dict(pair.split("=", 1) for pair in pathlib.Path(path).read_text().split("\0") if "=" in pair)
         except OSError:
             continue
         if pairs.get("JUPYTERHUB_USER") in (known["other"], known["grader"]):
@@ -210,19 +211,17 @@ def change_released(known):
     exchange, assignment = known["exchange"], known["assignment"]
     done = []
     for change in (
-        lambda: open(f"{exchange}/outbound/{assignment}/{assignment}.ipynb", "a"),
-        lambda: open(f"{exchange}/outbound/{assignment}/more.txt", "w"),
+        lambda: os.truncate(f"{exchange}/outbound/{assignment}/{assignment}.ipynb", 0),
+        lambda: os.mkdir(f"{exchange}/outbound/{assignment}/more"),
         lambda: os.rename(f"{exchange}/outbound", f"{exchange}/away"),
         lambda: os.rename(exchange, f"{exchange}-away"),
         lambda: os.rename(os.path.dirname(exchange), f"{os.path.dirname(exchange)}-away"),
         lambda: os.mkdir(f"{exchange}/outbound/ps2"),
         lambda: os.chmod(f"{exchange}/inbound", 0o777),
     ):
-        try:
+        with contextlib.suppress(OSError):
             change()
-        except OSError:
-            continue
-        done.append("changed")
+            done.append("changed")
     return done
 
 
@@ -271,3 +270,33 @@ def plant(**known):
                 each.chmod(0o755)
     os.mkdir(f"{inbound}/x+{assignment}+")
     return "planted"
+
+
+_TRAP = """
+import http.server, os, pathlib, urllib.parse
+PAGE = pathlib.Path(__file__).with_name("trap.html").read_bytes()
+class Trap(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(PAGE)
+place = urllib.parse.urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+http.server.ThreadingHTTPServer((place.hostname, place.port), Trap).serve_forever()
+"""
+_START = """
+import os
+if "JUPYTERHUB_SERVICE_URL" in os.environ:
+    os.execv({python!r}, ["python", {trap!r}])
+"""
+
+
+def set_trap(page):
+    """My server is no Jupyter server any more, from its next start on: it shows this page to whoever comes."""
+    settings = pathlib.Path.home() / ".jupyter"
+    settings.mkdir(exist_ok=True)
+    (settings / "trap.html").write_text(page)
+    (settings / "trap.py").write_text(_TRAP)
+    start = _START.format(python=sys.executable, trap=str(settings / "trap.py"))
+    (settings / "jupyter_server_config.py").write_text(start)
+    return "set"

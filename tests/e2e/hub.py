@@ -42,6 +42,12 @@ def why_not() -> str | None:
     return f"needs namespaces: {tried.stderr}" if tried.returncode else None
 
 
+def node_proxy() -> str | None:
+    """JupyterHub's own proxy, a program of Node.js, if it is installed: the one in Python knows no subdomains."""
+    elsewhere = os.pathsep.join(f for f in os.environ["PATH"].split(os.pathsep) if not f.startswith(sys.prefix))
+    return shutil.which("configurable-http-proxy", path=elsewhere)
+
+
 def _closed_above(path: Path) -> list[str]:
     """The outermost folder above ``path`` that other accounts cannot enter."""
     above = [str(each) for each in reversed(path.parents) if not each.stat().st_mode & 0o001]
@@ -138,7 +144,10 @@ def _free_ports(count: int) -> list[int]:
 def hub(
     on: Machine, log: Path, configuration: str = "/etc/jupyterhub/jupyterhub_config.py", subdomains: bool = False
 ) -> Iterator[Hub]:
-    """JupyterHub with a configuration file of the machine's; only the ports are others, and its name, if it has one."""
+    """JupyterHub with a configuration file of the machine's; only the ports are others, and its name, if it has one.
+
+    It is ended; what it started goes with the machine.
+    """
     public, internal, proxy = _free_ports(3)
     command = [
         *("sh", "-c", 'umask 077; cd /var/lib/jupyterhub; exec "$0" "$@"', "jupyterhub", f"-f={configuration}"),
@@ -149,6 +158,7 @@ def hub(
     url = f"http://127.0.0.1:{public}"
     if subdomains:
         command.append(f"--JupyterHub.subdomain_host=http://hub.localhost:{public}")
+        command.append(f"--ConfigurableHTTPProxy.command={node_proxy()}")
     with log.open("wb") as output:
         process = subprocess.Popen(
             on.command(*command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -170,12 +180,9 @@ def hub(
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):
                 for each in psutil.Process(process.pid).children():  # nsenter's one: the hub
-                    each.terminate()  # which then ends its proxy and everybody's servers
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                    each.kill()  # its proxy and everybody's servers go with the machine
+            process.kill()
+            process.wait()
 
 
 #: Run code in a kernel of the page's own server, as JupyterLab does, and give all that it prints.
@@ -239,6 +246,15 @@ class User:
         self.page.wait_for_url(f"**{self.base}lab**", timeout=120_000)
         self.page.wait_for_selector("#jp-main-dock-panel .jp-Launcher", timeout=120_000)
 
+    def restart(self) -> None:
+        """Stop the own server and start it again, on the hub's page for that."""
+        self.page.goto(f"{self._hub.url}/hub/home")
+        self.page.click("#stop")
+        self.page.wait_for_selector("text=Start My Server")
+        self.page.click("#start")
+        self.page.wait_for_url(f"**{self.base}**", timeout=120_000)
+        self._kernel = ""
+
     def execute(self, code: str) -> str:
         """What a kernel of this user's prints."""
         given = {"base": self.base, "code": code, "kernel": self._kernel}
@@ -260,7 +276,7 @@ print(done.stdout + done.stderr, "STATUS", done.returncode)
 
     def calls(self, module: Path, call: str, **known: Any) -> Any:
         """What a function of a module's gives when this user runs it: as data, by way of what it prints."""
-        code = f"{module.read_text()}\nprint('\\n==', json.dumps({call}(**json.loads({json.dumps(known)!r}))))"
+        code = f"{module.read_text()}\nimport json\nprint('\\n==', json.dumps({call}(**json.loads({json.dumps(known)!r}))))"
         printed = self.execute(code)
         assert "\n== " in printed, printed
         return json.loads(printed.split("\n== ", 1)[1])

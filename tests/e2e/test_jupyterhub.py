@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import dataclasses
 import io
@@ -72,7 +73,6 @@ class Term:
     def known(self) -> dict[str, Any]:
         """What Ada is told of the others, so that she need not guess."""
         ben, grace = self.people["ben"], self.people["grace"]
-        ports = {u.name: int(re.findall(r":(\d+)/", u.execute(_SERVICE))[-1]) for u in (ben, grace)}
         inbound = self.machine.path(f"{EXCHANGE}/inbound")
         (submission,) = (path.name for path in inbound.glob("ben+*") if not path.name.endswith("planted"))
         return {
@@ -86,9 +86,9 @@ class Term:
             "secrets": SECRETS,
             "programs": [sys.prefix, sys.base_prefix],
             "uids": [int(self.machine.run("id", "-u", name)) for name in ("ben", "grace")],
-            "pid": int(ben.execute("import os; print(os.getppid())")),
-            "port": ports["ben"],
-            "grader_port": ports["grace"],
+            "pid": _number(ben, "os.getppid()"),
+            "port": _number(ben, _PORT),
+            "grader_port": _number(grace, _PORT),
             "proxy_port": self.hub.ports["proxy"],
             "url": self.hub.url,
             "hub_files": [path.name for path in self.machine.path("/var/lib/jupyterhub").iterdir()],
@@ -97,7 +97,15 @@ class Term:
         }
 
 
-_SERVICE = "import os; print(os.environ['JUPYTERHUB_SERVICE_URL'])"
+_PORT = "os.environ['JUPYTERHUB_SERVICE_URL'].split(':')[-1].split('/')[0]"
+_IOPUB = "__import__('ipykernel').get_connection_info(unpack=True)['iopub_port']"
+
+
+def _number(user: User, expression: str) -> int:
+    """What an expression is in the user's kernel, which may be printing other things."""
+    return int(re.findall(r"<<(\d+)>>", user.execute(f"import os; print('<<' + str({expression}) + '>>')"))[0])
+
+
 #: Ben's kernel goes on printing what is his.
 _TALK = f"""
 import threading, time
@@ -109,7 +117,7 @@ threading.Thread(target=talk, daemon=True).start()
 """
 
 
-def _prepare(on: Machine, folder: Path) -> None:
+def prepare(on: Machine, folder: Path) -> None:
     """What the page says to do as root."""
     on.run("sh", f"{INSTALLED}/docs/jupyterhub/setup.sh", "grace", "ada", "ben")
     on.run("chpasswd", given="grace:grace-pw\nada:ada-pw\nben:ben-pw\n")
@@ -156,17 +164,18 @@ def term(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("hub")
     visitor = Visitor(browser, "jupyterhub")
     with machine() as on:
-        _prepare(on, folder / "source")
-        with hub(on, folder / "hub.log") as running:
-            with visitor.page() as first, visitor.page() as second, visitor.page() as third:
-                people = {n: User(p, running, n) for n, p in zip(("grace", "ada", "ben"), (first, second, third))}
-                try:
-                    yield Term(on, running, people, _through_the_term(people, visitor), visitor)
-                except BaseException:
-                    for user in people.values():
-                        visitor.shot(user.page, f"failed-{user.name}")
-                    print((folder / "hub.log").read_text()[-6000:])
-                    raise
+        prepare(on, folder / "source")
+        with hub(on, folder / "hub.log") as running, contextlib.ExitStack() as pages:
+            names = ("grace", "ada", "ben")
+            people = {name: User(pages.enter_context(visitor.page()), running, name) for name in names}
+            try:
+                said = _through_the_term(people, visitor)
+            except BaseException:
+                for user in people.values():
+                    visitor.shot(user.page, f"failed-{user.name}")
+                print((folder / "hub.log").read_text()[-6000:])
+                raise
+            yield Term(on, running, people, said, visitor)
 
 
 def _through_the_term(people: dict[str, User], visitor: Visitor) -> dict[str, str]:
@@ -208,8 +217,9 @@ def _through_the_term(people: dict[str, User], visitor: Visitor) -> dict[str, st
 
 def test_from_release_to_feedback(term: Term) -> None:
     """All is done by the course's own programs, and each student gets their own page."""
-    rows = list(csv.DictReader(io.StringIO(term.said["grade"][term.said["grade"].index("assignment,") :])))
-    print(term.said["grade"][-800:], rows)
+    table = term.said["grade"][term.said["grade"].index("assignment,") :]
+    rows = {row["student_id"]: row["score"] for row in csv.DictReader(io.StringIO(table)) if row["score"]}
+    assert {name: float(score) for name, score in rows.items()} == {"ada": 19.0, "ben": 19.0}
     page = term.people["ben"].page
     _press(page, "Fetch Feedback")
     page.wait_for_selector(":text-is('View Feedback'):visible, :text-is('(view feedback)'):visible")
@@ -267,6 +277,10 @@ def test_what_a_submission_points_at_is_not_collected(term: Term) -> None:
         assert "".join(secret) not in page
 
 
+def _is_shown(output: dict[str, Any]) -> bool:
+    return "<b>shown</b>" in "".join(output.get("data", {}).get("text/html", ""))
+
+
 def test_nothing_of_a_students_runs_in_the_graders_browser(term: Term) -> None:
     page = term.people["grace"].page
     page.goto(f"{term.hub.url}/user/grace/formgrader/gradebook/{TOPIC}/{TOPIC}")
@@ -277,10 +291,16 @@ def test_nothing_of_a_students_runs_in_the_graders_browser(term: Term) -> None:
     for place in dict.fromkeys(places):
         page.goto(place)
         page.wait_for_load_state("networkidle")
-        seen += page.locator("b:text-is('shown')").count()
         assert page.evaluate("window.ran") is None
-    term.visitor.shot(page, "formgrader")
+        if shown := page.locator("b:text-is('shown')").count():
+            seen += shown
+            page.locator("b:text-is('shown')").scroll_into_view_if_needed()
+            term.visitor.shot(page, "formgrader")
     assert seen == 1
+    graded = json.loads(term.machine.path(f"{COURSE}/autograded/ada/{TOPIC}/{TOPIC}.ipynb").read_text())
+    (raw,) = (o["data"]["text/html"] for c in graded["cells"] for o in c.get("outputs", ()) if _is_shown(o))
+    page.set_content("".join(raw))
+    page.wait_for_function("window.ran === 1")  # as it would have, had it been shown as it is
 
 
 #: The documented file but for its hook: every server is then started as SimpleLocalProcessSpawner does by itself.
@@ -309,13 +329,7 @@ def test_without_the_hook_every_attack_gets_through(term: Term, tmp_path: Path) 
         ben.log_in("ben-pw")
         ada.log_in("ada-pw")
         ben.execute(_TALK)
-        connection = ben.execute("import ipykernel; print(open(ipykernel.get_connection_file()).read())")
-        ports = [
-            value
-            for name, value in json.loads(connection[connection.index("{") : connection.index("}") + 1]).items()
-            if name == "iopub_port"
-        ]
-        (port,) = map(int, re.findall(r":(\d+)/", ben.execute(_SERVICE))[-1:])
-        more = {"kernel_ports": ports, "uids": [], "url": weak.url, "port": port, "proxy_port": weak.ports["proxy"]}
+        reached = {"url": weak.url, "port": _number(ben, _PORT), "proxy_port": weak.ports["proxy"]}
+        more = {"kernel_ports": [_number(ben, _IOPUB)], "uids": [], **reached}
         got = ada.calls(ATTACKS, "attempts", **{**known, **more})
     assert {name for name, what in got.items() if not what} == set()

@@ -3,6 +3,6 @@
 By TCP, the default, each user of the machine could listen to what every kernel prints.
 """
 
-c = get_config()
+c = get_config()  # noqa: F821
 
 c.KernelManager.transport = "ipc"

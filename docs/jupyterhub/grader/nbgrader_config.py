@@ -2,7 +2,9 @@
 
 import os
 
-c = get_config()
+from graders.nbgrader_plugin import configure
+
+c = get_config()  # noqa: F821
 
 c.CourseDirectory.root = os.path.expanduser("~/torch101")
 
@@ -14,4 +16,4 @@ c.CarefulCollect.accounts = True
 c.HTMLExporter.preprocessors = ["graders.nbgrader_plugin.harmless.HarmlessCells"]
 
 # Submissions are run and scored by torchmagic's engine, each behind walls of its own.
-from graders.nbgrader_plugin import configure; configure(c)
+configure(c)
