@@ -61,6 +61,7 @@ napoleon_use_ivar = True
 
 # -- the pages
 html_theme = "furo"
+smartquotes = False  # options begin with two hyphens
 html_title = "torchmagic"
 html_static_path = ["_static"]
 html_css_files = ["magics.css"]
