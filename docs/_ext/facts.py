@@ -28,18 +28,8 @@ class Facts(SphinxDirective):
 
 
 def examples_as_written(app: Sphinx, ctx: Any, lines: list[str]) -> None:
-    """Show what a command's help keeps in its lines (click's ``\\b``) as it stands, not as flowing text."""
-    found: list[str] = []
-    inside = False
-    for line in lines:
-        if line.startswith("| ") and not inside:
-            found += [line[2:], "", ".. code-block:: text", ""]
-        elif line.startswith("| "):
-            found.append(f"   {line[2:]}")
-        else:
-            found += ["", line] if inside else [line]
-        inside = line.startswith("| ")
-    lines[:] = found
+    """Show what a command's help keeps in its lines as it stands, not as flowing text."""
+    lines[:] = tables.literal_blocks(lines)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
