@@ -75,7 +75,7 @@ notebooks: $(STAMP)  ## bring the notebooks into the form in which they are comm
 	@$(BIN)/python -m graders.notebooks assignments torchmagic || true
 
 docs: $(STAMP)  ## the documentation, with every example run, in docs/_build/html; a warning is an error
-	@$(BIN)/python -m sphinx -b html -j $(TEST_JOBS) -q -W --keep-going -n -d docs/_build/doctrees docs docs/_build/html
+	@$(BIN)/python -m sphinx -b html -j 4 -q -W --keep-going -n -d docs/_build/doctrees docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 lint: $(STAMP)  ## ruff

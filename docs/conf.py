@@ -61,9 +61,11 @@ napoleon_use_ivar = True
 
 # -- the pages
 html_theme = "furo"
+smartquotes = False  # options begin with two hyphens
 html_title = "torchmagic"
 html_static_path = ["_static"]
 html_css_files = ["magics.css"]
+html_js_files = ["access.js"]
 html_show_sphinx = False
 html_copy_source = False
 html_show_sourcelink = False

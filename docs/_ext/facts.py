@@ -27,7 +27,14 @@ class Facts(SphinxDirective):
         return self.parse_text_to_nodes(make(*arguments), allow_section_headings=True)
 
 
+def examples_as_written(app: Sphinx, ctx: Any, lines: list[str]) -> None:
+    """Show what a command's help keeps in its lines as it stands, not as flowing text."""
+    lines[:] = tables.literal_blocks(lines)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_directive("facts", Facts)
+    for part in ("description", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", examples_as_written)
     return {"version": "1", "parallel_read_safe": True}

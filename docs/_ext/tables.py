@@ -175,6 +175,24 @@ TABLES: dict[str, Callable[..., str]] = {
 }
 
 
+def literal_blocks(lines: Sequence[str]) -> list[str]:
+    """Lines of reStructuredText in which each line block is a heading and a literal block below it.
+
+    >>> literal_blocks(["Text", "", "| Examples:", "|   torchmagic   a demo", "", "More"])
+    ['Text', '', 'Examples:', '', '.. code-block:: text', '', '     torchmagic   a demo', '', 'More']
+    """
+    found: list[str] = []
+    inside = False
+    for line in lines:
+        kept = line.startswith("| ")
+        if kept and not inside:
+            found += [line[2:], "", ".. code-block:: text", ""]
+        else:
+            found.append(f"   {line[2:]}" if kept else line)
+        inside = kept
+    return found
+
+
 # ---- parts
 
 

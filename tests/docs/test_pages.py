@@ -83,6 +83,18 @@ def test_files_that_a_page_names_are_there(path: Path) -> None:
         assert (path.parent / linked).exists(), linked
 
 
+def test_pages_that_the_code_names_are_there() -> None:
+    """In help, in messages and in docstrings; another project's pages are named by an address."""
+    named = {
+        (found, _name(path))
+        for folder in ("torchmagic", "graders", "bench", "fuzz")
+        for path in (ROOT / folder).rglob("*.py")
+        for found in re.findall(r"(?<![\w/])docs/[\w/-]{2,}\.md", path.read_text("utf-8"))
+    }
+    assert named
+    assert [each for each in sorted(named) if not (ROOT / each[0]).exists()] == []
+
+
 @pytest.mark.parametrize("path", ALL, ids=_name)
 def test_headings_are_in_order_and_pictures_have_words(path: Path) -> None:
     text = colon_fences_as_backticks(without_front_matter(path.read_text("utf-8")))

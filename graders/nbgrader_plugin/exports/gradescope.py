@@ -3,7 +3,7 @@
 The format is that of https://gradescope-autograders.readthedocs.io/en/latest/specs/, kept in
 https://github.com/gradescope/autograder_samples/blob/master/docs/specs.md. Gradescope takes such a file from an
 autograder alone, so one can be had that looks the submitter up (``autograder = True``), by the email that
-submission_metadata.json names (docs/submission_metadata.md there).
+submission_metadata.json names (submission_metadata.md in the same folder).
 """
 
 from __future__ import annotations
