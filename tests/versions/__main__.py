@@ -7,6 +7,7 @@ fetched where ``UV_TORCH_BACKEND=cpu`` is set. An interpreter that is not there 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -19,7 +20,7 @@ from tests.smoke.environment import Environment, Failed, run
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".versions"
-UV = str(Path(sys.executable).parent / "uv")
+UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
 EXTRAS = "cluster,parquet,postgresql,widgets"
 #: What tests need beside the extras.
 TOOLS = ("pandas>=2", "psutil>=5.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6")

@@ -300,7 +300,7 @@ def _function_around(frame: FrameType | None) -> str:
 
 @lru_cache(maxsize=1024)
 def _forward_of(code: CodeType) -> str:
-    """The custom autograd.Function whose forward this is, or "": torch 2.15 and newer call it without a frame of theirs."""
+    """The custom autograd.Function whose forward this is, or "". Since torch 2.15 no frame of torch's tells."""
     todo = [torch.autograd.Function]
     while todo:
         kind = todo.pop()
