@@ -52,7 +52,7 @@ class Environment:
     def smoke(self, part: str, scripts: Path = HERE) -> str:
         """Run one of PARTS, which sees nothing of the clone's: ``-I`` leaves its folders out of the path."""
         return run(
-            [self.python, "-I", "-W", "error", str(scripts / f"{part}.py")], cwd=self.folder, timeout=900
+            [self.python, "-I", "-W", "error", str(scripts / f"{part}.py")], cwd=self.folder, timeout=1800
         ).strip()
 
     def versions(self, *names: str) -> str:
