@@ -23,6 +23,36 @@ def is_tensor(value: object) -> bool:
     return issubclass(type(value), torch.Tensor)
 
 
+def is_a(value: object, *kinds: type) -> bool:
+    """Whether a value is one of these kinds by its true type: its ``__class__`` may lie, or raise.
+
+    >>> is_a("x", str, bytes), is_a(True, str)
+    (True, False)
+    """
+    return issubclass(type(value), kinds)
+
+
+def items(value: Any) -> tuple[Any, ...] | None:
+    """The items of a tuple or a list, whatever the methods of a subclass say; None for anything else.
+
+    >>> items([1, (2, 3)]), items(torch.Size([4])), items("ab")
+    ((1, (2, 3)), (4,), None)
+    """
+    if is_a(value, tuple):
+        return tuple(tuple.__iter__(value))
+    return tuple(list.__iter__(value)) if is_a(value, list) else None
+
+
+def sizes(value: Any) -> tuple[int, ...] | None:
+    """A tuple or list of whole numbers, such as a shape; None for anything else.
+
+    >>> sizes([2, 3]), sizes((2, True)), sizes(2)
+    ((2, 3), None, None)
+    """
+    found = items(value)
+    return None if found is None or any(type(size) is not int for size in found) else found
+
+
 def as_tensor(value: Any, name: str, *, must: str = "be a tensor", got: str = "it is") -> torch.Tensor:
     """A student's tensor without the methods of a subclass, still in its graph.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graders.answers import as_tensor, elements, is_tensor
+from graders.answers import as_tensor, elements, is_tensor, items
 from graders.check_tensor import check_tensor
 from graders.failure import CheckFailed, describe
 
@@ -31,9 +31,10 @@ def check_table(value: Any, name: str, shape: Sequence[int]) -> None:
     try:
         check_tensor(value, name, shape=shape, dtype=torch.float32)
     except CheckFailed as failed:
-        if _shape(value) != tuple(shape) or value.dtype not in _INFERRED:
+        plain = _plain(value)
+        if plain is None or plain.shape != tuple(shape) or plain.dtype not in _INFERRED:
             raise
-        whose = _INFERRED[value.dtype]
+        whose = _INFERRED[plain.dtype]
         why = f"The dtype was inferred from {whose}: say which one you want."
         raise CheckFailed(f"{failed}. {why}", known=why) from None
 
@@ -51,8 +52,9 @@ def check_pair(value: Any, name: str, labels: Sequence[str]) -> tuple[Any, ...]:
     ...
     graders.failure.CheckFailed: `start(3, 2)` should return w and b, but it returned an int, 1
     """
-    if isinstance(value, tuple | list) and len(value) == len(labels):
-        return tuple(value)
+    parts = items(value)
+    if parts is not None and len(parts) == len(labels):
+        return parts
     raise CheckFailed(f"`{name}` should return {' and '.join(labels)}, but it returned {describe(value)}")
 
 
@@ -77,13 +79,14 @@ def check_like(value: Any, template: torch.Tensor, name: str, *, dtype: torch.dt
 
 
 def _unlike(value: Any, template: torch.Tensor, dtype: torch.dtype | None) -> str:
-    if _shape(value) != tuple(template.shape):
+    plain = _plain(value)
+    if plain is None or plain.shape != template.shape:
         return ""
-    if value.device != template.device:
+    if plain.device != template.device:
         return f"It should live where the argument lives, on {template.device}."
-    if dtype is None and value.dtype == torch.get_default_dtype():
+    if dtype is None and plain.dtype == torch.get_default_dtype():
         return "Zeros of a shape alone have PyTorch's default dtype: the argument's has to be passed on."
-    if dtype is not None and value.dtype == template.dtype:
+    if dtype is not None and plain.dtype == template.dtype:
         return "It took the argument's dtype: say which one you want instead."
     return ""
 
@@ -133,11 +136,10 @@ def check_shared(shared: Any, before: npt.NDArray[Any], array: npt.NDArray[Any],
     check_tensor(shared, name, dtype=torch.from_numpy(wanted).dtype, values=torch.from_numpy(wanted))
 
 
-def _shape(value: Any) -> tuple[int, ...] | None:
-    """The true shape of a plain tensor; None for anything else."""
-    if not is_tensor(value) or value.is_nested:
-        return None
-    return tuple(as_tensor(value, "").shape)
+def _plain(value: Any) -> torch.Tensor | None:
+    """A tensor without the methods of a subclass; None for one without a shape, and for anything else."""
+    plain = as_tensor(value, "") if is_tensor(value) else None
+    return None if plain is None or plain.is_nested else plain
 
 
 def _holds(tensor: torch.Tensor, numbers: npt.NDArray[Any]) -> bool:

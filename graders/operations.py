@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from graders.answers import as_function, as_tensor, call, elements, is_tensor
+from graders.answers import as_function, as_tensor, call, elements, is_tensor, sizes
 from graders.failure import CheckFailed, describe
 from graders.predictions import check_shape
 
@@ -94,8 +94,7 @@ def check_shapes(f: Any, right: Mapping[tuple[Shape, Shape], Shape | None], oper
         try:
             check_shape(given, wanted, f"{a} {operation} {b}")
         except CheckFailed as failed:
-            plain = tuple(given) if isinstance(given, tuple | list) else None
-            why = (_broadcast_slip if operation == "*" else _matmul_slip)(a, b, plain, wanted)
+            why = (_broadcast_slip if operation == "*" else _matmul_slip)(a, b, sizes(given), wanted)
             said = f"{name}() is wrong for {_kind(a, b, wanted)}"
             raise CheckFailed(f"{failed}. {why}".strip(), redacted=f"{said}. {why}".strip(), known=why) from None
 

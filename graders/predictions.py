@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from graders.answers import is_a, sizes
 from graders.failure import CheckFailed, describe
 
 _KINDS = ("bool", "whole numbers", "floating-point numbers", "complex numbers")
@@ -23,7 +24,7 @@ def check_all_there(predicted: Any, names: Iterable[str], name: str) -> None:
     ...
     graders.failure.CheckFailed: `predicted` has nothing for 'b' yet
     """
-    if not isinstance(predicted, dict):
+    if not is_a(predicted, dict):
         raise CheckFailed(f"`{name}` should be a dict, but it is {describe(predicted)}")
     lacking = [repr(key) for key in names if key not in predicted]
     if lacking:
@@ -96,7 +97,7 @@ def check_choice(chosen: Any, right: str, name: str, choices: Sequence[str]) -> 
     ...
     graders.failure.CheckFailed: 'like' does not fit 'rainfall'
     """
-    known = isinstance(chosen, str) and str(chosen) in choices
+    known = is_a(chosen, str) and str(chosen) in choices
     if not known:
         said = ", ".join(map(repr, choices))
         raise CheckFailed(f"for {name!r} there should be one of {said}, but it is {describe(chosen)}")
@@ -106,18 +107,18 @@ def check_choice(chosen: Any, right: str, name: str, choices: Sequence[str]) -> 
 
 def _as_dtype(predicted: Any, name: str) -> torch.dtype:
     found = predicted
-    if isinstance(predicted, str):
+    if is_a(predicted, str):
         found = getattr(torch, predicted.removeprefix("torch."), None)
-    if not isinstance(found, torch.dtype):
+    if type(found) is not torch.dtype:
         raise CheckFailed(f"for `{name}` there should be a dtype such as torch.int64, but it is {describe(predicted)}")
     return found
 
 
 def _as_shape(predicted: Any, name: str) -> tuple[int, ...]:
-    whole = isinstance(predicted, tuple | list) and all(type(size) is int for size in predicted)
-    if not whole:
+    shape = sizes(predicted)
+    if shape is None:
         raise CheckFailed(f"the shape of `{name}` should be a tuple of whole numbers, but it is {describe(predicted)}")
-    return tuple(predicted)
+    return shape
 
 
 def _kind(dtype: torch.dtype) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from graders.answers import as_function, as_tensor, elements, is_tensor
+from graders.answers import as_function, as_tensor, elements, is_a, is_tensor, sizes
 from graders.check_tensor import check_tensor
-from graders.failure import CheckFailed, describe
+from graders.failure import CheckFailed, describe, failed_call
 
 
 def check_facts(facts: Any, tensor: torch.Tensor, name: str, keys: Sequence[str]) -> None:
@@ -23,18 +23,18 @@ def check_facts(facts: Any, tensor: torch.Tensor, name: str, keys: Sequence[str]
     ...
     graders.failure.CheckFailed: 'dims' in `facts(…)` is 3, and that is not right: that is how many rows it has
     """
-    if not isinstance(facts, dict):
+    if not is_a(facts, dict):
         raise CheckFailed(f"`{name}` should be a dict, but it is {describe(facts)}")
     for key in keys:
         if key not in facts:
             raise CheckFailed(f"`{name}` lacks the key {key!r}")
         given = facts[key]
         if key == "shape":
-            right = isinstance(given, tuple | list) and _plain(given) == tuple(tensor.shape)
+            right = sizes(given) == tuple(tensor.shape)
         elif key == "dtype":
-            right = isinstance(given, torch.dtype) and given == tensor.dtype
+            right = type(given) is torch.dtype and given == tensor.dtype
         elif key == "device":
-            right = isinstance(given, str | torch.device) and str(given) in (str(tensor.device), tensor.device.type)
+            right = is_a(given, str, torch.device) and str(given) in (str(tensor.device), tensor.device.type)
         else:
             right = type(given) is int and given == (tensor.dim() if key == "dims" else tensor.numel())
         if not right:
@@ -102,26 +102,23 @@ def _call(function: Callable[..., Any], arguments: Sequence[torch.Tensor], devic
     try:
         return function(*arguments)
     except (Exception, SystemExit) as error:
-        if getattr(type(error), "is_no_answer", False):
+        failed = failed_call(error, name)
+        if failed is error:
             raise
-        kind = type(error).__name__
         if device == "cpu":
-            raise CheckFailed(f"`{name}` raised {kind}: {error}", redacted=f"`{name}` raised {kind}") from error
-        said = f"`{name}` works on the CPU, but for an argument on {device} it raised {kind}"
+            raise failed from error
+        said = f"`{name}` works on the CPU, but for an argument on {device} it raised"
         why = f"is what it makes by itself made on {device}, too?"
-        raise CheckFailed(f"{said}: {error} ({why})", redacted=f"{said}: {why}") from error
+        what = str(failed).partition(" raised ")[2]
+        raise CheckFailed(f"{said} {what} ({why})", redacted=f"{said} {type(error).__name__}: {why}") from error
 
 
 def _device(device: Any) -> str:
-    if not isinstance(device, str) or device not in ("cpu", "meta", "cuda"):
+    if not is_a(device, str) or device not in ("cpu", "meta", "cuda"):
         raise CheckFailed(
             f"`devices` should hold names such as 'cpu', as the first cell set it, but it holds {describe(device)}"
         )
     return str(device)
-
-
-def _plain(shape: Any) -> tuple[Any, ...]:
-    return tuple(size if type(size) is int else None for size in shape)
 
 
 def _shown(given: Any) -> str:

@@ -42,6 +42,7 @@ _INTERNAL = {
     "graders.checks.Rubric.__init__",
     "graders.checks.Rubric.lost",
     "graders.nbgrader_plugin.find_alembic",
+    "torchmagic.traced.LiveTraced.__init__",
     "torchmagic.traced.Traced.__init__",
     "torchmagic.traced.caller_variables",
 }
@@ -139,10 +140,14 @@ def settings() -> Iterator[str]:
         module = importlib.import_module(info.name)
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, HasTraits) and kind.__module__ == info.name:
-                own = {name for base in kind.__mro__ if base.__module__.startswith("graders") for name in vars(base)}
+                given = {name for base in kind.__mro__ if not _is_ours(base) for name in getattr(base, "_traits", ())}
                 for name, trait in kind.class_traits(config=True).items():
-                    if name in own and not kind.__name__.startswith("_"):
+                    if name not in given and not kind.__name__.startswith("_"):
                         yield f"c.{kind.__name__}.{name}: {type(trait).__name__}{_default(trait)}"
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.startswith("graders.")
 
 
 def _default(trait: Any) -> str:

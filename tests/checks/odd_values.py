@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+
+from graders.failure import CheckFailed
 
 
 class RaisesInEverything:
@@ -51,6 +55,14 @@ class EqualToAll(torch.Tensor):
     @classmethod
     def __torch_function__(cls, *args: object, **kwargs: object) -> Any:
         return True
+
+
+class LiesAboutItsShape(torch.Tensor):
+    """A tensor subclass that has the shape that it likes to have."""
+
+    @property
+    def shape(self) -> Any:  # type: ignore[override]
+        return (2, 2)
 
 
 class BrokenTensor(torch.Tensor):
@@ -145,13 +157,19 @@ ODD: dict[str, Any] = {
     "empty list": list,
     "list of odd things": lambda: [RaisesInEverything(), None, "x"],
     "lying list": lambda: LyingList([1.0]),
+    "list of two kinds": lambda: [1.0, "two"],
     "tuple": lambda: (torch.ones(2),),
+    "nested tuple": lambda: (1, (2, 3)),
+    "dict of nothing": lambda: {"a": None},
     "dict": lambda: {"x": RaisesInEverything()},
     "set": lambda: {1, 2},
     "numpy": lambda: np.ones(7),
     "numpy objects": lambda: np.array([None, RaisesInEverything], dtype=object),
+    "numpy strings": lambda: np.array(["a"]),
     "numpy scalar": lambda: np.float64("nan"),
     "string": lambda: "2.0",
+    "name of a dtype": lambda: "float32",
+    "dtype": lambda: torch.float32,
     "bytes": lambda: b"2",
     "int": lambda: 10**400,
     "float": lambda: float("nan"),
@@ -167,6 +185,7 @@ ODD: dict[str, Any] = {
     "function that exits": lambda: lambda *args, **kwargs: exit(3),
     "gives odd": lambda: lambda *args, **kwargs: RaisesInEverything(),
     "gives broken tensor": lambda: lambda *args, **kwargs: torch.ones(2).as_subclass(BrokenTensor),
+    "built-in function": lambda: len,
     "generator": _endless,
     "class": lambda: RaisesInEverything,
     "nameless": Nameless,
@@ -179,11 +198,14 @@ ODD: dict[str, Any] = {
     "says it is a tensor": SaysItIsATensor,
     "says it is a module": SaysItIsAModule,
     "equal to all": lambda: torch.zeros(7).as_subclass(EqualToAll),
+    "lies about its shape": lambda: torch.ones(3).as_subclass(LiesAboutItsShape),
     "broken tensor": lambda: torch.zeros(7).as_subclass(BrokenTensor),
     "broken parameter": lambda: torch.zeros(7, requires_grad=True).as_subclass(BrokenTensor),
     "wrong length": lambda: torch.zeros(7),
     "wrong length, learnt": lambda: torch.zeros(7, requires_grad=True),
     "scalar": lambda: torch.tensor(5.0),
+    "NaN scalar": lambda: torch.tensor(float("nan")),
+    "square, learnt": lambda: torch.ones(2, 2, requires_grad=True),
     "NaN": lambda: torch.full((2,), float("nan")),
     "NaN, learnt": lambda: torch.full((2,), float("nan"), requires_grad=True),
     "infinite": lambda: torch.full((2,), float("inf")),
@@ -223,3 +245,18 @@ def _used_up() -> torch.Tensor:
 def _inference() -> torch.Tensor:
     with torch.inference_mode():
         return torch.ones(2) * 3
+
+
+def count_refused(check: Callable[[Any], Any]) -> int:
+    """Give each odd value to a check; how many it refused, in words. Anything raised but CheckFailed goes on."""
+    return sum(_refused(check, make) for make in ODD.values())
+
+
+def _refused(check: Callable[[Any], Any], make: Callable[[], Any]) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of prototypes
+        try:
+            check(make())
+        except CheckFailed as failed:
+            return bool(str(failed)) and bool(failed.redacted)
+    return False

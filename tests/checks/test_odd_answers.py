@@ -49,7 +49,15 @@ CHECKS: dict[str, Any] = {
     "check_refused": lambda v: check_refused(v, [X], ValueError, "v"),
     "check_refused of what it gives": lambda v: check_refused(lambda: v, [], ValueError, "v"),
 }
-_NOTHING_DONE = ("function", "gives odd", "gives broken tensor", "module", "lying module", "uninitialised module")
+_NOTHING_DONE = (
+    "function",
+    "built-in function",
+    "gives odd",
+    "gives broken tensor",
+    "module",
+    "lying module",
+    "uninitialised module",
+)
 #: What leaves its argument as it was is fine whatever it gives, and an empty list is the shape of one number.
 _FINE = {*(("check_untouched", kind) for kind in _NOTHING_DONE), ("as_shape", "empty list")}
 

@@ -12,7 +12,7 @@ from graders.failure import CheckFailed
 from graders.known_errors import check_named
 from graders.tensor_attributes import check_anywhere, check_facts, check_nearest
 
-from .any_values import count_refused, odd_values
+from .odd_values import ODD, count_refused
 
 ALL = ("shape", "dims", "elements", "dtype", "device")
 T = torch.ones(2, 3, 4)
@@ -83,7 +83,7 @@ def test_no_reason_tells_what_is_right_of_a_hidden_input() -> None:
 
 
 def test_values_of_every_kind_are_refused_in_words() -> None:
-    count = len(odd_values())
+    count = len(ODD)
     assert count_refused(lambda value: check_facts(value, T, "facts(…)", ALL)) == count
     for key in ALL:
         assert count_refused(lambda value, key=key: _facts(**{key: value})) >= count - 1, key

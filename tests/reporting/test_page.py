@@ -90,7 +90,8 @@ def test_the_small_page_is_as_stored() -> None:
 
 
 def test_the_small_json_is_as_stored() -> None:
-    assert_golden(report_json(gather(small())) + "\n", "report/small.json")
+    text = re.sub(r"\d+\.\d{13,}", lambda number: f"{float(number[0]):.12g}", report_json(gather(small())))
+    assert_golden(text + "\n", "report/small.json")  # the last digits depend on the version of Python
 
 
 @pytest.mark.parametrize("name", CLASSES)

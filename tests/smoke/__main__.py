@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tests.smoke.environment import Environment, Failed, run
+from tests.smoke.environment import PARTS, Environment, Failed, run
 
 _TYPED = "import torchmagic; reveal_type(torchmagic.inspect(1)); reveal_type(torchmagic.trace())"
 _TYPES = ("TensorRecord | torchmagic.records.GroupRecord", "GraphRecord")
@@ -44,13 +44,13 @@ def smoke(dist: Path, python: str, folder: Path) -> None:
     is_typed(environment)
     print("wheel: a type checker sees its types", flush=True)
     environment.pip_install(f"{wheel}[grade,widgets]")
-    print("wheel[grade,widgets]:", environment.smoke("base"), flush=True)
-    print("wheel[grade,widgets]:", environment.smoke("grade"), flush=True)
+    for part in PARTS:
+        print("wheel[grade,widgets]:", environment.smoke(part), flush=True)
     environment.pip_install("--force-reinstall", "--no-deps", str(sdist))
     with tarfile.open(sdist) as archive:
         archive.extractall(folder / "sdist", filter="data")
     scripts = one(folder / "sdist", "*/tests/smoke")
-    for part in ("base", "grade"):
+    for part in PARTS:
         print("sdist:", environment.smoke(part, scripts), flush=True)
 
 

@@ -47,6 +47,11 @@ def records() -> None:
     graph = traced.record
     demand("-16" in str(graph), f"gradtrace() printed {graph}")
     demand(torchmagic.load(graph.to_json()) == graph, "a graph record changed when it was saved and loaded")
+    with torchmagic.gradtrace(forward=True, saved=True, check=True, lr=0.1) as traced:
+        loss = (W * 2 - 10) ** 2
+        loss.backward()
+    every = traced.record
+    demand(every.forward and every.saved and every.checks[0].agrees, f"gradtrace() with all options is {every}")
     demand("Mul" in str(torchmagic.trace(W * 2, W=W)), "trace() shows no Mul")
     with tempfile.TemporaryDirectory() as folder:
         for kind, sign in {"svg": "<svg", "json": "{", "dot": "digraph", "mermaid": "flowchart"}.items():

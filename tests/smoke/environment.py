@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+#: The scripts beside this one, by what has to be installed for them.
+PARTS = ("base", "grade", "widgets")
 #: What would let an environment see more than what is installed in it.
 _LEAKS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_CONSTRAINT")
 
@@ -48,9 +50,9 @@ class Environment:
         run([self.python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *wanted])
 
     def smoke(self, part: str, scripts: Path = HERE) -> str:
-        """Run ``base`` or ``grade``, which see nothing of the clone's: ``-I`` leaves its folders out of the path."""
+        """Run one of PARTS, which sees nothing of the clone's: ``-I`` leaves its folders out of the path."""
         return run(
-            [self.python, "-I", "-W", "error", str(scripts / f"{part}.py")], cwd=self.folder, timeout=900
+            [self.python, "-I", "-W", "error", str(scripts / f"{part}.py")], cwd=self.folder, timeout=1800
         ).strip()
 
     def versions(self, *names: str) -> str:

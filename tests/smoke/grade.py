@@ -53,7 +53,7 @@ def run(program: str, *arguments: str, cwd: Path, status: Sequence[int] = (0,)) 
     for name in ("PYTHONPATH", "PYTHONHOME"):  # an empty environment is what is installed, and nothing else
         env.pop(name, None)
     command = [str(PROGRAMS / program), *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=env, timeout=300, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=env, timeout=600, check=False)
     said = f"{done.stdout}\n{done.stderr}"
     demand(done.returncode in status, f"{' '.join(command)} ended with {done.returncode}:\n{said}")
     return said

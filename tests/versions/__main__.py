@@ -7,6 +7,7 @@ fetched where ``UV_TORCH_BACKEND=cpu`` is set. An interpreter that is not there 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -15,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.smoke.__main__ import one
-from tests.smoke.environment import Environment, Failed, run
+from tests.smoke.environment import PARTS, Environment, Failed, run
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".versions"
-UV = str(Path(sys.executable).parent / "uv")
-EXTRAS = "cluster,parquet,postgresql,widgets"
+UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
+EXTRAS = ("cluster", "parquet", "postgresql", "widgets")
 #: What tests need beside the extras.
 TOOLS = ("pandas>=2", "psutil>=5.9", "pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6")
 #: The quick tests, less those whose tools have bounds of their own, and those that hold for the pinned versions.
@@ -59,8 +60,11 @@ def build(combination: Combination, wheel: Path) -> Environment:
     """An environment in which the wheel, its extras and what tests need are installed."""
     environment = Environment(FOLDER / combination.name)
     run([UV, "venv", "-q", "--clear", "--python", combination.python, str(environment.folder)])
-    install = [UV, "pip", "install", "-q", "--python", environment.python, "--resolution", combination.resolution]
-    run([*install, f"{wheel}[{EXTRAS}]", *TOOLS])
+    install = [UV, "pip", "install", "-q", "--python", environment.python]
+    wanted = [option for extra in EXTRAS for option in ("--extra", extra)]
+    direct = ["--resolution", combination.resolution, "-r", "pyproject.toml", *wanted]  # a wheel's would not be direct
+    run([*install, *direct, *TOOLS], cwd=ROOT)
+    run([*install, "--no-deps", str(wheel)])
     return environment
 
 
@@ -80,7 +84,7 @@ def tried(combination: Combination, wheel: Path, *, tests: bool) -> None:
     begun = time.monotonic()
     environment = build(combination, wheel)
     print(f"{combination.name}: {environment.versions(*NAMED)}", flush=True)
-    for part in ("base", "grade"):
+    for part in PARTS:
         print(f"{combination.name}: {environment.smoke(part)}", flush=True)
     if tests:
         print(f"{combination.name}: {quick_tests(environment)}", flush=True)

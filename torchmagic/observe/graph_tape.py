@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from types import FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import torch
@@ -38,7 +39,6 @@ from torchmagic.observe.values import wrapped
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>", "<frozen")
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
-_APPLY: Any = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
 _TO_PYTHON = frozenset({"item", "tolist", "numpy", "__array__", "__float__", "__int__", "__bool__"})
 _MODE = "a TorchDispatchMode of yours was active"
 _MOST_CALLS = 20_000
@@ -291,7 +291,21 @@ def _function_around(frame: FrameType | None) -> str:
     for _ in range(_MOST_FRAMES):
         if frame is None:
             break
-        if frame.f_code is _APPLY:
-            return str(getattr(frame.f_locals.get("cls"), "__name__", "Function"))
+        name = _forward_of(frame.f_code)
+        if name:
+            return name
         frame = frame.f_back
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def _forward_of(code: CodeType) -> str:
+    """The custom autograd.Function whose forward this is, or "". Since torch 2.15 no frame of torch's tells."""
+    todo = [torch.autograd.Function]
+    while todo:
+        kind = todo.pop()
+        forward = vars(kind).get("forward")
+        if getattr(getattr(forward, "__func__", forward), "__code__", None) is code:
+            return kind.__name__
+        todo += kind.__subclasses__()
     return ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+from collections.abc import Sequence
 
-from torchmagic.observe.errors.failure import MISSING, Failure, first
+from torchmagic.observe.errors.failure import MISSING, Arg, Failure, first
 from torchmagic.observe.errors.remedies import code_of, with_args
 from torchmagic.observe.errors.words import Finding, aligned, named, shape_text
 from torchmagic.observe.recorded import Spot
@@ -198,8 +199,8 @@ def unused(failure: Failure, match: re.Match[str]) -> Finding | None:
     """A gradient for something that took no part."""
     names = [each.text for each in failure.tensors[1:]]
     which = re.search(r"index (\d+)", failure.message)
-    place = int(which[1]) if which else 0
-    name = names[place] if place < len(names) else "one of the tensors"
+    place = int(which[1]) if which else _apart(failure.tensors)
+    name = names[place] if place is not None and place < len(names) else "one of the tensors"
     why = (
         f"{failure.tensors[0].text if failure.tensors else 'The result'} was not "
         f"computed from {name}, so there is no gradient for it."
@@ -211,6 +212,23 @@ def unused(failure: Failure, match: re.Match[str]) -> Finding | None:
         code = code_of(ast.Call(func=node.func, args=node.args, keywords=keywords))
         remedies = (Remedy(code, "gives None for it", True),)
     return Finding("backward", why, None, remedies)
+
+
+def _apart(tensors: Sequence[Arg]) -> int | None:
+    """Which of the tensors after the first is not behind it, where its graph is there; torch 2.11 does not tell."""
+    todo = [tensors[0].value.grad_fn] if tensors else []
+    if todo == [None]:
+        return None
+    seen: set[object] = set()
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in seen:
+            seen |= {node, id(getattr(node, "variable", None))}
+            todo += [before for before, _ in node.next_functions]
+    for place, each in enumerate(tensors[1:]):
+        if id(each.value) not in seen and each.value.grad_fn not in seen:
+            return place
+    return None
 
 
 def not_differentiable(failure: Failure, match: re.Match[str]) -> Finding | None:

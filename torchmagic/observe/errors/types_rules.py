@@ -14,10 +14,15 @@ from torchmagic.observe.errors.remedies import Candidate, as_code, offered, with
 from torchmagic.observe.errors.words import Finding, cast, dtype_word, short_dtype
 from torchmagic.records import Remedy
 
+#: What the parameters are called that take the numbers of classes.
+_CLASSES = ("target", "labels")
+
 
 def differ(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Two operands that must have one dtype."""
     tensors = failure.tensors
+    if match.groupdict().get("b") == "Long" and any(each.role in _CLASSES for each in tensors):
+        return wants_integers(failure, match)  # in the words of torch 2.11 and older
     module = failure.callee if isinstance(failure.callee, nn.Module) else None
     weights = [each for each in module.parameters() if each.dtype.is_floating_point] if module is not None else []
     if weights and tensors:
@@ -115,14 +120,14 @@ def not_implemented(failure: Failure, match: re.Match[str]) -> Finding | None:
 
 def wants_integers(failure: Failure, match: re.Match[str]) -> Finding | None:
     """Indices and class numbers must be integers."""
-    floats = [each for each in failure.tensors if each.role in ("index", "indices", "target", "labels", "tensor")]
+    floats = [each for each in failure.tensors if each.role in ("index", "indices", "tensor", *_CLASSES)]
     integer = (torch.int64, torch.uint8, torch.bool)
     wrong = [each for each in floats if each.dtype not in integer]
     wrong = wrong or [each for each in reversed(failure.tensors) if each.dtype not in integer]
     if not wrong:
         return None
     x = wrong[0]
-    what = "class numbers" if "target" in match[0].lower() else "indices"
+    what = "class numbers" if x.role in _CLASSES or "target" in match[0].lower() else "indices"
     why = f"{x.text} holds {what} here, and those are int64 (long); {x.text} is {short_dtype(x.dtype)}."
     candidates = [with_args(failure, {each: "{}.long()"}, trusted=True) for each in wrong]
     return Finding("dtype", why, None, offered(failure, candidates, most=1))

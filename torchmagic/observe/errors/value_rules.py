@@ -154,6 +154,7 @@ def batch_of_lengths(failure: Failure, match: re.Match[str]) -> Finding | None:
 RULES = [
     (r"all elements of (?P<which>input|target) should be between 0 and 1", not_probabilities),
     (r"(?P<name>\w+)\(\) missing 1 required positional arguments?: [\"']dim[\"']", no_dim),
+    (r"(?P<name>\w+)\(\) received an invalid .* got \((?:Tensor)?\), but .*?\* \((?:Tensor input, )?int dim", no_dim),
     (r"len\(lengths\).* equal to batch_size, but got (?P<got>\d+) \(batch_size=(?P<wanted>\d+)\)", batch_of_lengths),
     (r"Expected parameter (?P<name>\w+) .*to satisfy the constraint", constraint),
     (r"cannot sample n_sample > prob_dist", sampling),
