@@ -98,7 +98,7 @@ def test_what_the_user_named_stays_text() -> None:
 class _Balanced(HTMLParser):
     """Knows whether every element is closed in its order."""
 
-    _VOID = frozenset({"img", "path", "br"})
+    _VOID = frozenset({"img", "path", "br", "wbr"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ _texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min
 def test_any_text_is_escaped_and_fits(name: str, kind: str, value: str, change: str) -> None:
     record = TensorRecord(name, kind, (1,), "int8", "cpu", value_text=value, change=change)
     html = tensor_html(record)
-    assert html.count("<") == tensor_html(
+    assert html.count("<") - html.count("<wbr>") == tensor_html(
         TensorRecord("x", "y", (1,), "int8", "cpu", value_text="1", change="n")
     ).count("<") - (2 * (kind in ("Tensor", "ndarray")) * (kind == "Tensor"))
     for line in tensor_text(record).splitlines():

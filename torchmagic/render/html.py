@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from torchmagic.records import GroupRecord, Inspection, Note, TensorRecord
 from torchmagic.render import broadcasts
-from torchmagic.render.graph_templates import template
+from torchmagic.render.graph_templates import printable, template
 from torchmagic.render.pictures import Bars, Image, histogram_bars, picture_image
 from torchmagic.render.text import inner_name
 from torchmagic.render.words import dtype_text, grad_text, group_counts, memory_parts, shape_text, stats_pairs
@@ -145,7 +145,7 @@ def _table(records: Sequence[TensorRecord], more: int, above: str, pictures: int
 def _row(record: TensorRecord, above: str, pictures: int) -> _Row:
     stats = record.stats
     return _Row(
-        name=inner_name(record.name, above),
+        name=printable(inner_name(record.name, above)),
         kind={"Tensor": "", "ndarray": "NumPy"}.get(record.kind, record.kind),
         shape=shape_text(record.shape),
         dtype=dtype_text(record),
