@@ -55,7 +55,7 @@ class _Paged(click.Command):
     """A command or group whose help has the manual's sections."""
 
     def __init__(self, *args: Any, manual: Manual, **kwargs: Any) -> None:
-        super().__init__(*args, epilog=manual.text(), **kwargs)
+        super().__init__(*args, **{**kwargs, "epilog": manual.text()})
         self.manual = manual
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
