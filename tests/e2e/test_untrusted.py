@@ -38,12 +38,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture(scope="module")
-def shown(folder: Path, home: Home, browser: Any) -> list[dict[str, Any]]:
-    """What JupyterLab shows of each output."""
-    visitor = Visitor(browser, "untrusted")
-    with jupyter("lab", folder, home) as server, visitor.page(height=1400) as page:
-        page.goto(server.at("lab/tree/sent.ipynb"))
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def shown(folder: Path, home: Home, browser: Any, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """What JupyterLab and Notebook show of each output."""
+    visitor = Visitor(browser, f"untrusted-{request.param}")
+    with jupyter(request.param, folder, home) as server, visitor.page(height=1400) as page:
+        page.goto(server.at({"lab": "lab/tree", "notebook": "notebooks"}[request.param] + "/sent.ipynb"))
         page.wait_for_selector(_OUTPUT)
         until(lambda: page.locator(_OUTPUT).count() == len(SHOWN), 60, "all outputs")
         facts: list[dict[str, Any]] = page.eval_on_selector_all(_OUTPUT, _FACTS)

@@ -10,30 +10,33 @@ from __future__ import annotations
 from bs4 import BeautifulSoup
 from bs4.element import Comment, Tag
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 #: Elements that stay.
-ELEMENTS = frozenset(
+ELEMENTS = _set(
     "a abbr acronym address area article aside audio b bdi bdo big blockquote br button canvas caption center cite code "
     "col colgroup colspan command data datalist dd del details dfn dir div dl dt em fieldset figcaption figure font "
     "footer form h1 h2 h3 h4 h5 h6 header hgroup hr i img input ins kbd label legend li map mark menu meter nav nobr ol "
     "optgroup option output p pre progress q rowspan s samp section select small source span strike strong sub summary "
-    "sup table tbody td textarea tfoot th thead time tr track tt u ul var video wbr".split()
+    "sup table tbody td textarea tfoot th thead time tr track tt u ul var video wbr"
 )
 #: Elements that go with the text in them; of others that go, the text stays.
 WITH_TEXT = frozenset(("script", "style", "textarea", "option", "noscript"))
 #: Attributes that stay on any element.
-ATTRIBUTES = frozenset(
-    "class data-jupyter-id dir draggable hidden id inert itemprop itemref itemscope lang spellcheck title translate".split()
+ATTRIBUTES = _set(
+    "class data-jupyter-id dir draggable hidden id inert itemprop itemref itemscope lang spellcheck title translate"
 )
 #: Attributes that stay without a value; ``hidden`` is not among them.
 EMPTY = frozenset(("alt", "open"))
 _MORE = {
-    "img": frozenset("align alt border height hspace ismap src usemap vspace width".split()),
+    "img": _set("align alt border height hspace ismap src usemap vspace width"),
     "details": frozenset(("open",)),
-    "table": frozenset("align bgcolor border cellpadding cellspacing frame rules summary width".split()),
+    "table": _set("align bgcolor border cellpadding cellspacing frame rules summary width"),
     **{
-        cell: frozenset(
-            "abbr align axis bgcolor char charoff colspan headers height nowrap rowspan scope valign width".split()
-        )
+        cell: _set("abbr align axis bgcolor char charoff colspan headers height nowrap rowspan scope valign width")
         for cell in ("td", "th")
     },
 }
