@@ -99,6 +99,8 @@ def _write(formatter: click.HelpFormatter, rows: Rows) -> None:
 def _plain(title: str, rows: Rows) -> str:
     lines = [f"{title}:"]
     for term, meaning in rows:
-        lines += textwrap.wrap(term, _PLAIN_WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += (
+            [f"  {term}"] if meaning else textwrap.wrap(term, _PLAIN_WIDTH, initial_indent="  ", subsequent_indent="  ")
+        )
         lines += textwrap.wrap(meaning, _PLAIN_WIDTH, initial_indent="      ", subsequent_indent="      ")
     return "\b\n" + "\n".join(lines)
