@@ -65,6 +65,7 @@ def make_demo(folder: Path, assignments: Path, *, force: bool = False) -> Course
             raise TorchmagicError(f"{folder} is there already: {what}.", hint=hint)
         shutil.rmtree(folder)
     (folder / "exchange").mkdir(parents=True)
+    (folder / "exchange").chmod(0o777)  # as nbgrader asks of every exchange
     (folder / LOG).touch()
     make_course(folder, assignments, extra_config=_CONFIG)
     return Course(folder)

@@ -55,7 +55,7 @@ class _Paged(click.Command):
     """A command or group whose help has the manual's sections."""
 
     def __init__(self, *args: Any, manual: Manual, **kwargs: Any) -> None:
-        super().__init__(*args, epilog=manual.text(), **kwargs)
+        super().__init__(*args, **{**kwargs, "epilog": manual.text()})
         self.manual = manual
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -99,6 +99,8 @@ def _write(formatter: click.HelpFormatter, rows: Rows) -> None:
 def _plain(title: str, rows: Rows) -> str:
     lines = [f"{title}:"]
     for term, meaning in rows:
-        lines += textwrap.wrap(term, _PLAIN_WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += (
+            [f"  {term}"] if meaning else textwrap.wrap(term, _PLAIN_WIDTH, initial_indent="  ", subsequent_indent="  ")
+        )
         lines += textwrap.wrap(meaning, _PLAIN_WIDTH, initial_indent="      ", subsequent_indent="      ")
     return "\b\n" + "\n".join(lines)

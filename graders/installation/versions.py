@@ -32,7 +32,7 @@ def version_findings(extra: str = "grade") -> Iterator[Found]:
             "Install it: pip install -e '.[grade]' in its clone.",
         )
         return
-    yield python_finding(ours.metadata.get("Requires-Python", ""))
+    yield python_finding(str(ours.metadata.json.get("requires_python", "")))
     yield from package_findings(ours.requires or (), extra)
 
 

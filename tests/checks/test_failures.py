@@ -38,7 +38,7 @@ def test_a_notebook_shows_the_line_the_reason_and_both_sides(shell: InteractiveS
     assert "`y` at [1] is 3, expected 2" in text
     assert "graders/" not in text
     (card,) = outputs
-    assert 'class="tm-wrong" title="differs">3<' in card.data["text/html"]
+    assert 'class="tm-wrong" title="differs"><strong>3<' in card.data["text/html"]
 
 
 def test_a_cell_of_the_history_shows_the_card_once(shell: InteractiveShell) -> None:

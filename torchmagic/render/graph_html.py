@@ -9,6 +9,7 @@ from torchmagic.render.graph_look import Look
 from torchmagic.render.graph_svg import BACKGROUNDS, COLOURS, graph_svg
 from torchmagic.render.graph_tables import make_tables
 from torchmagic.render.graph_templates import template
+from torchmagic.render.graph_text import graph_lines
 
 _OPEN_ROWS = 14
 _MOST_ROWS = 150
@@ -17,7 +18,8 @@ _MOST_ROWS = 150
 def graph_html(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (frozen)
     """The picture of the graph with its notes and tables; no script.
 
-    Only the tables have a style sheet; they read without it, too.
+    The tables read without their style sheet. Where style is stripped, as in a notebook that is not trusted, the
+    picture goes as well, and its text is shown in its place.
 
     >>> from torchmagic.graph_records import GraphNode
     >>> leaf = GraphNode("n1", "tensor", "W", "leaf", shape=(), value=3.0, value_text="3", grad=-16.0,
@@ -28,6 +30,7 @@ def graph_html(record: GraphRecord, look: Look = Look()) -> str:  # noqa: B008 (
     background = BACKGROUNDS.get(look.theme, "")
     html = template("graph.html.j2").render(
         svg=Markup(graph_svg(record, look)) if record.nodes else "",  # escaped where it was made
+        lines="\n".join(graph_lines(record, look)).split("\n") if record.nodes else (),
         colour=COLOURS[look.theme] if background else "var(--jp-content-font-color1, inherit)",
         background=background,
         notes=record.notes,

@@ -40,14 +40,7 @@ def graph_text(record: GraphRecord, look: Look = Look(), width: int = WIDTH) -> 
     y = Exp(a)  (ExpBackward0)  value 7.389
     """
     width = max(width, LEAST)
-    view = text_view(record, look)
-    lines = [_head(record, width)] if record.nodes or not make_tables(record) else []
-    given, computed = _Graph(view, width).lines()
-    most = _MOST_LINES if look.depth is None else 10 * _MOST_LINES
-    lines += _middle_out(given, most // 2)
-    lines += _middle_out(computed, most)
-    if view.note:
-        lines.append(_wrapped(view.note, width))
+    lines = graph_lines(record, look, width) if record.nodes or not make_tables(record) else []
     for note in record.notes:
         lines.append(_wrapped(f"note: {printable(note)}", width, "      "))
     tables = make_tables(record)
@@ -56,6 +49,23 @@ def graph_text(record: GraphRecord, look: Look = Look(), width: int = WIDTH) -> 
     for table in tables:
         lines += _table_lines(table, width)
     return "\n".join(lines)
+
+
+def graph_lines(record: GraphRecord, look: Look, width: int = WIDTH) -> list[str]:
+    """What the picture of a graph shows, as lines; without its notes and tables.
+
+    >>> graph_lines(GraphRecord((), ()), Look())
+    ['Autograd graph: 0 tensors, 0 operations']
+    """
+    view = text_view(record, look)
+    lines = [_head(record, width)]
+    given, computed = _Graph(view, width).lines()
+    most = _MOST_LINES if look.depth is None else 10 * _MOST_LINES
+    lines += _middle_out(given, most // 2)
+    lines += _middle_out(computed, most)
+    if view.note:
+        lines.append(_wrapped(view.note, width))
+    return lines
 
 
 class _Graph:
