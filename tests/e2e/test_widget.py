@@ -104,6 +104,7 @@ def opens_and_closes(page: Page, widget: Locator) -> None:
 
 def tells(page: Page, widget: Locator) -> None:
     """A node's record is shown by click, by Enter, and taken away by Escape."""
+    widget.get_by_role("button", name="Show all of it (0)").click()
     loss = widget.locator(".tm-node[aria-label^='loss: result']")
     loss.click()
     panel = widget.locator(".tm-panel")
