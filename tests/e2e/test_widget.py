@@ -71,6 +71,13 @@ def test_everything_answers_to_mouse_and_keys(lab: Server, home: Home, visitor: 
     home.set_theme(theme)
     with visitor.page(theme, 1200, 1000) as page:
         widget = run_all(page, lab)
+        first = widget.locator(".tm-spot").first.bounding_box()
+        stage = widget.locator(".tm-stage").bounding_box()
+        assert first is not None
+        assert stage is not None
+        assert 8 < first["width"] < stage["width"]  # it can be read
+        assert stage["x"] <= first["x"] <= stage["x"] + stage["width"] - first["width"]
+        assert stage["y"] <= first["y"] <= stage["y"] + stage["height"] - first["height"]
         visitor.shot(page, "first")
         assert violations(page, ".tm-widget") == []
         opens_and_closes(page, widget)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import math
 import re
+import traceback
+import warnings
 import weakref
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +306,53 @@ def test_what_drawing_raises_is_not_the_loops(capsys: Any) -> None:
     record = seen("w = torch.ones(2, requires_grad=True)\nfor _ in range(3):\n    w.sum().backward()", draw)
     assert record.steps == 3
     assert "ValueError: of ours" in record.notes[-1].text
+
+
+def test_warnings_and_tracebacks_are_those_of_the_plain_code() -> None:
+    source = (
+        "x = torch.ones(2)\ny = torch.tensor(x)\nloss = F.mse_loss(x, torch.ones(2, 1))\nz = torch.ones(2, 2, 2).T\n"
+        "w = torch.ones(2, requires_grad=True)\n(w * 2).grad\n(w * 2).sum().backward(create_graph=True)\n"
+        "net = nn.Linear(2, 2)\nnet(torch.ones(1, 3))"
+    )
+
+    def told(watch: bool) -> tuple[list[Any], list[str], str]:
+        names = {"torch": torch, "nn": nn, "F": nn.functional}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                with LiveWatch() if watch else nullcontext():
+                    exec(compile(source, "<cell>", "exec"), names)
+            except RuntimeError as error:
+                frames = [each.name for each in traceback.extract_tb(error.__traceback__)]
+                return [(str(each.message)[:40], each.filename, each.lineno) for each in caught], frames, str(error)
+        raise AssertionError("the last line fails")
+
+    told(False)  # torch says some things once only
+    plain = told(False)
+    assert len(plain[0]) >= 3
+    assert told(True) == plain
+
+
+def test_a_user_mode_and_autocast_see_nothing_of_it() -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counting(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            Counting.count += 1
+            return func(*args, **(kwargs or {}))
+
+    def counted(watch: bool) -> int:
+        Counting.count = 0
+        with LiveWatch() if watch else nullcontext(), Counting(), torch.autocast("cpu"):
+            w = torch.ones(4, 4, requires_grad=True)
+            for _ in range(3):
+                w.grad = None
+                (w @ w).sum().backward()
+        return Counting.count
+
+    assert counted(True) == counted(False) > 0
 
 
 # -- the magic -------------------------------------------------------------------------------------------

@@ -96,17 +96,21 @@ def _panel(panel: Panel, top: int) -> str:
             'fill-opacity=".12"><title>the usual range, around 1e-3</title></rect>'
         )
     parts.append(_frame())
-    parts += [_line(line) for line in panel.lines]
+    faint = sum(line.stroke.colour == "faint" for line in panel.lines)
+    parts += [_line(line, max(0.06, min(0.28, 6 / max(1, faint)))) for line in panel.lines]
     parts += [
         f'<path d="M{number(1000 * mark.place)} 0v100" stroke="{_BAD}" stroke-width="1.5" stroke-dasharray="4 3" '
         'vector-effect="non-scaling-stroke"/>'
         for mark in panel.marks
     ]
     parts.append("</svg>")
-    for n, mark in enumerate(panel.marks):
-        x = _LEFT + _WIDE * mark.place
-        side, gap = ("end", -0.7) if mark.place > 0.5 else ("start", 0.7)
-        parts.append(_text(x + gap, base + 12 + 14 * n, mark.text, side, bold=True, colour=_BAD))
+    if panel.marks:
+        late = panel.marks[0].place > 1 - panel.marks[-1].place  # words stand where there is more room
+        place, side, gap = (panel.marks[0].place, "end", -0.7) if late else (panel.marks[-1].place, "start", 0.7)
+        for n, mark in enumerate(panel.marks):
+            parts.append(
+                _text(_LEFT + _WIDE * place + gap, base + 12 + 14 * n, mark.text, side, bold=True, colour=_BAD)
+            )
     if panel.empty:
         parts.append(_text(_LEFT + 2, base + panel.height / 2 + 4, panel.empty, faint=True))
     return "\n".join(parts)
@@ -129,10 +133,12 @@ def _key(panel: Panel, y: float) -> str:
     )
 
 
-def _line(line: Line) -> str:
+def _line(line: Line, faintness: float) -> str:
     faint = line.stroke.colour == "faint"
     colour = "currentColor" if faint else line.stroke.colour
-    look = f'stroke="{colour}" stroke-width="{1 if faint else 1.8}"' + (' stroke-opacity=".28"' if faint else "")
+    look = f'stroke="{colour}" stroke-width="{1 if faint else 1.8}"' + (
+        f' stroke-opacity="{faintness:.2g}"' if faint else ""
+    )
     look += f' stroke-dasharray="{line.stroke.dash}"' if line.stroke.dash else ""
     area = f'<path d="{_data(line.area)}z" fill="{colour}" fill-opacity=".16"/>' if line.area else ""
     data = _data(line.points)
