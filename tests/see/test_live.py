@@ -20,15 +20,19 @@ from torch import nn
 from torch.optim import optimizer as optimizers
 
 import torchmagic
+from tests.golden import assert_golden
 from tests.see.notebook_run import run_cells
 from tests.see.shell_run import shown, text
 from torchmagic.errors import TorchmagicError
 from torchmagic.live import NO_PASS, LiveShow, Pace
-from torchmagic.live_records import LiveRecord
+from torchmagic.live_records import LiveMark, LiveRecord, LossCurve, ParameterCurve
 from torchmagic.observe import live_watch
 from torchmagic.observe.live_curves import Curve
 from torchmagic.observe.live_numbers import Numbers
 from torchmagic.observe.live_watch import LiveWatch
+from torchmagic.records import Note
+from torchmagic.render.live_svg import live_svg
+from torchmagic.render.live_text import live_line
 
 
 @pytest.fixture(autouse=True)
@@ -221,6 +225,37 @@ def test_numbers_that_wait_come_in_order() -> None:
     assert found == []
     numbers.fetch()
     assert found == [[1.0], [2.0, 3.0], [2.0, pytest.approx(math.sqrt(3))]]
+
+
+STORED = LiveRecord(
+    steps=2048,
+    looked=1500,
+    width=8,
+    seconds=12.5,
+    losses=(
+        LossCurve("loss", 7, (1, 9, 17), (4.0, 2.0, 0.5), (3.0, 1.5, 0.4), (5.0, 2.5, 0.6), math.nan, 2048),
+        LossCurve("loss", 9, (1, 9), (1e-3, 1e-5), (1e-3, 1e-5), (1e-3, 1e-5), 1e-5, 12),
+    ),
+    parameters=(
+        ParameterCurve("net.<0>.weight", (3, 4), 12, (1, 9, 17), (3.0, 0.0, 0.1), (1, 9), (1e-3, 2e-4), 0.1, 2e-4, 1.5),
+        ParameterCurve("W", (), 1, (1,), (2.0,), (), (), math.inf, None, 0.0, "inf", "from step 20"),
+        ParameterCurve("x" * 60, (70_000,), 70_000, status="unknown", sampled=True),
+    ),
+    marks=(LiveMark(20, "gradient", "inf", "W"), LiveMark(21, "loss", "nan", "loss", 2027)),
+    notes=(Note("nonfinite", "`loss` is NaN from step 21 on.", "a smaller learning rate", line=7),),
+    ended="KeyboardInterrupt",
+    more=3,
+)
+
+
+def test_stored_text_and_pictures() -> None:
+    bundle = STORED._repr_mimebundle_()
+    assert_golden(bundle["text/plain"] + "\n", "live/training.txt")
+    assert_golden(bundle["text/html"] + "\n", "live/training.html")
+    assert_golden(live_svg(STORED, "dark", file=True) + "\n", "live/training-dark.svg")
+    assert_golden(live_line(STORED) + "\n", "live/line.txt")
+    assert "<0>" not in bundle["text/html"]
+    assert str(LiveRecord.from_json(STORED.to_json())) == str(STORED)
 
 
 # -- nothing is disturbed --------------------------------------------------------------------------------
