@@ -25,8 +25,8 @@ from torchmagic.observe.live_weights import SAMPLE, Before, compared, copied, fi
 from torchmagic.observe.quiet import Quiet
 
 _FREE = 0.02
-_PER_STEP = 1.5e-4
-_SHARE = 0.006
+_PER_STEP = 1.2e-4
+_SHARE = 0.005
 """Seconds that looking may take: some in all, and some for each step or a share of the loop's time."""
 
 _MOST_LOSSES = 12
