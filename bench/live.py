@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-_TURNS = 8
+_TURNS = 6
 _STEPS = 100
 _STEP_MS = 20.0
 _LIMIT_MS = 0.4

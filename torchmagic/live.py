@@ -17,7 +17,7 @@ from torchmagic.live_records import LiveRecord
 
 Theme = Literal["auto", "light", "dark"]
 
-_SHARE = 0.004
+_SHARE = 0.003
 """The share of the loop's time that drawing may take."""
 _LEAST = 0.5
 """Seconds between two pictures, at the least."""

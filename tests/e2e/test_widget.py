@@ -71,6 +71,13 @@ def test_everything_answers_to_mouse_and_keys(lab: Server, home: Home, visitor: 
     home.set_theme(theme)
     with visitor.page(theme, 1200, 1000) as page:
         widget = run_all(page, lab)
+        first = widget.locator(".tm-spot").first.bounding_box()
+        stage = widget.locator(".tm-stage").bounding_box()
+        assert first is not None
+        assert stage is not None
+        assert 8 < first["width"] < stage["width"]  # it can be read
+        assert stage["x"] <= first["x"] <= stage["x"] + stage["width"] - first["width"]
+        assert stage["y"] <= first["y"] <= stage["y"] + stage["height"] - first["height"]
         visitor.shot(page, "first")
         assert violations(page, ".tm-widget") == []
         opens_and_closes(page, widget)
@@ -104,6 +111,7 @@ def opens_and_closes(page: Page, widget: Locator) -> None:
 
 def tells(page: Page, widget: Locator) -> None:
     """A node's record is shown by click, by Enter, and taken away by Escape."""
+    widget.get_by_role("button", name="Show all of it (0)").click()
     loss = widget.locator(".tm-node[aria-label^='loss: result']")
     loss.click()
     panel = widget.locator(".tm-panel")

@@ -220,6 +220,7 @@ def test_completion(shell: Any) -> None:
 def test_help_names_every_option(shell: Any) -> None:
     found = shell.object_inspect_mime("%%gradtrace")["text/plain"]
     words = ("depth", "expand", "lr", "forward", "saved", "check", "save", "json", "theme", "quiet", "on", "off")
+    words += ("live", "widget")
     assert [word for word in words if f"--{word}" not in found] == []
     assert "%%gradtrace --save graph.svg" in found
 

@@ -17,6 +17,7 @@ RULES = [
     ("torchmagic", ("graders", "nbgrader", "assignments")),
     ("torchmagic.records", ("torch", "IPython", "torchmagic")),
     ("torchmagic.graph_records", ("torch", "IPython", "torchmagic")),
+    ("torchmagic.live_records", ("torch", "IPython", "torchmagic.observe", "torchmagic.render", "torchmagic.magics")),
     ("torchmagic.shown", ("torch", "IPython", "torchmagic.observe", "torchmagic.magics")),
     ("torchmagic.saved", ("torch", "IPython", "torchmagic.observe", "torchmagic.magics")),
     ("torchmagic.render", ("torch", "IPython", "torchmagic.observe", "torchmagic.magics")),

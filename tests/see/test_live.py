@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import math
 import re
+import traceback
+import warnings
 import weakref
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +20,19 @@ from torch import nn
 from torch.optim import optimizer as optimizers
 
 import torchmagic
+from tests.golden import assert_golden
 from tests.see.notebook_run import run_cells
 from tests.see.shell_run import shown, text
 from torchmagic.errors import TorchmagicError
 from torchmagic.live import NO_PASS, LiveShow, Pace
-from torchmagic.live_records import LiveRecord
+from torchmagic.live_records import LiveMark, LiveRecord, LossCurve, ParameterCurve
 from torchmagic.observe import live_watch
 from torchmagic.observe.live_curves import Curve
 from torchmagic.observe.live_numbers import Numbers
 from torchmagic.observe.live_watch import LiveWatch
+from torchmagic.records import Note
+from torchmagic.render.live_svg import live_svg
+from torchmagic.render.live_text import live_line
 
 
 @pytest.fixture(autouse=True)
@@ -220,6 +227,37 @@ def test_numbers_that_wait_come_in_order() -> None:
     assert found == [[1.0], [2.0, 3.0], [2.0, pytest.approx(math.sqrt(3))]]
 
 
+STORED = LiveRecord(
+    steps=2048,
+    looked=1500,
+    width=8,
+    seconds=12.5,
+    losses=(
+        LossCurve("loss", 7, (1, 9, 17), (4.0, 2.0, 0.5), (3.0, 1.5, 0.4), (5.0, 2.5, 0.6), math.nan, 2048),
+        LossCurve("loss", 9, (1, 9), (1e-3, 1e-5), (1e-3, 1e-5), (1e-3, 1e-5), 1e-5, 12),
+    ),
+    parameters=(
+        ParameterCurve("net.<0>.weight", (3, 4), 12, (1, 9, 17), (3.0, 0.0, 0.1), (1, 9), (1e-3, 2e-4), 0.1, 2e-4, 1.5),
+        ParameterCurve("W", (), 1, (1,), (2.0,), (), (), math.inf, None, 0.0, "inf", "from step 20"),
+        ParameterCurve("x" * 60, (70_000,), 70_000, status="unknown", sampled=True),
+    ),
+    marks=(LiveMark(20, "gradient", "inf", "W"), LiveMark(21, "loss", "nan", "loss", 2027)),
+    notes=(Note("nonfinite", "`loss` is NaN from step 21 on.", "a smaller learning rate", line=7),),
+    ended="KeyboardInterrupt",
+    more=3,
+)
+
+
+def test_stored_text_and_pictures() -> None:
+    bundle = STORED._repr_mimebundle_()
+    assert_golden(bundle["text/plain"] + "\n", "live/training.txt")
+    assert_golden(bundle["text/html"] + "\n", "live/training.html")
+    assert_golden(live_svg(STORED, "dark", file=True) + "\n", "live/training-dark.svg")
+    assert_golden(live_line(STORED) + "\n", "live/line.txt")
+    assert "<0>" not in bundle["text/html"]
+    assert str(LiveRecord.from_json(STORED.to_json())) == str(STORED)
+
+
 # -- nothing is disturbed --------------------------------------------------------------------------------
 
 
@@ -303,6 +341,53 @@ def test_what_drawing_raises_is_not_the_loops(capsys: Any) -> None:
     record = seen("w = torch.ones(2, requires_grad=True)\nfor _ in range(3):\n    w.sum().backward()", draw)
     assert record.steps == 3
     assert "ValueError: of ours" in record.notes[-1].text
+
+
+def test_warnings_and_tracebacks_are_those_of_the_plain_code() -> None:
+    source = (
+        "x = torch.ones(2)\ny = torch.tensor(x)\nloss = F.mse_loss(x, torch.ones(2, 1))\nz = torch.ones(2, 2, 2).T\n"
+        "w = torch.ones(2, requires_grad=True)\n(w * 2).grad\n(w * 2).sum().backward(create_graph=True)\n"
+        "net = nn.Linear(2, 2)\nnet(torch.ones(1, 3))"
+    )
+
+    def told(watch: bool) -> tuple[list[Any], list[str], str]:
+        names = {"torch": torch, "nn": nn, "F": nn.functional}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                with LiveWatch() if watch else nullcontext():
+                    exec(compile(source, "<cell>", "exec"), names)
+            except RuntimeError as error:
+                frames = [each.name for each in traceback.extract_tb(error.__traceback__)]
+                return [(str(each.message)[:40], each.filename, each.lineno) for each in caught], frames, str(error)
+        raise AssertionError("the last line fails")
+
+    told(False)  # torch says some things once only
+    plain = told(False)
+    assert len(plain[0]) >= 3
+    assert told(True) == plain
+
+
+def test_a_user_mode_and_autocast_see_nothing_of_it() -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counting(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            Counting.count += 1
+            return func(*args, **(kwargs or {}))
+
+    def counted(watch: bool) -> int:
+        Counting.count = 0
+        with LiveWatch() if watch else nullcontext(), Counting(), torch.autocast("cpu"):
+            w = torch.ones(4, 4, requires_grad=True)
+            for _ in range(3):
+                w.grad = None
+                (w @ w).sum().backward()
+        return Counting.count
+
+    assert counted(True) == counted(False) > 0
 
 
 # -- the magic -------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eva
 _MOST_NODES = 64
 """So many nodes of graphs are walked for each pass, taken over many passes."""
 _MOST_WALKED = 200_000
+_MOST_PLACES = 200
 MOST_LEAVES = 1_000
 
 
@@ -67,6 +68,8 @@ class Leaves:
             return leaves
         leaves, size = leaves_below(roots)
         self._credit = max(self._credit - size, -_MOST_WALKED)
+        if len(self._known) > _MOST_PLACES:  # as where code is compiled anew for each pass
+            self._known.clear()
         self._known[place] = ([weakref.ref(leaf) for leaf in leaves], size)
         return leaves
 

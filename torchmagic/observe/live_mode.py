@@ -18,6 +18,7 @@ from torchmagic.observe.graph_pass import tensors
 
 _GRAD = torch.autograd.grad
 _PASSES = frozenset({torch.Tensor.backward, torch.autograd.backward, _GRAD})
+_GRADIENT = torch.Tensor.grad
 _is_compiling = torch.compiler.is_compiling
 _tracing = torch._C._get_tracing_state
 
@@ -74,10 +75,10 @@ class LiveMode(TorchFunctionMode):
     ) -> Any:
         if kwargs is None:
             kwargs = {}
+        if type(func) in DESCRIPTORS and (func in FACTS or _of_leaf(func, args)):
+            return func(*args, **kwargs)
         if _is_compiling() or _tracing() is not None:
             return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
-        if type(func) in DESCRIPTORS and func in FACTS:
-            return func(*args, **kwargs)
         is_python = type(func) is FunctionType
         frame = callers.caller(sys._getframe(1), is_python)
         call = self._callers.at(frame)
@@ -136,6 +137,11 @@ class LiveMode(TorchFunctionMode):
             self._aside = False
             if self._handles:
                 overrides._push_mode(self)
+
+
+def _of_leaf(func: Any, args: tuple[Any, ...]) -> bool:
+    """Whether it reads or writes ``.grad`` of a leaf, which never warns; each step does for each of its leaves."""
+    return getattr(func, "__self__", None) is _GRADIENT and args[0].is_leaf
 
 
 def _goes_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

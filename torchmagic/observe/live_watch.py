@@ -25,9 +25,11 @@ from torchmagic.observe.live_weights import SAMPLE, Before, compared, copied, fi
 from torchmagic.observe.quiet import Quiet
 
 _FREE = 0.02
-_PER_STEP = 1.5e-4
-_SHARE = 0.006
-"""Seconds that looking may take: some in all, and some for each step or a share of the loop's time."""
+_PER_STEP = 1.2e-4
+_SHARE = 0.005
+"""Seconds that looking may take: some in all, and some for each step or a share of the loop's time.
+
+Both are times of this thread on the processor, so that other programs do not matter."""
 
 _MOST_LOSSES = 12
 _MOST_MARKS = 40
@@ -89,13 +91,13 @@ class LiveWatch:
         self._dirty: dict[str, weakref.ref[torch.Tensor]] = {}  # moved by a gradient that they still hold
         self._updates = self._moved = self._unzeroed = 0
         self.steps = self._looked = 0
-        self._begun = perf_counter()
+        self._begun, self._busy = perf_counter(), thread_time()
         self._ended: float | None = None
         self._spent = 0.0
         self._trouble = ""
 
     def __enter__(self) -> LiveWatch:
-        self._begun = perf_counter()
+        self._begun, self._busy = perf_counter(), thread_time()
         self._mode.enter()
         return self
 
@@ -135,7 +137,7 @@ class LiveWatch:
         """A pass has run."""
         self.steps += 1
         place = self._look_at_losses(roots, frame)
-        if self._spent < _FREE + max(_PER_STEP * self.steps, _SHARE * self.seconds):
+        if self._spent < _FREE + max(_PER_STEP * self.steps, _SHARE * (thread_time() - self._busy)):
             start = thread_time()
             with Quiet():
                 leaves = self._leaves.of(place, roots) if asked is None else [leaf for leaf in asked if leaf.is_leaf]

@@ -5,6 +5,7 @@ As in the pictures of graphs, text and lines take the page's own colour, and all
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from torchmagic.live_records import LiveRecord
@@ -20,6 +21,7 @@ _AXIS = 34
 _ROW = 18
 _BAD = "#d1242f"
 _FILE_WIDTH = 720
+_HEAD_CELLS, _CELLS = 80, 104  # characters of a line of words
 
 
 def live_svg(record: LiveRecord, theme: Theme = "auto", *, file: bool = False, style: str = "") -> str:
@@ -34,16 +36,19 @@ def live_svg(record: LiveRecord, theme: Theme = "auto", *, file: bool = False, s
     >>> live_svg(LiveRecord(1, 1)).startswith("<svg")
     True
     """
-    return draw(make_view(record), theme, file=file, style=style)
+    told = [f"Note: {note.text} {note.remedy and '→ '}{note.remedy}".replace("`", "") for note in record.notes]
+    return draw(make_view(record), theme, file=file, style=style, told=told)
 
 
-def draw(view: LiveView, theme: Theme, *, file: bool = False, style: str = "") -> str:
-    """As :func:`live_svg`, of a view."""
+def draw(view: LiveView, theme: Theme, *, file: bool = False, style: str = "", told: Sequence[str] = ()) -> str:
+    """As :func:`live_svg`, of a view; ``told`` are sentences below one that stands alone."""
     parts: list[str] = []
     top = 0
     if file:
-        parts.append(_text(1, 18, view.head, size=13, bold=True))
-        top = 30
+        for line in textwrap.wrap(view.head, _HEAD_CELLS):
+            top += 18
+            parts.append(_text(1, top, line, size=13, bold=True))
+        top += 12
     for panel in view.panels:
         parts.append(_panel(panel, top))
         top += _HEAD + panel.height + _GAP
@@ -58,9 +63,10 @@ def draw(view: LiveView, theme: Theme, *, file: bool = False, style: str = "") -
         for row in view.rows:
             top += _ROW
             parts.append(_file_row(row, top))
-        if view.foot:
-            top += _ROW
-            parts.append(_text(1, top, view.foot, faint=True))
+        for text in (view.foot, *told):
+            for line in textwrap.wrap(text, _CELLS, subsequent_indent="" if text == view.foot else "    "):
+                top += _ROW
+                parts.append(_text(1, top, line, faint=text == view.foot))
         top += 10
     back = BACKGROUNDS.get(theme)
     width = str(_FILE_WIDTH) if file else "100%"
@@ -96,17 +102,19 @@ def _panel(panel: Panel, top: int) -> str:
             'fill-opacity=".12"><title>the usual range, around 1e-3</title></rect>'
         )
     parts.append(_frame())
-    parts += [_line(line) for line in panel.lines]
+    faint = sum(line.stroke.colour == "faint" for line in panel.lines)
+    parts += [_line(line, max(0.06, min(0.28, 6 / max(1, faint)))) for line in panel.lines]
     parts += [
         f'<path d="M{number(1000 * mark.place)} 0v100" stroke="{_BAD}" stroke-width="1.5" stroke-dasharray="4 3" '
         'vector-effect="non-scaling-stroke"/>'
         for mark in panel.marks
     ]
     parts.append("</svg>")
-    for n, mark in enumerate(panel.marks):
-        x = _LEFT + _WIDE * mark.place
-        side, gap = ("end", -0.7) if mark.place > 0.5 else ("start", 0.7)
-        parts.append(_text(x + gap, base + 12 + 14 * n, mark.text, side, bold=True, colour=_BAD))
+    if panel.marks:
+        late = panel.marks[0].place > 1 - panel.marks[-1].place  # words stand where there is more room
+        place, side, gap = (panel.marks[0].place, "end", -0.7) if late else (panel.marks[-1].place, "start", 0.7)
+        for n, mark in enumerate(panel.marks):
+            parts.append(_text(_LEFT + _WIDE * place + gap, base + 12 + 14 * n, mark.text, side, bold=True))
     if panel.empty:
         parts.append(_text(_LEFT + 2, base + panel.height / 2 + 4, panel.empty, faint=True))
     return "\n".join(parts)
@@ -129,10 +137,12 @@ def _key(panel: Panel, y: float) -> str:
     )
 
 
-def _line(line: Line) -> str:
+def _line(line: Line, faintness: float) -> str:
     faint = line.stroke.colour == "faint"
     colour = "currentColor" if faint else line.stroke.colour
-    look = f'stroke="{colour}" stroke-width="{1 if faint else 1.8}"' + (' stroke-opacity=".28"' if faint else "")
+    look = f'stroke="{colour}" stroke-width="{1 if faint else 1.8}"' + (
+        f' stroke-opacity="{faintness:.2g}"' if faint else ""
+    )
     look += f' stroke-dasharray="{line.stroke.dash}"' if line.stroke.dash else ""
     area = f'<path d="{_data(line.area)}z" fill="{colour}" fill-opacity=".16"/>' if line.area else ""
     data = _data(line.points)
@@ -170,10 +180,9 @@ def _text(
     size: int = 0,
     bold: bool = False,
     faint: bool = False,
-    colour: str = "currentColor",
 ) -> str:
     more = f' text-anchor="{anchor}"' if anchor else ""
     more += f' font-size="{size}"' if size else ""
     more += ' font-weight="bold"' if bold else ""
     more += ' fill-opacity=".75"' if faint else ""
-    return f'<text x="{x:.5g}%" y="{number(y)}" fill="{colour}"{more}>{escaped(text)}</text>'
+    return f'<text x="{x:.5g}%" y="{number(y)}" fill="currentColor"{more}>{escaped(text)}</text>'

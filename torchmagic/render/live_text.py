@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from torchmagic.live_records import LiveRecord
 from torchmagic.render.live_scale import scale
-from torchmagic.render.live_view import loss_names, make_view
+from torchmagic.render.live_view import loss_names, make_view, value_text
 from torchmagic.render.text import WIDTH
-from torchmagic.render.words import number
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _CELLS = 12
@@ -28,8 +27,8 @@ def live_text(record: LiveRecord) -> str:
     view = make_view(record)
     lines = _wrapped(f"Training{'' if record.running else ' seen'}: {view.head}", "  ")
     for name, loss in zip(loss_names(record.losses), record.losses, strict=True):
-        first = number(loss.means[0]) if loss.means else "–"
-        lines.append(f"{_padded(name)} {first} → {number(loss.last)}  {small_curve(loss.means)}".rstrip())
+        first = value_text(loss.means[0] if loss.means else None)
+        lines.append(f"{_padded(name)} {first} → {value_text(loss.last)}  {small_curve(loss.means)}".rstrip())
     if view.rows:
         lines.append(f"{_padded('leaf')} {'gradient':>9}  {'curve':<{_CELLS}}  {'update':>9}  status")
     for row in view.rows:
@@ -52,12 +51,12 @@ def live_line(record: LiveRecord) -> str:
     """
     parts = [f"step {record.steps:,}"]
     names = loss_names(record.losses)
-    parts += [f"{name} {number(loss.last)}" for name, loss in zip(names, record.losses, strict=True)]
+    parts += [f"{name} {value_text(loss.last)}" for name, loss in zip(names, record.losses, strict=True)]
     norms = [leaf.last_norm for leaf in record.parameters if leaf.last_norm is not None]
     ratios = [leaf.last_ratio for leaf in record.parameters if leaf.last_ratio is not None]
     for word, found in (("gradient norms", norms), ("update/weight", ratios)):
         if found:
-            low, high = number(min(found)), number(max(found))
+            low, high = value_text(min(found)), value_text(max(found))
             parts.append(f"{word} {low}" if low == high else f"{word} {low} to {high}")
     return ", ".join(parts)
 

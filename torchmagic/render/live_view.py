@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -130,7 +131,7 @@ def make_view(record: LiveRecord) -> LiveView:
     return LiveView(
         head,
         tuple(panels),
-        tuple((across.place(value), f"{value:,.0f}") for value in round_numbers(1, max(record.steps, 2), 5)),
+        tuple((across.place(n), f"{n:,.0f}") for n in round_numbers(1, max(record.steps, 2), 5) if n == int(n)),
         tuple(_row(leaf, strokes[leaf.name]) for leaf in chosen),
         tuple(_row(leaf, None) for leaf in others),
         _foot(record, len(others)),
@@ -174,9 +175,9 @@ def _losses(record: LiveRecord, across: Scale) -> Panel:
             edges = (_points(loss.steps, each, record.width, across, up) for each in (loss.highs, loss.lows))
             high, low = edges
             area = (*high, *reversed(low))
-        lines.append(Line(stroke, points, f"{name}, last {number(loss.last)}", area))
+        lines.append(Line(stroke, points, f"{name}, last {value_text(loss.last)}", area))
     keys = tuple(
-        (f"{name} {number(loss.last)}", stroke)
+        (f"{name} {value_text(loss.last)}", stroke)
         for name, loss, stroke in zip(names, record.losses, strokes, strict=True)
     )
     marks = _marks(record, "loss", across)
@@ -225,7 +226,7 @@ def _of_leaves(
             lines.append(Line(Stroke("faint"), _points(steps, values, width, across, up), leaf.name))
     for leaf, steps, values in curves:
         if values and leaf.name in strokes:
-            title = f"{leaf.name}, last {number(values[-1])}"
+            title = f"{leaf.name}, last {value_text(values[-1])}"
             lines.append(Line(strokes[leaf.name], _points(steps, values, width, across, up), title))
     zone = None if usual is None or not known else (up.place(usual[0]), up.place(usual[1]))
     empty = "" if known else "No weight has changed yet." if usual else "No gradient was read."
@@ -246,7 +247,8 @@ def _marks(record: LiveRecord, what: str, across: Scale) -> tuple[Mark, ...]:
         if mark.what == what:
             first.setdefault(mark.kind, mark)
     words = {"nan": "NaN", "inf": "infinite"}
-    return tuple(Mark(across.place(mark.step), f"{words[kind]} at step {mark.step:,}") for kind, mark in first.items())
+    found = [Mark(across.place(mark.step), f"{words[kind]} at step {mark.step:,}") for kind, mark in first.items()]
+    return tuple(sorted(found, key=lambda mark: mark.place))
 
 
 # -- words -----------------------------------------------------------------------------------------------
@@ -255,11 +257,24 @@ def _marks(record: LiveRecord, what: str, across: Scale) -> tuple[Mark, ...]:
 def _head(record: LiveRecord) -> str:
     parts = [f"{record.steps:,} step{'s' * (record.steps != 1)} in {seconds_text(record.seconds)}"]
     for name, loss in list(zip(loss_names(record.losses), record.losses, strict=True))[:2]:
-        first = number(loss.means[0]) if loss.means else number(loss.last)
-        parts.append(f"{printable(name)} {first} → {number(loss.last)}" if loss.count > 1 else f"{name} {first}")
+        first = value_text(loss.means[0] if loss.means else loss.last)
+        parts.append(f"{printable(name)} {first} → {value_text(loss.last)}" if loss.count > 1 else f"{name} {first}")
     if record.ended:
         parts.append(f"ended by {record.ended}")
     return ", ".join(parts)
+
+
+def value_text(value: float | None) -> str:
+    """A number of a curve: three significant digits, four from 1 to 10,000.
+
+    >>> value_text(0.012345), value_text(1377.2), value_text(float("nan")), value_text(float("inf")), value_text(None)
+    ('0.0123', '1377', 'NaN', '∞', '–')
+    """
+    if value is None:
+        return number(None)
+    if math.isfinite(value):
+        return f"{value:.4g}" if 1 <= abs(value) < 1e4 else f"{value:.3g}"
+    return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
 
 
 def _row(leaf: ParameterCurve, stroke: Stroke | None = None) -> Row:
@@ -267,8 +282,8 @@ def _row(leaf: ParameterCurve, stroke: Stroke | None = None) -> Row:
     return Row(
         shorten(leaf.name, _LONGEST_NAME),
         shape_text(leaf.shape),
-        number(leaf.last_norm),
-        number(leaf.last_ratio) if leaf.last_ratio is not None else "–",
+        value_text(leaf.last_norm),
+        value_text(leaf.last_ratio),
         f"{word}, {leaf.why}" if leaf.why and leaf.status in ("nan", "inf") else word,
         tone,
         stroke,

@@ -26,7 +26,7 @@ function render({ model, el }) {
   let picture = null; // the SVG element
   let size = { width: 1, height: 1 }; // of the picture, in its own units
   let view = { x: 0, y: 0, width: 1, height: 1 }; // the part that is shown
-  let wide = 1; // of the stage, when it was last looked at
+  let wide = 0; // of the stage, when it was last looked at
   let current = null; // id of the spot that Tab comes to
   let chosen = null; // id of the node whose facts are shown
 
@@ -48,6 +48,7 @@ function render({ model, el }) {
 
   function start() {
     // as large as can be read, from its top
+    wide = stage.clientWidth; // 0 while it is not on the page yet
     fit(Math.min(Math.max(size.width / Math.max(stage.clientWidth, 1), 1), SMALLEST));
   }
 
@@ -57,9 +58,10 @@ function render({ model, el }) {
   }
 
   function resized() {
+    const now = stage.clientWidth;
+    if (now === wide || !now) return;
+    if (!wide) return start();
     const scale = view.width / wide;
-    const now = Math.max(stage.clientWidth, 1);
-    if (now === wide) return;
     wide = now;
     view.width = now * scale;
     show();
@@ -125,7 +127,6 @@ function render({ model, el }) {
     if (!spotOf(current)) current = spots().length ? spots()[0].id : null;
     tabTo(current);
     start();
-    wide = Math.max(stage.clientWidth, 1);
     for (const button of bar.querySelectorAll("button[data-needs]")) {
       button.disabled = !model.get(button.dataset.needs);
     }
