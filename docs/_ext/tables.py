@@ -133,16 +133,6 @@ def hostile() -> str:
     return f"Today that is {attacks} hostile and faulty submissions, beside {solutions} known solutions."
 
 
-def pages(*names: str) -> str:
-    """A table of contents of those pages that are there.
-
-    >>> pages("no-such-page")
-    ''
-    """
-    found = [name for name in names if (ROOT / "docs" / f"{name}.md").exists()]
-    return "\n".join(["```{toctree}", ":hidden:", "", *found, "```"]) if found else ""
-
-
 def measures() -> str:
     """The groups of figures that ``python -m bench`` knows."""
     from bench.__main__ import MEASURES
@@ -170,7 +160,6 @@ TABLES: dict[str, Callable[..., str]] = {
     "assignments": assignments,
     "hostile": hostile,
     "measures": measures,
-    "pages": pages,
     "saved": saved_example,
 }
 

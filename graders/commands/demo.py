@@ -104,7 +104,8 @@ def command(
     students fetch, solve (right, partly wrong, blank, broken, hostile) and submit them, collects, grades,
     holds every score against the expected one, writes the feedback, and runs a tour of the magics.
 
-    Solutions are dealt in the proportions of a real class, the same for the same seed; docs/howto/load-test.md gives them.
+    Solutions are dealt in the proportions of a real class, the same for the same seed:
+    docs/howto/load-test.md.
     """
     console = Console()
     sources = find_assignments(source)

@@ -41,7 +41,13 @@ _MANUAL = Manual(
         ("autograded/STUDENT/ASSIGNMENT/", "the graded notebooks"),
         (".torchmagic/", "the course's store of results and notes"),
     ],
-    see_also=["torchmagic feedback", "torchmagic store", "torchmagic doctor", "docs/howto/grading-at-scale.md", "docs/howto/cluster.md"],
+    see_also=[
+        "torchmagic feedback",
+        "torchmagic store",
+        "torchmagic doctor",
+        "docs/howto/grading-at-scale.md",
+        "docs/howto/cluster.md",
+    ],
 )
 
 

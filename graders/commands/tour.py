@@ -9,7 +9,6 @@ import click
 from graders.commands.manual import Manual, PagedCommand
 from torchmagic.tour import NOTEBOOK, copy_tour, how_to_open
 
-
 _MANUAL = Manual(
     arguments=[("FILE", "The notebook to write, or a folder; ./tour.ipynb if not given.")],
     examples=[

@@ -16,7 +16,9 @@ from graders.executing.connecting import read_plan
 from tests.cluster.conftest import ROOT, Cluster
 from tests.cluster.standin import PACKAGE, StandIn, handed
 
-BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "howto" / "cluster.md").read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = re.findall(
+    r"```yaml\n(.*?)```", (ROOT / "docs" / "howto" / "cluster.md").read_text(encoding="utf-8"), re.DOTALL
+)
 
 
 def test_each_file_in_the_document_is_read(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def _script() -> str:
     kept = [Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()]
     own = sorted({*OWN, *(closed for path in kept for closed in _closed_above(path))})
     kept = [path for path in kept if any(path.is_relative_to(folder) for folder in own)]
-    given = {f"{INSTALLED}/{name}": ROOT / name for name in ("torchmagic", "graders", "docs/jupyterhub")}
+    given = {f"{INSTALLED}/{name}": ROOT / name for name in ("torchmagic", "graders", "docs/howto/jupyterhub")}
     stash = {**{str(path): path for path in kept}, **given}
     lines = [
         "set -eu",

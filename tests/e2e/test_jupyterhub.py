@@ -119,7 +119,7 @@ threading.Thread(target=talk, daemon=True).start()
 
 def prepare(on: Machine, folder: Path) -> None:
     """What the page says to do as root."""
-    on.run("sh", f"{INSTALLED}/docs/jupyterhub/setup.sh", "grace", "ada", "ben")
+    on.run("sh", f"{INSTALLED}/docs/howto/jupyterhub/setup.sh", "grace", "ada", "ben")
     on.run("chpasswd", given="grace:grace-pw\nada:ada-pw\nben:ben-pw\n")
     _course(folder)
     on.run("sh", "-c", "umask 077; mkdir /home/grace/source; cd /home/grace/source; tar x", given=_tar(folder))

@@ -1,4 +1,4 @@
-"""The settings that docs/jupyterhub.md hands out load, and name what there is; tests/e2e tries the whole hub."""
+"""The settings that docs/howto/jupyterhub.md hands out load, and name what there is; tests/e2e tries the whole hub."""
 
 from __future__ import annotations
 
