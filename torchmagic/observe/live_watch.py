@@ -24,7 +24,7 @@ from torchmagic.observe.live_story import Counts, Followed, tell
 from torchmagic.observe.live_weights import SAMPLE, Before, compared, copied, first_small
 from torchmagic.observe.quiet import Quiet
 
-_FREE = 0.02
+_FREE = 0.005
 _PER_STEP = 1.2e-4
 _SHARE = 0.005
 """Seconds that looking may take: some in all, and some for each step or a share of the loop's time.
