@@ -33,6 +33,10 @@ class Output(Protocol):
     in_place: bool
     """Whether a picture can take the place of an earlier one."""
 
+    @property
+    def width(self) -> int | None:
+        """The columns of a terminal; None where a picture can be shown."""
+
     def show(self, bundle: dict[str, Any]) -> None:
         """Show a picture, in the place of the one before it where that can be."""
 
@@ -105,7 +109,7 @@ class LiveShow:
     def finish(self, record: LiveRecord) -> None:
         """Show the last picture, in the place of those before it."""
         if self._output is not None:
-            self._output.show(bundle(record, self._theme))
+            self._output.show(bundle(record, self._theme, self._output.width))
 
     def _after_step(self, watch: Any) -> None:
         assert self._output is not None
@@ -128,11 +132,13 @@ class LiveShow:
             self._pace.took(now, 0.0)
 
 
-def bundle(record: LiveRecord, theme: Theme) -> dict[str, str]:
-    """The record as HTML and as text."""
+def bundle(record: LiveRecord, theme: Theme, width: int | None = None) -> dict[str, str]:
+    """The record as HTML and as text; for a terminal as text of its width."""
     from torchmagic.render.live_html import live_html
     from torchmagic.render.live_text import live_text
 
+    if width is not None:
+        return {"text/plain": live_text(record, width)}
     return {"text/plain": live_text(record), "text/html": live_html(record, theme)}
 
 

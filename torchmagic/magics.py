@@ -51,14 +51,22 @@ def _options(options: Options) -> Any:
 class _Output:
     """One display of the cell, by its id; the publisher is the cell's own, whatever captures output inside it."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, terminal: Terminal | None) -> None:
         self.in_place = getattr(shell, "kernel", None) is not None
+        self._terminal = terminal
         self._publisher = shell.display_pub
         self._id = DisplayHandle().display_id
         self._shown = False
 
+    @property
+    def width(self) -> int | None:
+        """The columns of a terminal; None for a notebook."""
+        return None if self._terminal is None else self._terminal.width
+
     def show(self, bundle: dict[str, Any]) -> None:
-        """Show a picture, or put it in the place of the last one."""
+        """Show a picture, or put it in the place of the last one; in a terminal the text."""
+        if self._terminal is not None:
+            bundle = {"text/plain": self._terminal.coloured(bundle["text/plain"])}
         again = self._shown and self.in_place
         self._shown = True
         if self.in_place:
@@ -271,7 +279,7 @@ class TorchMagics(Magics):
 
     def output(self) -> _Output:
         """A place for a picture that is redrawn while the cell runs."""
-        return _Output(self._shell)
+        return _Output(self._shell, self.terminal)
 
     def say(self, text: str) -> None:
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from torchmagic.live_records import LiveRecord
+from torchmagic.render.graph_view import cells
 from torchmagic.render.live_scale import scale
 from torchmagic.render.live_view import loss_names, make_view, value_text
-from torchmagic.render.text import WIDTH
+from torchmagic.render.wrapping import LEAST, WIDTH, wrapped
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _CELLS = 12
 _LONGEST_NAME = 30
 
 
-def live_text(record: LiveRecord) -> str:
-    """A few lines, 80 columns wide: losses and leaves with small curves, then notes.
+def live_text(record: LiveRecord, width: int = WIDTH) -> str:
+    """A few lines of at most ``width`` columns: losses and leaves with small curves, then notes.
 
     >>> from torchmagic.live_records import LossCurve
     >>> loss = LossCurve("loss", 3, (1, 2), (4.0, 1.0), (4.0, 1.0), (4.0, 1.0), 1.0, 2)
@@ -25,21 +25,25 @@ def live_text(record: LiveRecord) -> str:
     loss                           4 → 1  █▂
     """
     view = make_view(record)
-    lines = _wrapped(f"Training{'' if record.running else ' seen'}: {view.head}", "  ")
+    width = max(width, LEAST)
+    name_width = min(_LONGEST_NAME, max(8, width - 50))
+    most = _CELLS if width >= 60 else 0  # a narrow window keeps the numbers
+    lines = wrapped(f"Training{'' if record.running else ' seen'}: {view.head}", width, later="  ")
     for name, loss in zip(loss_names(record.losses), record.losses, strict=True):
-        first = value_text(loss.means[0] if loss.means else None)
-        lines.append(f"{_padded(name)} {first} → {value_text(loss.last)}  {small_curve(loss.means)}".rstrip())
+        first = value_text(loss.means[0]) if loss.means else "–"
+        curve = small_curve(loss.means, most) if most else ""
+        lines.append(f"{_padded(name, name_width)} {first} → {value_text(loss.last)}  {curve}".rstrip())
     if view.rows:
-        lines.append(f"{_padded('leaf')} {'gradient':>9}  {'curve':<{_CELLS}}  {'update':>9}  status")
+        lines.append(_row("leaf", "gradient", "curve" if most else "", "update", "status", name_width, most))
     for row in view.rows:
-        curve = f"{small_curve(row.norms):<{_CELLS}}"
-        lines.append(f"{_padded(row.name)} {row.gradient:>9}  {curve}  {row.ratio:>9}  {row.status}")
+        curve = small_curve(row.norms, most) if most else ""
+        lines += _fitted(_row(row.name, row.gradient, curve, row.ratio, row.status, name_width, most), width)
     foot = view.foot.replace("are drawn faintly", "are not listed").replace("is drawn faintly", "is not listed")
-    lines += _wrapped(foot, "") if foot else []
+    lines += wrapped(foot, width, later="")
     for note in record.notes:
         where = f" (line {note.line})" if note.line is not None else ""
-        lines += _wrapped(f"Note{where}: {note.text}", "    ")
-        lines += [f"    {line}" for line in _wrapped(f"→ {note.remedy}", "  ", WIDTH - 4)] if note.remedy else []
+        lines += wrapped(f"Note{where}: {note.text}", width)
+        lines += wrapped(f"→ {note.remedy}", width, first="    ", later="      ") if note.remedy else []
     return "\n".join(lines)
 
 
@@ -74,11 +78,16 @@ def small_curve(values: Sequence[float], most: int = _CELLS) -> str:
     return "".join(_BLOCKS[min(7, int(up.place(value) * 8))] for value in chosen)
 
 
-def _padded(name: str) -> str:
-    if len(name) > _LONGEST_NAME:
-        name = f"…{name[1 - _LONGEST_NAME :]}"
-    return f"{name:<{_LONGEST_NAME}}"
+def _row(name: str, gradient: str, curve: str, ratio: str, status: str, name_width: int, most: int) -> str:
+    middle = f"{curve:<{most}}  " if most else ""
+    return f"{_padded(name, name_width)} {gradient:>9}  {middle}{ratio:>9}  {status}"
 
 
-def _wrapped(text: str, later: str, width: int = WIDTH) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent=later, break_on_hyphens=False) or [text]
+def _padded(name: str, width: int) -> str:
+    if len(name) > width:
+        name = f"…{name[1 - width :]}"
+    return f"{name:<{width}}"
+
+
+def _fitted(line: str, width: int) -> list[str]:
+    return [line] if cells(line) <= width else wrapped(line, width)
