@@ -29,6 +29,7 @@ MODULES = (
     "torchmagic.errors",
     "torchmagic.records",
     "torchmagic.graph_records",
+    "torchmagic.live_records",
     "torchmagic.traced",
     "graders.checks",
     "graders.strategies",

@@ -469,6 +469,7 @@ class Drawing:
 
     def __init__(self, in_place: bool) -> None:
         self.in_place = in_place
+        self.width = None if in_place else 60
         self.bundles: list[dict[str, Any]] = []
 
     def show(self, bundle: dict[str, Any]) -> None:
@@ -489,7 +490,11 @@ def test_drawn_in_place_while_it_runs_and_lines_in_a_terminal() -> None:
         assert record is not None
         show.finish(record)
         assert output.bundles[0]["text/plain"].startswith(start)
-        assert output.bundles[-1]["text/plain"].startswith("Training seen: 3 steps")
+        last = output.bundles[-1]
+        assert last["text/plain"].startswith("Training seen: 3 steps")
+        assert ("text/html" in last) is in_place
+        if not in_place:
+            assert all(len(line) <= 60 for line in last["text/plain"].splitlines())
         assert len(output.bundles) == 2
 
 

@@ -26,8 +26,9 @@ def live_text(record: LiveRecord, width: int = WIDTH) -> str:
     """
     view = make_view(record)
     width = max(width, LEAST)
-    name_width = min(_LONGEST_NAME, max(8, width - 50))
     most = _CELLS if width >= 60 else 0  # a narrow window keeps the numbers
+    others = len(_row("", "", "", "", "", 0, most)) + max((cells(row.status) for row in view.rows), default=0)
+    name_width = min(_LONGEST_NAME, max(8, width - others))
     lines = wrapped(f"Training{'' if record.running else ' seen'}: {view.head}", width, later="  ")
     for name, loss in zip(loss_names(record.losses), record.losses, strict=True):
         first = value_text(loss.means[0]) if loss.means else "–"
