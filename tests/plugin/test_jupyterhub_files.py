@@ -16,7 +16,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from graders.nbgrader_plugin.collect import CarefulCollect
 from graders.nbgrader_plugin.exchange import exchange_step
 
-FILES = Path(__file__).parents[2] / "docs" / "jupyterhub"
+FILES = Path(__file__).parents[2] / "docs" / "howto" / "jupyterhub"
 
 
 def _load(*names: str) -> Config:
