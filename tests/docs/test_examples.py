@@ -19,9 +19,8 @@ from tests.docs.pages import ALL, DOCS, ROOT, Block, blocks, commands, run_examp
 
 #: Whose blocks the build runs or checks: `make docs`.
 BUILT = {
-    "{code-cell,
+    "{code-cell}",
     "{literalinclude}",  # of files that tests load
-}",
     "{shell}",
     "{notebook-cell}",
     "{script}",
