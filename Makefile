@@ -5,12 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 FUZZ_SECONDS ?= 600
+E2E ?=
 TEST_JOBS ?= 3
 KILLS ?= 30
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test e2e faults dist smoke versions check bench compat fuzz mutants notebooks lint types golden pictures clean
+.PHONY: help venv demo test e2e docs faults dist smoke versions check bench compat fuzz mutants notebooks lint types golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -38,7 +39,7 @@ faults: $(STAMP)  ## kill the grader, its workers and its scheduler KILLS (30) t
 	TORCHMAGIC_KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults tests/cluster/test_lost.py
 
 e2e: $(STAMP)  ## journeys through JupyterLab, Notebook, formgrader, JupyterHub and a terminal (needs Chromium)
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e $(E2E)
 	@echo "What the pages looked like: shots/e2e"
 
 check: lint types  ## lint, types and the quick tests

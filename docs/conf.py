@@ -33,7 +33,8 @@ nitpicky = True
 nitpick_ignore_regex = [  # other projects' names: their inventories would have to be fetched
     (r"py:.*", r"(torch|numpy|hypothesis|IPython|click|traitlets|nbformat|os|pathlib|collections|typing|abc)\..*"),
     (r"py:.*", r"torchmagic\.(shown\._Record|graph_options\.Wanted)"),  # internal
-    (r"py:.*", r"(TensorRecord|GroupRecord|LiveTraced|GraphRecord|Explanation|torchmagic\.graph_records\.GraphRecord)"),
+    (r"py:.*", r"(TensorRecord|GroupRecord|LiveTraced|GraphRecord|Explanation)"),
+    (r"py:.*", r"torchmagic\.(graph|live)_records\.(Graph|Live)Record"),
     (
         r"py:.*",
         r"(Shape|Any|Callable|Iterable|Iterator|Literal|Mapping|Path|Sequence|SearchStrategy|st\..*|Strategy|Tensor)",

@@ -218,9 +218,9 @@ def _attributes(cls: type) -> dict[tuple[str, ...], str]:
 
 
 def _record(name: str) -> type:
-    from torchmagic import graph_records, records
+    from torchmagic import graph_records, live_records, records
 
-    return next(getattr(module, name) for module in (records, graph_records) if hasattr(module, name))
+    return next(getattr(module, name) for module in (records, graph_records, live_records) if hasattr(module, name))
 
 
 def _kind(trait: Any) -> str:
