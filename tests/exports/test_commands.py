@@ -215,7 +215,7 @@ def test_every_option_is_explained(run: Run, name: str) -> None:
     for option in options:
         assert option.help.endswith("."), option
         assert f"{option.name} = {option.default}" in result.output
-    page = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "exports.md").read_text(encoding="utf-8")
     assert plugin_of(name).__name__ in page
     assert not [option.name for option in options if f"`{option.name}`" not in page]
 
