@@ -43,7 +43,7 @@ e2e: $(STAMP)  ## journeys through JupyterLab, Notebook, formgrader, JupyterHub 
 	@echo "What the pages looked like: shots/e2e"
 
 check: lint types  ## lint, types and the quick tests
-	$(BIN)/python -m pytest -q -m '$(FAST)' --ignore=tests/e2e
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile -m '$(FAST)' --ignore=tests/e2e
 
 bench: $(STAMP)  ## measure, and print each figure beside its goal
 	@$(BIN)/python -m bench
