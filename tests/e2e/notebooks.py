@@ -100,11 +100,14 @@ def open_notebook(page: Page, server: Server, name: str, program: Program, *, ke
     stored = page.request.get(server.at(f"api/contents/{name}?content=1")).json()
     expect(notebook.cells).to_have_count(len(stored["content"]["cells"]), timeout=60_000)  # they come one by one
     if kernel:
-        until(
-            lambda: _connected(page, server, name), 90, f"a kernel for {name}"
-        )  # the page says idle before there is one
-        page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+        wait_for_kernel(page, server, name)
     return notebook
+
+
+def wait_for_kernel(page: Page, server: Server, name: str) -> None:
+    """Until that notebook has a kernel that answers: the page says idle before there is one."""
+    until(lambda: _connected(page, server, name), 90, f"a kernel for {name}")
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(state="attached")
 
 
 def _connected(page: Page, server: Server, name: str) -> bool:

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from graders.mutants import build_submission
 from tests.e2e.course import CHECK, TOPIC, WRONG, School, answered, cell, dismiss, menu, run, validate, write
+from tests.e2e.notebooks import wait_for_kernel
 from tests.e2e.programs import Server, Visitor, jupyter, until, violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -58,6 +59,7 @@ def test_from_fetching_to_reading_the_feedback(school: School, lab: Server, visi
         page.locator("#fetched_assignments_list a", has_text=TOPIC).first.click()
         page.locator("#fetched_assignments_list .nested_list_item a", has_text=TOPIC).click()
         page.locator(".jp-Notebook").first.wait_for()
+        wait_for_kernel(page, lab, f"{TOPIC}/{TOPIC}.ipynb")
         run(page, "import torch")
         run(page, "def scale_columns")
         shown = run(page, CHECK)
@@ -126,6 +128,7 @@ def test_in_notebook_a_wrong_answer_on_a_dark_page(school: School, visitor: Visi
     with jupyter("notebook", home.folder, home) as server, visitor.page("dark") as page:
         page.goto(server.at(f"notebooks/{TOPIC}/{TOPIC}.ipynb"))
         page.locator(".jp-Notebook").first.wait_for(timeout=90_000)
+        wait_for_kernel(page, server, f"{TOPIC}/{TOPIC}.ipynb")
         run(page, "import torch")
         run(page, "def scale_columns")
         expect(run(page, CHECK).locator(".tm-compared")).to_contain_text("6 of 6 values differ")

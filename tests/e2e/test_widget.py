@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, Page
 
+from tests.e2e.notebooks import wait_for_kernel
 from tests.e2e.programs import Home, Server, Theme, Visitor, jupyter, until, violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -45,7 +46,7 @@ def run_all(page: Page, server: Server) -> Locator:
     """The notebook with all cells run; gives the widget."""
     page.goto(server.at("lab/tree/widget.ipynb?reset"))
     page.locator(".jp-Notebook .cm-content").first.wait_for()
-    page.get_by_text("Python 3 | Idle").or_(page.get_by_text("Python 3 (ipykernel) | Idle")).first.wait_for()
+    wait_for_kernel(page, server, "widget.ipynb")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator("[data-command='runmenu:run-all']").click()
     widget = page.locator(".tm-widget")
