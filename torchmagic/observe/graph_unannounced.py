@@ -16,10 +16,12 @@ from torch.autograd.graph import get_gradient_edge
 _BACKWARD = torch.autograd.backward.__code__
 _MAKE_GRADS = torch.autograd._make_grads.__code__
 
+_FACT: Any = vars(torch._C.TensorBase)["is_nested"].__get__
+
 ANNOUNCED = "handle_torch_function" in _BACKWARD.co_names
 """Whether this torch tells function modes of ``torch.autograd.backward``."""
 
-FIRST_CALLS: frozenset[Any] = frozenset() if ANNOUNCED else frozenset({torch.Tensor.is_nested.__get__})
+FIRST_CALLS: frozenset[Any] = frozenset() if ANNOUNCED else frozenset({_FACT})
 """What such a pass asks before it begins, once for each root: facts that cost nothing."""
 
 
@@ -47,6 +49,6 @@ def call_at_end(roots: Sequence[torch.Tensor], ended: Callable[[], None]) -> lis
 
     def at_root(_: Sequence[torch.Tensor | None]) -> None:
         if waiting:
-            torch.autograd.Variable._execution_engine.queue_callback(waiting.pop())  # type: ignore[attr-defined]
+            torch.autograd.Variable._execution_engine.queue_callback(waiting.pop())
 
     return [get_gradient_edge(root).node.register_prehook(at_root) for root in roots]
