@@ -167,6 +167,8 @@ def lines() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ORDINARY)
 def test_gradients_of_ordinary_computations_agree(name: str) -> None:
+    if name == "gumbel" and torch.__version__ < "2.7":
+        pytest.skip("a torch older than 2.7 draws other numbers when it computes again")
     names = lines()
     with GraphSession(Wanted(check=True)) as session:
         exec(compile(ORDINARY[name], "<cell>", "exec"), names)

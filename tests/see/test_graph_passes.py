@@ -231,3 +231,30 @@ def test_a_gradient_penalty() -> None:
     assert grads["x", "y"] == "[3, 12]"
     assert grads["x", "penalty"] == "[36, 288]"
     assert grads["g", "penalty"] == "[6, 24]"
+
+
+def test_a_pass_of_several_roots_that_raises_and_one_after_it() -> None:
+    """torch.autograd.backward, which an older torch announces to nobody."""
+    source = (
+        "w = torch.tensor(3., requires_grad=True)\ny, z = w * 2, w * w\n"
+        "try:\n    torch.autograd.backward([y, torch.stack([y, z])])\nexcept RuntimeError:\n    pass\n"
+        "torch.autograd.backward([y, z])"
+    )
+    record = watched(source)
+    assert {node.label: node.grad for node in record.nodes if node.role == "leaf"} == {"w": 8.0}
+
+
+def test_a_pass_of_several_roots_that_raises_within() -> None:
+    source = (
+        "w = torch.tensor(3., requires_grad=True)\ny = w.exp()\nz = y * 1\nwith torch.no_grad():\n    y.add_(1)\n"
+        "torch.autograd.backward([z, y], retain_graph=True)"
+    )
+    namespace = fresh()
+    watch = GraphWatch()
+    with pytest.raises(RuntimeError, match="modified by an inplace") as caught, watch:
+        exec(source, namespace)
+    assert watch.recorded(caught.value).saved_changed is not None
+    record = watch.record(namespace, ["w", "y", "z"])
+    assert record is not None
+    assert any("stopped with RuntimeError" in note for note in record.notes)
+    assert {node.label: node.grad for node in record.nodes if node.role == "leaf"} == {"w": None}

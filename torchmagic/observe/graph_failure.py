@@ -11,7 +11,7 @@ import torch
 
 from torchmagic.observe import names, values
 from torchmagic.observe.cut_facts import Cut
-from torchmagic.observe.graph_ops import hook_free, plain_name, saved_inputs, saved_result
+from torchmagic.observe.graph_ops import hook_free, plain_name, read_kept, saved_inputs, saved_result
 from torchmagic.observe.graph_walk import OpFact, Skeleton, Walk
 from torchmagic.observe.graph_writes import Write, Writes
 from torchmagic.observe.recorded import Earlier, SavedChanged, Spot
@@ -170,7 +170,7 @@ def _outside(op: OpFact, node: Any) -> bool:
     if raw is None or not hook_free(raw):
         return False
     try:
-        given = getattr(node, f"_saved_{attribute}")
+        given = read_kept(node, f"_saved_{attribute}")
     except RuntimeError:
         return False
     if not isinstance(given, torch.Tensor) or given.device.type != "cpu" or not values.readable(given):
@@ -213,7 +213,7 @@ def _changed_attribute(node: Any, text: str) -> str | None:
             kept = getattr(node, raw, None)
             if kept is None or not all(map(hook_free, kept if isinstance(kept, (tuple, list)) else (kept,))):
                 continue
-            getattr(node, attribute)
+            read_kept(node, attribute)
         except RuntimeError as error:
             if _CHANGED in str(error) and text in str(error):
                 return attribute.removeprefix("_saved_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, MethodDescriptorType, MethodWrapperType
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from torchmagic.observe import callers, graph_pass, names, values
+from torchmagic.observe import callers, graph_pass, graph_unannounced, names, values
 from torchmagic.observe.graph_facts import Call
 from torchmagic.observe.graph_modules import LIBRARIES, Places
 from torchmagic.observe.graph_story import Story
@@ -45,6 +46,7 @@ _without_modes = torch._C.DisableTorchFunction
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _Tensor = torch.Tensor
 _DATA = torch.Tensor.data
+_FIRST_CALLS = graph_unannounced.FIRST_CALLS
 
 
 class WatchMode(TorchFunctionMode):
@@ -74,6 +76,7 @@ class WatchMode(TorchFunctionMode):
         self._places = Places()
         self._watch = graph_pass.PassWatch()
         self._highest = _sequence()
+        self._unannounced: _Unannounced | None = None
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -83,6 +86,8 @@ class WatchMode(TorchFunctionMode):
         if _is_compiling() or _tracing() is not None:
             return func(*args, **kwargs)  # a compiler traces the cell: let it see the plain call
         if type(func) in DESCRIPTORS and func in FACTS:
+            if func in _FIRST_CALLS:
+                self._backward_unannounced(graph_unannounced.begun(sys._getframe(1)))
             return func(*args, **kwargs)
         is_python = type(func) is FunctionType
         frame = callers.caller(sys._getframe(1), is_python)
@@ -214,20 +219,8 @@ class WatchMode(TorchFunctionMode):
     def _backward(
         self, call: Callable[..., Any], func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        watching: graph_pass.LivePass | None = None
-        try:
-            with _without_modes(), uncollected():
-                given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
-                roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
-                if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
-                    watching = self._watch.before(roots, sys._getframe(2), self.calls, self._trouble)
-                    if self.look is not None:
-                        self.look(watching.graph)
-                    watching.install(accumulates=func is not torch.autograd.grad)
-                live = None if watching is None else watching.graph
-                self.story.pass_begins(live, given, func, kwargs, sys._getframe(2))
-        except Exception as error:
-            self._trouble(error)
+        given = args[0] if args else kwargs.get("outputs", kwargs.get("tensors"))
+        watching = self._begin(given, func, kwargs, sys._getframe(2))
         if watching is None:
             try:
                 return call(func, args, kwargs)
@@ -238,17 +231,10 @@ class WatchMode(TorchFunctionMode):
         try:
             out = call(func, args, kwargs)
         except BaseException as error:
-            text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
-            watching.seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
-            done = [(each.skeleton, each.site) for each in self.passes.values()]
-            user = sys._getframe(2)
-            self._told(self.story.pass_failed, error, watching.graph, done, (func, args, kwargs), user)
+            self._failed(watching, error, (func, args, kwargs), sys._getframe(2))
             raise
         finally:
-            with _without_modes(), uncollected():
-                watching.finish()
-            self._after(watching, before, kwargs)
-            self._told(self.story.pass_ended, watching.graph)
+            self._end(watching, before, kwargs)
         if func is torch.autograd.grad:
             try:
                 with _without_modes():
@@ -258,6 +244,73 @@ class WatchMode(TorchFunctionMode):
             except Exception as error:
                 self._trouble(error)
         return out
+
+    def _begin(
+        self, given: Any, func: Callable[..., Any], kwargs: Mapping[str, Any], user: FrameType | None
+    ) -> graph_pass.LivePass | None:
+        """Watch the pass that is about to begin at ``given``; None where there is nothing to watch."""
+        watching: graph_pass.LivePass | None = None
+        try:
+            with _without_modes(), uncollected():
+                roots = [tensor for tensor in graph_pass.tensors(given) if tensor.requires_grad]
+                if roots and not any(values.wrapped(root) for root in roots):  # torch.func draws no graph
+                    watching = self._watch.before(roots, user, self.calls, self._trouble)
+                    if self.look is not None:
+                        self.look(watching.graph)
+                    watching.install(accumulates=func is not torch.autograd.grad)
+                self.story.pass_begins(None if watching is None else watching.graph, given, func, kwargs, user)
+        except Exception as error:
+            self._trouble(error)
+        return watching
+
+    def _failed(
+        self,
+        watching: graph_pass.LivePass,
+        error: BaseException,
+        call: tuple[Any, tuple[Any, ...], Mapping[str, Any]],
+        user: FrameType | None,
+    ) -> None:
+        text = str(error).partition("\n")[0].partition(". ")[0].removesuffix(".")
+        watching.seen.error = ": ".join(filter(None, (type(error).__name__, text[:160])))
+        done = [(each.skeleton, each.site) for each in self.passes.values()]
+        self._told(self.story.pass_failed, error, watching.graph, done, call, user)
+
+    def _end(self, watching: graph_pass.LivePass, before: int, kwargs: Mapping[str, Any]) -> None:
+        with _without_modes(), uncollected():
+            watching.finish()
+        self._after(watching, before, kwargs)
+        self._told(self.story.pass_ended, watching.graph)
+
+    def _backward_unannounced(self, begun: graph_unannounced.Begun | None) -> None:
+        """A pass that only its first call tells of begins now, or was known already by another root's."""
+        known = self._unannounced
+        if begun is None or (known is not None and known.begun.roots is begun.roots):
+            return
+        self.stop_unannounced(None)
+        watching = self._begin(begun.roots, torch.autograd.backward, begun.options, begun.frame)
+        if watching is None:
+            return
+        self._unannounced = _Unannounced(begun, watching, _sequence())
+        try:
+            with _without_modes():
+                watching.at_end(self._unannounced_ended)
+        except Exception as error:
+            self._trouble(error)
+
+    def _unannounced_ended(self) -> None:
+        known, self._unannounced = self._unannounced, None
+        if known is not None:
+            self._end(known.watching, known.before, known.begun.options)
+
+    def stop_unannounced(self, error: BaseException | None) -> None:
+        """A pass that began and did not end has raised: this error, where it ended the cell."""
+        known = self._unannounced
+        if known is None:
+            return
+        failed = RuntimeError("an error that the cell caught") if error is None else error
+        call = (torch.autograd.backward, (known.begun.roots,), known.begun.options)
+        self._failed(known.watching, failed, call, known.begun.frame)
+        self._unannounced_ended()
 
     def _told(self, tell: Callable[..., None], *facts: Any) -> None:
         """Tell the story something; an error of ours is not the user's."""
@@ -283,6 +336,15 @@ class WatchMode(TorchFunctionMode):
             order = 1 + max((op.call.order for op in seen.skeleton.ops if op.call is not None), default=0)
             last = self._highest - 1
             self.calls[last] = Call(before, last, seen=False, order=order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unannounced:
+    """A pass that runs unannounced, what watches it, and the sequence number before it."""
+
+    begun: graph_unannounced.Begun
+    watching: graph_pass.LivePass
+    before: int
 
 
 def is_own(code: CodeType) -> bool:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Hashable
 from functools import lru_cache
+from types import FrameType
 from typing import Any
 
 import torch
+
+SAVED_TELL = hasattr(torch._C._autograd.SavedTensor, "unpack_hook")
+"""Whether a kept tensor tells of its hooks and can be read past them: since torch 2.10."""
 
 _SUFFIX = re.compile(r"(Backward|_backward)\d*$")
 _PLAIN = {
@@ -172,13 +177,39 @@ def saved_result(node: Any) -> torch.Tensor | None:
 
 def _read(node: Any, attribute: str) -> Any:
     try:
-        return getattr(node, attribute)
+        return read_kept(node, attribute)
     except (AttributeError, RuntimeError):  # not kept, freed, or changed in place since it was saved
         return None
 
 
+class HookAhead(RuntimeError):
+    """Reading would have run a hook of the user's."""
+
+
+def read_kept(node: Any, attribute: str) -> Any:
+    """A tensor that a node keeps, where :func:`hook_free` was asked first.
+
+    Raises:
+        HookAhead: this torch did not tell of a hook that was about to run; not a line of it did.
+        RuntimeError: it was freed, or changed in place since.
+    """
+    if SAVED_TELL:
+        return getattr(node, attribute)
+    before = sys.getprofile()
+    sys.setprofile(_stop_calls)
+    try:
+        return getattr(node, attribute)
+    finally:
+        sys.setprofile(before)
+
+
+def _stop_calls(frame: FrameType, event: str, _: Any) -> None:
+    if event == "call":
+        raise HookAhead(frame.f_code.co_name)
+
+
 def hook_free(raw: Any) -> bool:
-    """Whether reading a saved tensor runs no hook of the user's."""
+    """Whether no hook of the user's stands on a saved tensor; an older torch tells when it is read."""
     try:
         return getattr(raw, "unpack_hook", None) is None
     except RuntimeError:

@@ -13,6 +13,7 @@ import torch
 from torchmagic.observe import names, values
 from torchmagic.observe.graph_facts import Call, data_name, put_calls, put_names, put_operands
 from torchmagic.observe.graph_groups import name_modules, name_parameters
+from torchmagic.observe.graph_unannounced import call_at_end
 from torchmagic.observe.graph_walk import OpFact, Place, Skeleton, TensorFact, Walk, folded_transposes, walk
 
 _SKIP = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<eval_with_key>")
@@ -113,6 +114,7 @@ class LivePass:
         self.graph = graph
         self._trouble = trouble
         self._handles: list[Any] = []
+        self._roots = roots
         self._leaves: list[tuple[TensorFact, torch.Tensor]] = []
         self._held: list[tuple[OpFact, list[Any]]] = []
 
@@ -152,6 +154,10 @@ class LivePass:
             numbers = [index for index, place in enumerate(op.inputs) if place in shared] if shared else None
             if numbers:
                 handles.append(node.register_hook(self._edge_reader(op, numbers)))
+
+    def at_end(self, ended: Callable[[], None]) -> None:
+        """Have ``ended`` called when the pass has done its work, by a hook that goes with the others."""
+        self._handles += call_at_end(self._roots, ended)
 
     def _reader(self, op: OpFact) -> Callable[[Sequence[torch.Tensor | None]], None]:
         def read(grads: Sequence[torch.Tensor | None]) -> None:

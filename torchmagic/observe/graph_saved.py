@@ -37,6 +37,7 @@ class Saved:
 
     Attributes:
         hidden: how many tensors stand behind hooks of the user's (or of a checkpoint), and were not read.
+        changed: how many were changed in place since, and could not be read: a torch older than 2.10 refuses.
 
     >>> from torchmagic.observe.graph_walk import walk
     >>> w = torch.ones(3, requires_grad=True)
@@ -47,6 +48,7 @@ class Saved:
     """
 
     hidden: int = 0
+    changed: int = 0
     cut: bool = False
     _count: int = 0
     _seen: dict[int, Any] = field(default_factory=dict)
@@ -72,6 +74,8 @@ class Saved:
         found = []
         if self.hidden:
             found.append(f"{_tensors(self.hidden)} kept behind hooks (a checkpoint, saved_tensors_hooks): not counted.")
+        if self.changed:
+            found.append(f"{_tensors(self.changed)} changed in place since: read with torch 2.10 or newer alone.")
         if self.cut:
             found.append(f"What is kept was read of the first {_MOST:,} tensors.")
         return found
@@ -112,8 +116,14 @@ class Saved:
         return next((each for each in op.data if each.alive() is tensor), None)
 
     def _read(self, raw: Any) -> torch.Tensor | None:
-        if isinstance(raw, torch.Tensor):  # an attribute of a custom Function's ctx
+        if isinstance(raw, torch.Tensor):  # an attribute of a custom Function's ctx, or read by an older torch
             return raw
+        if isinstance(raw, graph_ops.HookAhead):
+            self.hidden += 1
+            return None
+        if isinstance(raw, RuntimeError):
+            self.changed += "modified by an inplace operation" in str(raw)
+            return None
         if getattr(raw, "unpack_hook", None) is not None:
             self.hidden += 1
             return None
@@ -146,6 +156,8 @@ def kept(node: Any) -> Iterable[tuple[str, Any]]:
     custom = hasattr(kind, "_forward_cls")
     for name in ("saved_tensors",) if custom else _raw_names(kind):  # type: ignore[arg-type]  # classes hash
         raw = _attribute(node, _RAW + name.removeprefix("saved_"))
+        if raw is not None and not graph_ops.SAVED_TELL:
+            raw = _unpacked(node, name if custom else f"_saved_{name}", raw)
         if isinstance(raw, (tuple, list)):
             yield from ((f"{name}[{i}]", each) for i, each in enumerate(raw) if each is not None)
         elif raw is not None:
@@ -171,6 +183,14 @@ def _attribute(node: Any, name: str) -> Any:
         return getattr(node, name)
     except (AttributeError, RuntimeError):  # not kept, or freed
         return None
+
+
+def _unpacked(node: Any, attribute: str, raw: Any) -> Any:
+    """What a node keeps, in a torch whose kept tensors cannot be read as they are; why not, where it cannot."""
+    try:
+        return graph_ops.read_kept(node, attribute)
+    except RuntimeError as error:
+        return [error] * len(raw) if isinstance(raw, (tuple, list)) else error
 
 
 def _said_of(op: OpFact, what: str) -> Callable[[], str]:

@@ -12,10 +12,13 @@ from torchmagic.graph_options import Wanted
 from torchmagic.graph_records import GraphRecord
 from torchmagic.observe import names
 from torchmagic.observe.graph_leaves import with_step
+from torchmagic.observe.graph_unannounced import ANNOUNCED
 from torchmagic.observe.graph_watch import GraphWatch
 from torchmagic.observe.recorded import Recorded
 
 _NO_PASS = "No backward pass was seen: check compares the gradients of one that runs in the same cell."
+if not ANNOUNCED:
+    _NO_PASS += " It sees loss.backward(); one of torch.autograd.backward is seen with torch 2.11 or newer."
 
 
 class GraphSession:

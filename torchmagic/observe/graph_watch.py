@@ -53,6 +53,7 @@ class GraphWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._mode.leave()
+        self._mode.stop_unannounced(error)
         if error is not None:
             hide_own_frames(error)
 

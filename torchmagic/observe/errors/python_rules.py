@@ -267,7 +267,7 @@ RULES = [
     (
         (
             r"argument '(?P<argument>\w+)'(?: \(position \d+\))? must be (?P<wanted>[\w "
-            r"]+?),? (?:but got|not) (?P<got>[\w.]+)"
+            r"]+?),? (?:but got|but found element of type|not) (?P<got>[\w.]+)"
         ),
         argument_type,
     ),

@@ -269,7 +269,8 @@ RULES = [
     (r"expected scalar type (?P<b>\w+) but found (?P<a>\w+)", differ),
     (rf"Input type \((?P<a>{_DTYPE})\) and (?:bias|weight) type \((?P<b>{_DTYPE})\) should be the same", differ),
     (r"Found dtype (?P<a>\w+) but expected (?P<b>\w+)", differ),
-    (r"RNN input dtype|should have (?:the )?same dtype|Expected .*to be equal to src\.dtype", differ),
+    (r"RNN input dtype|input must have the type torch|should have (?:the )?same dtype", differ),
+    (r"Expected .*to be equal to src\.dtype", differ),
     (r"source and destination dtypes match|to have the same (?:dtype|type)|dtypes? .*(?:must|should) match", differ),
     (
         r"could not infer output dtype|[Ee]xpected a floating[- ]point|floating[- ]point or complex (?:dtype|tensor)",
