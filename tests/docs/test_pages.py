@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from bench.__main__ import MEASURES
 from tests.docs.pages import ALL, DOCS, ROOT, colon_fences_as_backticks, without_front_matter
-from torchmagic import graph_records, records
+from torchmagic import graph_records, live_records, records
 from torchmagic.magic_options import GRADTRACE, TENSORINFO, Options
 
 _PATH = re.compile(r"`((?:tests|graders|torchmagic|bench|assignments|fuzz|docs)/[\w./-]*\w/?)`")
@@ -44,7 +44,7 @@ def test_the_builds_own_examples(name: str) -> None:
 
 def test_facts_can_be_told() -> None:
     tables = _part("tables")
-    arguments = {"options": ("gradtrace",), "pages": ("index",), "record": ("TensorRecord", "GraphNode")}
+    arguments = {"options": ("gradtrace",), "record": ("TensorRecord", "GraphNode")}
     for name, make in tables.TABLES.items():
         assert make(*arguments.get(name, ())), name
 
@@ -54,7 +54,7 @@ def test_all_records_are_on_their_page() -> None:
     named = {word for line in re.findall(r"\{facts\} record (.*)", page) for word in line.split()}
     there = {
         name
-        for module in (records, graph_records)
+        for module in (records, graph_records, live_records)
         for name, value in vars(module).items()
         if dataclasses.is_dataclass(value)
     }
