@@ -223,5 +223,5 @@ def _version(tensor: torch.Tensor) -> int:
 def _alive(tensor: torch.Tensor | None) -> torch.Tensor | None:
     """What a weak reference gave: a torch older than 2.10 must be told that Python holds it again."""
     if tensor is not None:
-        tensor._fix_weakref()
+        tensor._fix_weakref()  # type: ignore[attr-defined]
     return tensor
