@@ -79,7 +79,7 @@ class SharedTensors:
 
     def get(self, name: Name) -> torch.Tensor | None:
         """This side's tensor of that name."""
-        return self._tensors[name[0]].get(name[1])
+        return _alive(self._tensors[name[0]].get(name[1]))
 
     def export(self, tensor: torch.Tensor) -> Name:
         """The name of a tensor, which is this side's own if it had none."""
@@ -194,7 +194,7 @@ class SharedTensors:
         table = self._tensors[owner]
         if not isinstance(table, weakref.WeakValueDictionary):
             return list(table.items())
-        found: list[Any] = [(reference.key, reference()) for reference in table.valuerefs()]
+        found: list[Any] = [(reference.key, _alive(reference())) for reference in table.valuerefs()]
         return [entry for entry in found if entry[1] is not None]
 
     def take_gone(self) -> list[Name]:
@@ -218,3 +218,10 @@ class SharedTensors:
 
 def _version(tensor: torch.Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version
+
+
+def _alive(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    """What a weak reference gave: a torch older than 2.10 must be told that Python holds it again."""
+    if tensor is not None:
+        tensor._fix_weakref()  # type: ignore[attr-defined]
+    return tensor
