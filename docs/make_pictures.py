@@ -24,6 +24,7 @@ WIDTH = 900
 _PAGE = """<!doctype html><meta charset="utf-8"><title></title>
 <style>body {{ margin: 0; padding: 14px; width: max-content; max-width: {width}px; background: #fff; color: #111;
 font: 14px system-ui, sans-serif }}
+body:has(.tm-wide) {{ min-width: 775px }}  /* a region that scrolls asks for no width of its own */
 pre {{ margin: 0 0 12px; padding: 8px 12px; background: #f5f5f5; border: 1px solid #ddd;
 font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace }}</style>
 <body><pre>{source}</pre>{output}
