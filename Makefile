@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 FUZZ_SECONDS ?= 600
 E2E ?=
-TEST_JOBS ?= 3
+TEST_JOBS ?= 2
 KILLS ?= 30
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
@@ -32,7 +32,7 @@ $(STAMP): constraints.txt setup.cfg pyproject.toml
 demo: $(STAMP)  ## a course from release to feedback, with 24 simulated students, in ./demo-course
 	@$(BIN)/torchmagic demo --force demo-course
 
-test: lint types  ## lint, types and all tests, TEST_JOBS (3) files at a time
+test: lint types  ## lint, types and all tests, TEST_JOBS (2) files at a time
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/e2e
 
 faults: $(STAMP)  ## kill the grader, its workers and its scheduler KILLS (30) times each

@@ -77,7 +77,7 @@ def test_all_figures_groups_are_on_their_page() -> None:
 def test_files_that_a_page_names_are_there(path: Path) -> None:
     text = path.read_text("utf-8")
     for named in _PATH.findall(text):
-        if not re.search(r"[A-Z]{3}", named):  # TOPIC stands for any
+        if not re.search(r"[A-Z]{3}|_build", named):  # TOPIC stands for any; a build is not there yet
             assert (ROOT / named).exists(), named
     for linked in _LINK.findall(text):
         assert (path.parent / linked).exists(), linked

@@ -8,5 +8,5 @@ for place in places:
     for folder, folders, files in os.walk(place):
         folders[:] = [name for name in folders if name not in ("proc", "sys", "usr", "lib", "site-packages")][:40]
         for name in files:
-            if name.endswith(wanted):
+            if name.endswith(wanted) and not folder.endswith("/torchmagic"):  # the tour is in the package
                 print("LOOT" + ":", os.path.join(folder, name))
