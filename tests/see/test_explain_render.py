@@ -14,7 +14,7 @@ from tests.golden import assert_golden
 from torchmagic.records import Clash, Explanation, Operand, Remedy, SourceLine, TensorRecord
 from torchmagic.render.explanation_html import explanation_html
 from torchmagic.render.explanation_text import explanation_text
-from torchmagic.render.graph_view import cells
+from torchmagic.render.wrapping import cells
 
 
 def tensor(name: str, *shape: int, **facts: object) -> TensorRecord:

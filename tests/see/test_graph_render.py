@@ -25,8 +25,8 @@ from torchmagic.render.graph_look import Look, Theme
 from torchmagic.render.graph_svg import fitted, graph_svg
 from torchmagic.render.graph_tables import sign_words
 from torchmagic.render.graph_text import graph_text
-from torchmagic.render.graph_view import cells
 from torchmagic.render.layout import Framed, Layout, place
+from torchmagic.render.wrapping import cells
 
 STORED = sorted(
     [*(path.name.removesuffix(".record.json") for path in (GOLDEN / "graph").glob("*.record.json")), *MODELS]

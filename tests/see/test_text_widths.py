@@ -11,8 +11,7 @@ from tests.see.test_graph_render import MODELS
 from tests.see.test_tensor_render import MODEL, WHOLE
 from torchmagic.records import Broadcast, Comparison, Note, TensorRecord
 from torchmagic.render import broadcasts
-from torchmagic.render.graph_view import cells
-from torchmagic.render.wrapping import LEAST
+from torchmagic.render.wrapping import LEAST, cells
 from torchmagic.shown import Shown
 from torchmagic.terminal import Terminal
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from torchmagic.records import Clash, Explanation, Operand, SourceLine
 from torchmagic.render.explanation_view import clipped, operand_facts, place_text, shown_operands, title
 from torchmagic.render.graph_templates import printable
-from torchmagic.render.graph_view import cells, shorten
-from torchmagic.render.wrapping import LEAST, WIDTH, wrapped
+from torchmagic.render.graph_view import shorten
+from torchmagic.render.wrapping import LEAST, WIDTH, cells, wrapped
 
 _NAME = 34
 _SHAPE = re.compile(r"\([\d, ?-]{1,40}\)")

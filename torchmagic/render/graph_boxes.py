@@ -9,8 +9,9 @@ from typing import Literal
 
 from torchmagic.graph_records import GraphNode
 from torchmagic.render.graph_folds import Fold
-from torchmagic.render.graph_view import ROLE_WORDS, View, cells, line_text, shape_text, shorten, tensor_lines
+from torchmagic.render.graph_view import ROLE_WORDS, View, line_text, shape_text, shorten, tensor_lines
 from torchmagic.render.words import bytes_text
+from torchmagic.render.wrapping import cells
 
 CELL = 7.4
 """px that one monospace character takes at most at 12 px."""

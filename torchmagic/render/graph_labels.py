@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchmagic.render.graph_boxes import Box
-from torchmagic.render.graph_view import View, cells
+from torchmagic.render.graph_view import View
 from torchmagic.render.layout import Layout, Point
+from torchmagic.render.wrapping import cells
 
 SMALL_CELL = 6.2
 """px that one monospace character takes at most in an edge's label."""

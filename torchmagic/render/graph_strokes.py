@@ -11,7 +11,8 @@ from torchmagic.render.graph_boxes import CELL, RADIUS, SMALL, Box
 from torchmagic.render.graph_canvas import Canvas, Style, number
 from torchmagic.render.graph_collapse import Frame
 from torchmagic.render.graph_labels import Label, passes
-from torchmagic.render.graph_view import cells, shorten
+from torchmagic.render.graph_view import shorten
+from torchmagic.render.wrapping import cells
 
 Point = tuple[float, float]
 

@@ -14,8 +14,9 @@ from torchmagic.render.graph_folds import Fold
 from torchmagic.render.graph_labels import SMALL_CELL, free_labels
 from torchmagic.render.graph_look import Look
 from torchmagic.render.graph_strokes import draw_box, draw_edge, draw_frame, draw_stub
-from torchmagic.render.graph_view import View, cells, make_views, shape_text
+from torchmagic.render.graph_view import View, make_views, shape_text
 from torchmagic.render.layout import Framed, Layout, place
+from torchmagic.render.wrapping import cells
 
 _MARGIN = 10.0
 _PAGE = 720.0

@@ -13,14 +13,13 @@ from torchmagic.render.graph_templates import printable
 from torchmagic.render.graph_view import (
     ROLE_WORDS,
     View,
-    cells,
     gradient_text,
     line_text,
     shape_text,
     shorten,
     text_view,
 )
-from torchmagic.render.wrapping import LEAST, WIDTH, wrapped
+from torchmagic.render.wrapping import LEAST, WIDTH, cells, wrapped
 
 _MOST_LINES = 60
 _MOST_ROWS = 30

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -276,15 +275,3 @@ def shorten(text: str, most: int = _LONGEST_LABEL) -> str:
         return text
     head = (most - 1) * 9 // 20
     return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
-
-
-def cells(text: str) -> int:
-    """How many monospace cells a text takes at most: two for a wide character.
-
-    >>> cells("abc"), cells("損失")
-    (3, 4)
-    """
-    if text.isascii():
-        return len(text)
-    return sum(2 if (unicodedata.east_asian_width(character) in "WFA" and ord(character) > 0x2E80)
-               or ord(character) > 0x1F000 else 1 for character in text)  # fmt: skip

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchmagic.live_records import LiveRecord
-from torchmagic.render.graph_view import cells
 from torchmagic.render.live_scale import scale
 from torchmagic.render.live_view import loss_names, make_view, value_text
-from torchmagic.render.wrapping import LEAST, WIDTH, wrapped
+from torchmagic.render.wrapping import LEAST, WIDTH, cells, wrapped
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _CELLS = 12

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from torchmagic.records import GroupRecord, Inspection, Note, TensorRecord
 from torchmagic.render import broadcasts
-from torchmagic.render.graph_view import cells
 from torchmagic.render.words import (
     autograd_text,
     dtype_text,
@@ -17,7 +16,7 @@ from torchmagic.render.words import (
     sparkline,
     stats_pairs,
 )
-from torchmagic.render.wrapping import LEAST, WIDTH, wrapped
+from torchmagic.render.wrapping import LEAST, WIDTH, cells, wrapped
 
 _INDENT = "    "
 

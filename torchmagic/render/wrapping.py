@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-
-from torchmagic.render.graph_view import cells
+import unicodedata
 
 #: The width of text that may end up anywhere: in a notebook file, a log, a pipe.
 WIDTH = 80
@@ -32,3 +31,15 @@ def wrapped(text: str, width: int = WIDTH, first: str = "", later: str = "    ")
         if all(cells(line) <= width for line in lines):
             break
     return lines
+
+
+def cells(text: str) -> int:
+    """How many monospace cells a text takes at most: two for a wide character.
+
+    >>> cells("abc"), cells("損失")
+    (3, 4)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(2 if (unicodedata.east_asian_width(character) in "WFA" and ord(character) > 0x2E80)
+               or ord(character) > 0x1F000 else 1 for character in text)  # fmt: skip
