@@ -562,3 +562,13 @@ def test_a_block_of_a_script() -> None:
     assert (traced.record.steps, traced.record.running) == (3, False)
     with pytest.raises(TorchmagicError, match="only looks at steps"):
         torchmagic.gradtrace(live=True, check=True)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("steps", [2, 3, 20])
+def test_passes_after_which_nothing_moved_are_counted_as_they_were(steps: int) -> None:
+    w = torch.ones(3, requires_grad=True)
+    with torchmagic.gradtrace(live=True) as traced:
+        for _ in range(steps):
+            (w * w).sum().backward()
+    (note,) = (note for note in traced.record.notes if note.kind == "still")
+    assert f"after any of {steps} backward passes" in note.text

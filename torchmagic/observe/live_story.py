@@ -163,7 +163,7 @@ def _of_updates(record: LiveRecord, counts: Counts) -> list[Note]:
     names = [leaf.name for leaf in record.parameters if leaf.status == "still"]
     moving = any(leaf.norms and max(leaf.norms) > 0 for leaf in record.parameters)
     if compared > 1 and not counts.updates and moving:
-        said = f"No weight changed from one backward pass to the next, {compared + 1:,} times: nothing steps."
+        said = f"No weight changed after any of {compared:,} backward passes: nothing steps."
         found.append(Note("still", said, "optimizer.step() after loss.backward()"))
     elif names:
         said = f"{_listed(names)} got gradients and never changed, while others did."
