@@ -40,25 +40,31 @@ NOT_YET: Mapping[str, str] = {}
 #: What would harm others: not handed in until that is mended.
 HARMS_OTHERS: Mapping[str, str] = {}
 
+#: Seconds for a cell of those who must run out of time, and of the others: who must not, does not on a slow machine.
+BRIEF, AMPLE = 5, 60
 _CONFIG = """
-c.Execute.timeout = 5
-c.EngineExecute.total_timeout = 25
+import os
+c.Execute.timeout = int(os.environ.get("CELL_SECONDS", 60))
+c.EngineExecute.total_timeout = 5 * c.Execute.timeout
 c.EngineExecute.memory_mib = 512
 c.EngineExecute.disk_mib = 64
 """
 _SECRET = "the-password-of-the-gradebook"
 _GRADE = """
-import dataclasses, json, sys
+import dataclasses, json, os, sys
 from pathlib import Path
 from graders.nbgrader_plugin.autograde import grade_assignment
 from graders.nbgrader_plugin.course import Course
 from graders.nbgrader_plugin.said import log_to
 from torchmagic.errors import TorchmagicError
 
-course, done = Path(sys.argv[1]), {"rows": {}, "feedback": {}}
-for topic in sys.argv[3:]:
-    rows = grade_assignment(course, topic, jobs=4)
-    done["rows"][topic] = [dataclasses.asdict(row) for row in rows]
+course, classes = Path(sys.argv[1]), json.load(sys.stdin)
+done = {"rows": {topic: [] for topic in classes}, "feedback": {}}
+for topic, by_seconds in classes.items():
+    for seconds, students in by_seconds.items():
+        os.environ["CELL_SECONDS"] = seconds
+        rows = grade_assignment(course, topic, jobs=4, students=students)
+        done["rows"][topic] += [dataclasses.asdict(row) for row in rows]
     try:
         with log_to(course.parent / "feedback.log"):
             Course(course).write_feedback(topic)
@@ -145,6 +151,15 @@ def _right(topic: str) -> Mutant:
     return next(mutant for mutant in load_mutants(clone_assignments() / "mutants", topic) if mutant.name == "right")
 
 
+def _class(topic: str) -> dict[int, list[str]]:
+    """Who is graded with how many seconds for a cell: honest students beside both kinds of attackers."""
+    found: dict[int, list[str]] = {BRIEF: list(HONEST[:2]), AMPLE: list(HONEST[2:])}
+    for student, mutant in MUTANTS.items():
+        if mutant.assignment == topic and student not in HARMS_OTHERS:
+            found[BRIEF if mutant.outcome == "timeout" else AMPLE].append(student)
+    return found
+
+
 @pytest.fixture(scope="session")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     folder = tmp_path_factory.mktemp("hostile")
@@ -155,11 +170,14 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
         host = Host(course, folder / "outside", port, _SECRET)
         _hand_all_in(course, host)
         before = _course_files(course)
-        command = [sys.executable, "-c", _GRADE, str(course), str(folder / "done.json"), *TOPICS]
+        command = [sys.executable, "-c", _GRADE, str(course), str(folder / "done.json")]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {**os.environ, "PATH": path, "TORCHMAGIC_SECRET": _SECRET}
+        classes = json.dumps({topic: _class(topic) for topic in TOPICS})
         with (folder / "grade.log").open("w") as log:
-            ended = subprocess.run(command, stdout=log, stderr=log, env=environment, timeout=400, check=False)
+            ended = subprocess.run(
+                command, input=classes, text=True, stdout=log, stderr=log, env=environment, timeout=500, check=False
+            )
     assert ended.returncode == 0, (folder / "grade.log").read_text()[-3000:]
     done: dict[str, Any] = json.loads((folder / "done.json").read_text())
     rows = {(topic, row["student"]): SubmissionRow(**row) for topic in TOPICS for row in done["rows"][topic]}

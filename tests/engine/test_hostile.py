@@ -253,7 +253,7 @@ def test_each_fault_has_its_outcome(grade: Grade, name: str) -> None:
     report = grade(
         ("student", source),
         ("test", "assert answer == 1"),
-        cell_seconds=30.0 if outcome is Outcome.MEMORY else 3.0,
+        cell_seconds=3.0 if outcome is Outcome.TIMEOUT else 50.0,
         memory_bytes=(128 if name == "memory in small pieces" else 512) << 20,
         disk_bytes=64 << 20,
     )
