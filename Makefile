@@ -7,11 +7,12 @@ STAMP  := $(VENV)/.installed
 FUZZ_SECONDS ?= 600
 E2E ?=
 TEST_JOBS ?= 2
+PARALLEL := -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 KILLS ?= 30
 FAST   := not slow and not e2e and not sandbox and not bench and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test e2e docs faults dist smoke versions check bench compat fuzz mutants notebooks lint types golden pictures clean
+.PHONY: help venv demo test thorough e2e docs faults dist smoke versions check bench compat fuzz mutants notebooks lint types golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -32,8 +33,11 @@ $(STAMP): constraints.txt setup.cfg pyproject.toml
 demo: $(STAMP)  ## a course from release to feedback, with 24 simulated students, in ./demo-course
 	@$(BIN)/torchmagic demo --force demo-course
 
-test: lint types  ## lint, types and all tests, TEST_JOBS (2) files at a time
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/e2e
+test: lint types  ## lint, types and the tests, TEST_JOBS (2) files at a time
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not thorough' --ignore=tests/e2e
+
+thorough: $(STAMP)  ## tests that take longer: other seeds, wrong solutions, plain nbgrader beside ours, thirty kills
+	$(BIN)/python -m pytest $(PARALLEL) -m thorough --ignore=tests/e2e
 
 faults: $(STAMP)  ## kill the grader, its workers and its scheduler KILLS (30) times each
 	TORCHMAGIC_KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults tests/cluster/test_lost.py

@@ -20,7 +20,7 @@ from tests.cluster.standin import PACKAGE, StandIn, handed
 from tests.kills import KILLS
 from torchmagic.errors import TorchmagicError
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def test_workers_are_killed_and_every_submission_is_graded(cluster: Cluster) -> None:

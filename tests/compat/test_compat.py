@@ -6,7 +6,7 @@ import pytest
 
 from .__main__ import run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sandbox]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sandbox, pytest.mark.thorough]
 
 _CLASS = "apps/test_nbgrader_autograde.py::TestNbGraderAutograde"
 _GRADE = f"{_CLASS}::test_grade"

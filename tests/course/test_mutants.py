@@ -67,6 +67,7 @@ def _some_honest(topic: str) -> list[Mutant]:
     return [*right, *partial[:2]]
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 def test_plain_nbgrader_gives_honest_work_the_same_score(graded: Graded, tmp_path: Path) -> None:
     """Real ``nbgrader autograde`` without the plugin, a process for each assignment."""

@@ -130,6 +130,7 @@ def test_the_release_gets_nothing_and_every_test_says_something(engine: Engine, 
 
 @pytest.mark.slow
 @pytest.mark.e2e
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 def test_validate_passes_on_the_sources_and_explains_on_the_releases(tmp_path: Path) -> None:
     """Real ``nbgrader validate``, in plain Jupyter kernels."""

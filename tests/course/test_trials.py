@@ -33,6 +33,7 @@ def _runs_here(mutant: Mutant) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("topic", TOPICS)
 def test_the_same_scores_with_other_seeds(topic: str, tmp_path: Path) -> None:
@@ -56,6 +57,7 @@ def test_the_same_scores_with_other_seeds(topic: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("topic", TOPICS)
 def test_small_mistakes_in_the_solutions_are_caught(topic: str) -> None:

@@ -22,6 +22,7 @@ from .conftest import STUDENTS, grade, left_in, start
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sandbox, pytest.mark.timeout(600)]
 
 
+@pytest.mark.thorough
 def test_the_grader_is_killed_at_random_moments(
     course: Path, handed_in: Path, undisturbed: list[tuple[Any, ...]]
 ) -> None:
@@ -59,6 +60,7 @@ def _kill(process: subprocess.Popen[str], chance: random.Random) -> bool:
     return not over
 
 
+@pytest.mark.thorough
 def test_what_grades_is_killed_at_random_moments(
     course: Path, handed_in: Path, undisturbed: list[tuple[Any, ...]]
 ) -> None:

@@ -11,7 +11,7 @@ from tests.cluster.conftest import Cluster
 
 from .conftest import STUDENTS, grade, left_in, start
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sandbox]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sandbox, pytest.mark.thorough]
 
 
 def test_the_scheduler_is_killed_while_a_class_is_graded(

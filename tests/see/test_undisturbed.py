@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 
 NOTEBOOKS = sorted((Path(__file__).parent / "notebooks").glob("*.txt"))
 MAGICS = [
-    "%%tensorinfo",
+    pytest.param("%%tensorinfo", marks=pytest.mark.thorough),
     "%%tensorinfo --all",
     "%%tensorinfo\n%%gradtrace",
-    "%%gradtrace",
+    pytest.param("%%gradtrace", marks=pytest.mark.thorough),
     "%%gradtrace --forward --saved --check --lr 0.1",
 ]
 #: Run after all of them without a magic: nothing is left behind.
