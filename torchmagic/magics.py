@@ -19,9 +19,8 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import DisplayHandle, display
 
-from torchmagic.asked import evaluated, inspected, traced
+from torchmagic.asked import graph_of, records_of
 from torchmagic.error_cards import ErrorCards, explained, last_error
-from torchmagic.errors import TorchmagicError
 from torchmagic.expressions import (
     below_magics,
     completions,
@@ -269,13 +268,8 @@ class TorchMagics(Magics):
 
     def show_expressions(self, options: Any, *, as_value: bool = False) -> str | None:
         """Records of the values of expressions; as JSON text where a line magic wants a value."""
-        values = evaluated(self._shell, options.expressions, lambda text: self.say(f"tensorinfo: {text}"))
-        if not values:
-            return None
-        try:
-            found = inspected(values, self._shell.user_ns, options)
-        except TorchmagicError as error:
-            self.say(f"tensorinfo: {error}")
+        found = records_of(self._shell, options, self.say)
+        if found is None:
             return None
         if options.json and as_value:
             return found.to_json()
@@ -287,13 +281,7 @@ class TorchMagics(Magics):
 
         ``seen`` gives what was seen of a backward pass from their values, where one was.
         """
-        values = evaluated(self._shell, options.expressions, lambda text: self.say(f"gradtrace: {text}"))
-        try:
-            found = seen(list(values.values())) if seen is not None else None
-            return found or traced(values, self._shell.user_ns, options) if values else None
-        except TorchmagicError as error:
-            self.say(f"gradtrace: {error}")
-            return None
+        return graph_of(self._shell, options, self.say, seen)
 
     def show_graph(self, record: GraphRecord, options: Any) -> None:
         """A picture, or JSON as data and as text; and a file. In a terminal text in place of the picture."""
