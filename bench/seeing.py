@@ -167,7 +167,7 @@ def _load() -> list[Figure]:
 
 
 def _kinds() -> list[Figure]:
-    from tests.see.test_kinds import KINDS
+    from tests.see.tensor_kinds import KINDS
     from torchmagic.observe.tensors import observe_tensor
 
     fail = sum(_raises(lambda make=make: observe_tensor(make(), "x")._repr_mimebundle_()) for make, _ in KINDS.values())

@@ -18,8 +18,7 @@ LONGEST = (
     "cluster/test_lost.py",
     "plugin/test_feedback.py",
     "see/test_undisturbed.py",
-    "see/test_explain_undisturbed.py",
-    "see/test_graph_undisturbed.py",
+    "see/test_gradtrace_works.py",
 )
 
 # machines are shared, and no test asserts a time

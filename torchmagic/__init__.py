@@ -183,13 +183,13 @@ def explain(error: BaseException | None = None) -> Explanation:
 
 def load_ipython_extension(shell: Any) -> None:
     """Called by ``%load_ext torchmagic``."""
-    from torchmagic.magics import load
+    from torchmagic.loading import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Called by ``%unload_ext torchmagic``."""
-    from torchmagic.magics import unload
+    from torchmagic.loading import unload
 
     unload(shell)

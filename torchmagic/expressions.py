@@ -49,6 +49,21 @@ def below_magics(source: str, known: Sequence[str]) -> str:
     return "".join(lines[magics_above(source, known).lines :])
 
 
+def without_magics(lines: Sequence[str], count: int) -> list[str]:
+    """The lines of a cell without the ``count`` magics above it; the others keep their numbers.
+
+    >>> without_magics(["%%tensorinfo\\n", "x\\n"], 1)
+    ['\\n', 'x\\n']
+    >>> without_magics(["%%tensorinfo\\n", "%%time\\n", "x\\n"], 1)
+    ['%%time\\n', 'x\\n']
+    """
+    first = next(i for i, text in enumerate(lines) if text.strip())
+    rest = list(lines[first + count :])
+    if any(text.startswith("%%") for text in rest[:1]):
+        return rest  # another cell magic must stand on the first line; it counts its lines from there anyway
+    return [*("\n" for _ in range(first + count)), *rest]
+
+
 def split_expressions(line: str) -> list[str]:
     """The expressions in ``line``: separated by spaces, but for spaces inside one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 from torchmagic.cellrun import ORDERS
@@ -57,3 +58,17 @@ GRADTRACE: Options = (
     *_ON_OFF,
     _option("expressions", nargs="*", help="tensors to trace, such as a loss; over a cell: what the cell computed"),
 )
+
+
+def long_options(parser: argparse.ArgumentParser) -> dict[str, bool]:
+    """The options of a parser that begin with two dashes, and for each whether a value follows.
+
+    >>> parser = argparse.ArgumentParser(add_help=False)
+    >>> for names, settings in TENSORINFO[:1] + TENSORINFO[5:6]:
+    ...     _ = parser.add_argument(*names, **settings)
+    >>> long_options(parser)
+    {'--all': False, '--depth': True}
+    """
+    return {
+        text: action.nargs != 0 for action in parser._actions for text in action.option_strings if text.startswith("--")
+    }

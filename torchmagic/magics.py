@@ -19,18 +19,24 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import DisplayHandle, display
 
-from torchmagic.asked import evaluated, inspected, traced
+from torchmagic.asked import graph_of, records_of
 from torchmagic.error_cards import ErrorCards, explained, last_error
-from torchmagic.errors import TorchmagicError
-from torchmagic.expressions import below_magics, completions, magics_above, split_expressions, split_options
+from torchmagic.expressions import (
+    below_magics,
+    completions,
+    magics_above,
+    split_expressions,
+    split_options,
+    without_magics,
+)
 from torchmagic.graph_files import displayed
 from torchmagic.graph_options import clash
 from torchmagic.graph_records import GraphRecord
 from torchmagic.hints import WIDTH, Hints
-from torchmagic.magic_options import GRADTRACE, TENSORINFO, Options
+from torchmagic.magic_options import GRADTRACE, TENSORINFO, Options, long_options
 from torchmagic.records import Explanation
+from torchmagic.redrawn import Redrawn
 from torchmagic.running import CellRun
-from torchmagic.shown import Shown
 from torchmagic.terminal import Terminal
 from torchmagic.tour import tour_here
 
@@ -46,33 +52,6 @@ def _options(options: Options) -> Any:
         return magic_arguments()(function)
 
     return decorate
-
-
-class _Output:
-    """One display of the cell, by its id; the publisher is the cell's own, whatever captures output inside it."""
-
-    def __init__(self, shell: Any, terminal: Terminal | None) -> None:
-        self.in_place = getattr(shell, "kernel", None) is not None
-        self._terminal = terminal
-        self._publisher = shell.display_pub
-        self._id = DisplayHandle().display_id
-        self._shown = False
-
-    @property
-    def width(self) -> int | None:
-        """The columns of a terminal; None for a notebook."""
-        return None if self._terminal is None else self._terminal.width
-
-    def show(self, bundle: dict[str, Any]) -> None:
-        """Show a picture, or put it in the place of the last one; in a terminal the text."""
-        if self._terminal is not None:
-            bundle = {"text/plain": self._terminal.coloured(bundle["text/plain"])}
-        again = self._shown and self.in_place
-        self._shown = True
-        if self.in_place:
-            self._publisher.publish(bundle, {}, transient={"display_id": self._id}, update=again)
-        else:
-            self._publisher.publish(bundle, {})
 
 
 @magics_class
@@ -180,11 +159,11 @@ class TorchMagics(Magics):
         above = magics_above("".join(lines), NAMES)
         if not above.lines or not self._all_valid(above.magics):
             return lines
-        first = next(i for i, text in enumerate(lines) if text.strip())
-        rest = lines[first + above.lines :]
-        if any(text.startswith("%%") for text in rest[:1]):
-            return rest  # another cell magic must stand on the first line; it counts its lines from there anyway
-        return [*("\n" for _ in range(first + above.lines)), *rest]
+        return without_magics(lines, above.lines)
+
+    def join(self) -> None:
+        """The cell that loads us has begun without us, and ends with us."""
+        self._running.append(CellRun(self, self._shell, ()))
 
     def before_cell(self, info: Any) -> None:
         """IPython's pre_run_cell event."""
@@ -221,13 +200,7 @@ class TorchMagics(Magics):
 
     def _known(self, name: str) -> dict[str, bool]:
         """The options of a magic, and for each whether a value follows."""
-        parser = getattr(self, name).parser
-        return {
-            text: action.nargs != 0
-            for action in parser._actions
-            for text in action.option_strings
-            if text.startswith("--")
-        }
+        return long_options(getattr(self, name).parser)
 
     def _switch(self, name: str, options: Any, line: str) -> None:
         if options.off:
@@ -277,9 +250,9 @@ class TorchMagics(Magics):
         """Something in the forms that it has."""
         display(bundle, raw=True)
 
-    def output(self) -> _Output:
+    def output(self) -> Redrawn:
         """A place for a picture that is redrawn while the cell runs."""
-        return _Output(self._shell, self.terminal)
+        return Redrawn(self._shell, self.terminal, DisplayHandle().display_id)
 
     def say(self, text: str) -> None:
         """One line as an output of its own: on stdout it would run on where the cell's last line has no end."""
@@ -295,13 +268,8 @@ class TorchMagics(Magics):
 
     def show_expressions(self, options: Any, *, as_value: bool = False) -> str | None:
         """Records of the values of expressions; as JSON text where a line magic wants a value."""
-        values = evaluated(self._shell, options.expressions, lambda text: self.say(f"tensorinfo: {text}"))
-        if not values:
-            return None
-        try:
-            found = inspected(values, self._shell.user_ns, options)
-        except TorchmagicError as error:
-            self.say(f"tensorinfo: {error}")
+        found = records_of(self._shell, options, self.say)
+        if found is None:
             return None
         if options.json and as_value:
             return found.to_json()
@@ -313,13 +281,7 @@ class TorchMagics(Magics):
 
         ``seen`` gives what was seen of a backward pass from their values, where one was.
         """
-        values = evaluated(self._shell, options.expressions, lambda text: self.say(f"gradtrace: {text}"))
-        try:
-            found = seen(list(values.values())) if seen is not None else None
-            return found or traced(values, self._shell.user_ns, options) if values else None
-        except TorchmagicError as error:
-            self.say(f"gradtrace: {error}")
-            return None
+        return graph_of(self._shell, options, self.say, seen)
 
     def show_graph(self, record: GraphRecord, options: Any) -> None:
         """A picture, or JSON as data and as text; and a file. In a terminal text in place of the picture."""
@@ -341,40 +303,3 @@ class TorchMagics(Magics):
         as_json, options.json = options.json, False
         self.show_graph(record, options)
         return record.to_json() if as_json else None
-
-
-def load(shell: Any) -> None:
-    """Register the magics, the input transformation and the two events; a second time changes nothing."""
-    if _registered(shell) is not None:
-        return
-    magics = TorchMagics(shell)
-    shell.register_magics(magics)
-    if magics.terminal is not None:
-        shell.display_formatter.mimebundle_formatter.for_type(Shown, magics.terminal.bundle)
-    shell.input_transformers_cleanup.append(magics.transform)
-    shell.Completer.custom_matchers.append(magics.complete)
-    shell.events.register("pre_run_cell", magics.before_cell)
-    shell.events.register("post_run_cell", magics.after_cell)
-    magics._running.append(CellRun(magics, shell, ()))  # the cell that loads us ends after this, and began before
-
-
-def unload(shell: Any) -> None:
-    """Take back what :func:`load` registered."""
-    magics = _registered(shell)
-    if magics is None:
-        return
-    if magics.terminal is not None:
-        shell.display_formatter.mimebundle_formatter.pop(Shown, None)
-    shell.input_transformers_cleanup.remove(magics.transform)
-    shell.Completer.custom_matchers.remove(magics.complete)
-    shell.events.unregister("pre_run_cell", magics.before_cell)
-    shell.events.unregister("post_run_cell", magics.after_cell)
-    for kind in ("line", "cell"):
-        for name in (*NAMES, "torchmagic", "hint"):
-            shell.magics_manager.magics[kind].pop(name, None)
-    shell.magics_manager.registry.pop("TorchMagics", None)
-
-
-def _registered(shell: Any) -> TorchMagics | None:
-    found = shell.magics_manager.registry.get("TorchMagics")
-    return found if isinstance(found, TorchMagics) else None

@@ -1,4 +1,4 @@
-"""An IPython shell of this process, with the magics loaded."""
+"""An IPython shell of this process, with the magics loaded; and a live watch that is in no hurry."""
 
 from __future__ import annotations
 
@@ -26,3 +26,11 @@ def shell(loaded: Any) -> Any:
         del loaded.user_ns[name]
     loaded.run_cell("import torch\nfrom torch import nn\nfrom torch.nn import functional as F")
     return loaded
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step of a loop is looked at, however slow the computer is."""
+    from torchmagic.observe import live_watch
+
+    monkeypatch.setattr(live_watch, "_FREE", 1e9)

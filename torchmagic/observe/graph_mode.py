@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,13 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from torchmagic.observe import callers, graph_pass, graph_unannounced, names, values
-from torchmagic.observe.graph_facts import Call
-from torchmagic.observe.graph_modules import LIBRARIES, Places
+from torchmagic.observe import callers, graph_pass, graph_unannounced, values
+from torchmagic.observe.graph_calls import SeenCalls, sequence
 from torchmagic.observe.graph_story import Story
-from torchmagic.observe.graph_walk import TensorFact, Walk, leaf_fact, version_of
+from torchmagic.observe.graph_walk import Walk
 from torchmagic.observe.quick_records import uncollected
 
 _OWN = str(Path(__file__).parent)
-_MOST_CALLS = 30_000
-_MOST_RECENT = 5_000
 _MOST_SITES = 4
 _BACKWARD = frozenset({torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad})
 
@@ -39,18 +35,15 @@ FACTS = frozenset(
 )
 """What only tells a fact of a tensor: no graph, no warning. A training step asks for dozens."""
 
-_sequence = torch._C._autograd._get_sequence_nr
 _is_compiling = torch.compiler.is_compiling
 _tracing = torch._C._get_tracing_state
 _without_modes = torch._C.DisableTorchFunction
-_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-_Tensor = torch.Tensor
 _DATA = torch.Tensor.data
 _FIRST_CALLS = graph_unannounced.FIRST_CALLS
 
 
 class WatchMode(TorchFunctionMode):
-    """Keeps copies of small operands and results of each call, and the facts of the last backward passes.
+    """Keeps what was seen of each call, and the facts of the last backward passes.
 
     Attributes:
         calls: what was seen of calls whose graph may still be used, by the last sequence number of their nodes; a
@@ -64,18 +57,14 @@ class WatchMode(TorchFunctionMode):
     def __init__(self, look: Callable[[Walk], None] | None = None) -> None:
         super().__init__()
         self.look = look
-        self.calls: dict[int, Call] = {}
+        self._seen = SeenCalls()
+        self.calls = self._seen.calls
         self.passes: dict[tuple[str, int], graph_pass.Pass] = {}
         self.pass_count = 0
         self.troubles: list[str] = []
-        self._last: weakref.ref[torch.Tensor] | None = None
-        self._data: dict[int, TensorFact] = {}
         self.story = Story(self.calls)
-        self._unnamed: dict[int, weakref.ref[torch.Tensor]] = {}  # results that no variable was seen to hold
         self._callers = callers.Callers()
-        self._places = Places()
         self._watch = graph_pass.PassWatch()
-        self._highest = _sequence()
         self._unannounced: _Unannounced | None = None
 
     def __torch_function__(
@@ -94,20 +83,19 @@ class WatchMode(TorchFunctionMode):
         call = self._callers.at(frame)
         if is_python and func in _BACKWARD:
             return self._backward(call, func, args, kwargs)
-        before = _sequence()
-        if before != self._highest:
+        before = sequence()
+        if before != self._seen.highest:
             self._unseen(before, frame)
         try:
             out = call(func, args, kwargs)
         except Exception as error:
             self._told(self.story.call_failed, error, func, args, kwargs)
             raise
-        after = _sequence()
+        after = sequence()
         try:
             if after != before:  # autograd has nodes of this call
-                self._highest = after
                 with _without_modes():
-                    self._saw(before, after, out, args, kwargs, frame)
+                    self._seen.saw(before, after, out, args, kwargs, frame)
             if type(func) is not MethodWrapperType or func.__self__ is _DATA:
                 self.story.saw(func, args, kwargs, out, frame)
         except Exception as error:  # ours, not the user's: the cell goes on and the picture says so
@@ -120,7 +108,7 @@ class WatchMode(TorchFunctionMode):
 
     def last(self) -> torch.Tensor | None:
         """The result of the last call that has a graph, while the user still holds it."""
-        return None if self._last is None else self._last()
+        return self._seen.last()
 
     def _trouble(self, error: Exception) -> None:
         text = str(error).partition("\n")[0]
@@ -129,92 +117,10 @@ class WatchMode(TorchFunctionMode):
             self.troubles.append(note)
 
     def _unseen(self, before: int, frame: FrameType | None) -> None:
-        """Nodes appeared between two calls, as of a custom Function: they belong to where the cell is now."""
         try:
-            inner = frame
-            for _ in range(6):  # inside the forward of a custom Function: the call was made by what called that
-                if inner is None:
-                    break
-                if inner.f_code.co_varnames[:1] == ("ctx",):
-                    frame = inner.f_back
-                    break
-                inner = inner.f_back
-            self.calls[before - 1] = Call(self._highest, before - 1, self._places.at(frame), seen=False)
+            self._seen.unseen(before, frame)
         except Exception as error:
             self._trouble(error)
-        self._highest = before
-
-    def _saw(
-        self,
-        before: int,
-        after: int,
-        out: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        frame: FrameType | None,
-    ) -> None:
-        call = Call(before, after - 1, self._places.at(frame))
-        self._operands(call, (*args, *kwargs.values()) if kwargs else args, frame)
-        self.calls[after - 1] = call
-        for tensor in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(tensor, _Tensor) and tensor.requires_grad and not _is_wrapped(tensor):
-                self._last = reference = weakref.ref(tensor)
-                self._unnamed[id(tensor)] = reference
-                if tensor.numel() <= values.SMALL:
-                    self._keep_value(call, tensor)
-        if len(self._unnamed) > _MOST_RECENT:
-            self._unnamed.clear()
-        if len(self.calls) > _MOST_CALLS:
-            for old in list(self.calls)[: _MOST_CALLS // 2]:
-                del self.calls[old]
-
-    def _keep_value(self, call: Call, tensor: torch.Tensor) -> None:
-        reading = values.read_small(tensor)
-        node = tensor.grad_fn
-        if reading is None or node is None:
-            return
-        key = node._sequence_nr()
-        if key < call.first:  # it was there before this call
-            return
-        if key > call.last:  # a view that was changed in place gets its node only when it is asked for
-            self.calls[key] = Call(call.last + 1, key, call.place, seen=False)
-            self._highest = key + 1
-        call.keep_value(key, tensor.output_nr, reading)
-
-    def _operands(self, call: Call, operands: tuple[Any, ...], frame: FrameType | None) -> None:
-        """Keep the operands that take no gradient; remember which variables hold the others now."""
-        unnamed: dict[int, torch.Tensor] | None = None
-        for operand in operands:
-            if isinstance(operand, _Tensor):
-                if not operand.requires_grad:
-                    call.data = (*call.data, self._data_fact(operand))
-                elif id(operand) in self._unnamed and self._unnamed[id(operand)]() is operand:
-                    unnamed = unnamed or {}
-                    unnamed[id(operand)] = operand
-            elif type(operand) in (tuple, list):
-                found = [item for item in operand if isinstance(item, _Tensor) and not item.requires_grad]
-                call.data = (*call.data, *map(self._data_fact, found))
-            elif type(operand) in (int, float):
-                call.constants = (*call.constants, operand)
-        if unnamed is None:
-            return
-        for name, value in names.nearest_variables(frame, LIBRARIES):
-            tensor = unnamed.get(id(value))
-            if tensor is not None and tensor.grad_fn is not None:  # they may be bound anew later
-                del unnamed[id(value)], self._unnamed[id(value)]
-                key = tensor.grad_fn._sequence_nr()
-                call = self.calls.get(key)  # type: ignore[assignment]
-                if call is not None:
-                    call.keep_name(key, tensor.output_nr, name)
-
-    def _data_fact(self, tensor: torch.Tensor) -> TensorFact:
-        known = self._data.get(id(tensor))
-        if known is not None and known.alive() is tensor and known.version == version_of(tensor):
-            return known
-        if len(self._data) > _MOST_CALLS:
-            self._data.clear()
-        fact = self._data[id(tensor)] = leaf_fact(tensor, "data")
-        return fact
 
     def _backward(
         self, call: Callable[..., Any], func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -227,7 +133,7 @@ class WatchMode(TorchFunctionMode):
             except Exception as error:
                 self._told(self.story.pass_failed, error, None, (), (func, args, kwargs), sys._getframe(2))
                 raise
-        before = _sequence()
+        before = sequence()
         try:
             out = call(func, args, kwargs)
         except BaseException as error:
@@ -290,7 +196,7 @@ class WatchMode(TorchFunctionMode):
         watching = self._begin(begun.roots, torch.autograd.backward, begun.options, begun.frame)
         if watching is None:
             return
-        self._unannounced = _Unannounced(begun, watching, _sequence())
+        self._unannounced = _Unannounced(begun, watching, sequence())
         try:
             with _without_modes():
                 watching.at_end(self._unannounced_ended)
@@ -327,15 +233,9 @@ class WatchMode(TorchFunctionMode):
         self.passes[seen.site] = seen
         if len(self.passes) > _MOST_SITES:
             del self.passes[next(iter(self.passes))]
-        if not (kwargs.get("retain_graph") or kwargs.get("create_graph")):
-            for op in seen.skeleton.ops:  # this graph is freed: what was seen of its calls is in the pass
-                if op.call is not None:
-                    self.calls.pop(op.call.last, None)
-        self._highest = _sequence()
-        if kwargs.get("create_graph") and self._highest > before:
-            order = 1 + max((op.call.order for op in seen.skeleton.ops if op.call is not None), default=0)
-            last = self._highest - 1
-            self.calls[last] = Call(before, last, seen=False, order=order)
+        derives = bool(kwargs.get("create_graph"))
+        frees = not (kwargs.get("retain_graph") or derives)
+        self._seen.after_pass(before, seen.skeleton, frees=frees, derives=derives)
 
 
 @dataclass(frozen=True, slots=True)

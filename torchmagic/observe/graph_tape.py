@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from torchmagic.observe import callers, graph_tape_pass
 from torchmagic.observe.graph_forward import memory_of, places
+from torchmagic.observe.graph_tape_functions import function_around
 from torchmagic.observe.graph_tape_pass import TapedPass
 from torchmagic.observe.graph_tape_slots import Slots
 from torchmagic.observe.graph_tape_values import (
@@ -44,7 +44,6 @@ _MODE = "a TorchDispatchMode of yours was active"
 _MOST_CALLS = 20_000
 _MOST_BYTES = 256 * 2**20
 _MOST_PASSES = 3
-_MOST_FRAMES = 60
 
 
 @dataclass(slots=True)
@@ -134,7 +133,7 @@ class TapeMode(TorchFunctionMode):
         else:
             if not any(tensor.requires_grad or self._slots.known(tensor) is not None for tensor in given):
                 return None
-            inside = _function_around(frame)
+            inside = function_around(frame)
             if not inside:
                 return None
             if getattr(func, "__name__", "") in _TO_PYTHON:
@@ -284,28 +283,3 @@ class TapeMode(TorchFunctionMode):
         if len(self.passes) > _MOST_PASSES:
             del self.passes[next(iter(self.passes))]
         self._slots.forget_copies()  # `.data` changes a leaf without a trace: it is copied anew after a pass
-
-
-def _function_around(frame: FrameType | None) -> str:
-    """The custom autograd.Function in whose forward a frame runs, or ""."""
-    for _ in range(_MOST_FRAMES):
-        if frame is None:
-            break
-        name = _forward_of(frame.f_code)
-        if name:
-            return name
-        frame = frame.f_back
-    return ""
-
-
-@lru_cache(maxsize=1024)
-def _forward_of(code: CodeType) -> str:
-    """The custom autograd.Function whose forward this is, or "". Since torch 2.15 no frame of torch's tells."""
-    todo = [torch.autograd.Function]
-    while todo:
-        kind = todo.pop()
-        forward = vars(kind).get("forward")
-        if getattr(getattr(forward, "__func__", forward), "__code__", None) is code:
-            return kind.__name__
-        todo += kind.__subclasses__()
-    return ""

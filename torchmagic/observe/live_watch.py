@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter, thread_time
 from types import FrameType, TracebackType
-from typing import Literal
 
 import torch
 
-from torchmagic.live_records import LiveMark, LiveRecord, LossCurve, ParameterCurve
+from torchmagic.live_records import LiveRecord
 from torchmagic.observe import values
 from torchmagic.observe.graph_watch import hide_own_frames
-from torchmagic.observe.live_curves import Curve, short
 from torchmagic.observe.live_leaves import MOST_LEAVES, Leaves, loss_name, place_of
 from torchmagic.observe.live_mode import LiveMode
 from torchmagic.observe.live_numbers import Numbers, Then
+from torchmagic.observe.live_seen import Marks, SeenLeaf, SeenLoss
 from torchmagic.observe.live_story import Counts, Followed, tell
 from torchmagic.observe.live_weights import SAMPLE, Before, compared, copied, first_small
 from torchmagic.observe.quiet import Quiet
@@ -32,31 +30,6 @@ _SHARE = 0.005
 Both are times of this thread on the processor, so that other programs do not matter."""
 
 _MOST_LOSSES = 12
-_MOST_MARKS = 40
-
-
-@dataclass(slots=True)
-class SeenLoss:
-    """A loss: its curve, and where its passes begin."""
-
-    name: str
-    line: int | None
-    curve: Curve = field(default_factory=Curve)
-
-
-@dataclass(slots=True)
-class SeenLeaf:
-    """A leaf: its gradients and updates, how often it changed and how often its gradient was None."""
-
-    name: str
-    shape: tuple[int, ...]
-    numel: int
-    norms: Curve = field(default_factory=Curve)
-    ratios: Curve = field(default_factory=Curve)
-    weight_norm: float | None = None
-    changed: int = 0
-    compared: int = 0
-    without: int = 0
 
 
 class LiveWatch:
@@ -85,7 +58,7 @@ class LiveWatch:
         self._numbers = Numbers()
         self._losses: dict[object, SeenLoss] = {}
         self._parameters: dict[str, SeenLeaf] = {}
-        self._marks: dict[tuple[str, str, str], LiveMark] = {}
+        self._marks = Marks()
         self._more: set[str] = set()
         self._before: Before | None = None
         self._dirty: dict[str, weakref.ref[torch.Tensor]] = {}  # moved by a gradient that they still hold
@@ -174,7 +147,7 @@ class LiveWatch:
 
     def _put_loss(self, step: int, seen: SeenLoss, found: list[float]) -> None:
         seen.curve.add(step, found[0])
-        self._mark(step, "loss", seen.name, found[0])
+        self._marks.look(step, "loss", seen.name, found[0])
 
     def _look_at_leaves(
         self,
@@ -210,7 +183,7 @@ class LiveWatch:
     def _put_norms(self, step: int, leaves: Sequence[SeenLeaf], norms: list[float]) -> None:
         for seen, norm in zip(leaves, norms, strict=True):
             seen.norms.add(step, norm)
-            self._mark(step, "gradient", seen.name, norm)
+            self._marks.look(step, "gradient", seen.name, norm)
 
     def _parameter(self, name: str, leaf: torch.Tensor) -> SeenLeaf | None:
         seen = self._parameters.get(name)
@@ -263,16 +236,6 @@ class LiveWatch:
             if _holds_gradient(leaf):
                 self._dirty[name] = weakref.ref(leaf)
 
-    def _mark(self, step: int, what: Literal["loss", "gradient"], name: str, value: float) -> None:
-        if math.isfinite(value):
-            return
-        kind: Literal["nan", "inf"] = "nan" if math.isnan(value) else "inf"
-        known = self._marks.get((what, kind, name))
-        if known is None and len(self._marks) < _MOST_MARKS:
-            self._marks[what, kind, name] = LiveMark(step, what, kind, name)
-        elif known is not None:
-            self._marks[what, kind, name] = LiveMark(known.step, what, kind, name, known.count + 1)
-
     # -- what it gives ----------------------------------------------------------------------------------
 
     @property
@@ -298,9 +261,9 @@ class LiveWatch:
             looked=self._looked,
             width=width,
             seconds=self.seconds,
-            losses=tuple(_loss(seen) for seen in self._losses.values()),
-            parameters=tuple(_parameter(seen) for seen in self._parameters.values()),
-            marks=tuple(sorted(self._marks.values(), key=lambda mark: mark.step)),
+            losses=tuple(seen.recorded() for seen in self._losses.values()),
+            parameters=tuple(seen.recorded() for seen in self._parameters.values()),
+            marks=self._marks.recorded(),
             running=self._ended is None,
             ended=ended,
             more=len(self._more),
@@ -309,29 +272,6 @@ class LiveWatch:
             seen.name: Followed(seen.changed, seen.compared, seen.without) for seen in self._parameters.values()
         }
         return tell(record, Counts(self._updates, self._moved, self._unzeroed, followed, self._trouble))
-
-
-def _loss(seen: SeenLoss) -> LossCurve:
-    curve = seen.curve
-    lows, highs = (tuple(map(short, column)) for column in (curve.lows, curve.highs))
-    return LossCurve(seen.name, seen.line, curve.steps(), curve.means(), lows, highs, curve.last, curve.count)
-
-
-def _parameter(seen: SeenLeaf) -> ParameterCurve:
-    norms, ratios = seen.norms, seen.ratios
-    return ParameterCurve(
-        seen.name,
-        seen.shape,
-        seen.numel,
-        norms.steps(),
-        norms.means(),
-        ratios.steps(),
-        ratios.means(),
-        last_norm=norms.last,
-        last_ratio=ratios.last,
-        weight_norm=seen.weight_norm,
-        sampled=seen.numel > SAMPLE,
-    )
 
 
 def _holds_gradient(leaf: torch.Tensor | None) -> bool:

@@ -12,7 +12,8 @@ from torchmagic.live_records import LiveRecord
 from torchmagic.render.graph_canvas import escaped, number
 from torchmagic.render.graph_look import Theme
 from torchmagic.render.graph_svg import BACKGROUNDS, COLOURS
-from torchmagic.render.live_view import Line, LiveView, Panel, Row, make_view
+from torchmagic.render.live_panels import Line, Panel
+from torchmagic.render.live_view import LiveView, Row, make_view
 
 _LEFT, _WIDE = 11.0, 86.0  # percent
 _HEAD = 24

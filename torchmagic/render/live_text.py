@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torchmagic.live_records import LiveRecord
 from torchmagic.render.live_scale import scale
-from torchmagic.render.live_view import loss_names, make_view, value_text
+from torchmagic.render.live_view import make_view
+from torchmagic.render.live_words import loss_names, value_text
 from torchmagic.render.wrapping import LEAST, WIDTH, cells, wrapped
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
