@@ -102,6 +102,11 @@ CELLS = {
         "l = functional_call(net, params, (x,)).sum() + vmap(torch.sin)(params['bias']).sum()\nl.backward()",
         "*per.values(), *[p.grad for p in net.parameters()]",
     ),
+    "a chain of 1,000 operations": (
+        "",
+        "w = torch.randn(3, requires_grad=True)\ny = w\nfor _ in range(1_000):\n    y = y * 1.0001\ny.sum().backward()",
+        "w.grad, y",
+    ),
     "a chain of 10,000 operations": (
         "",
         "w = torch.randn(3, requires_grad=True)\ny = w\nfor _ in range(10_000):\n    y = y * 1.0001\ny.sum().backward()",

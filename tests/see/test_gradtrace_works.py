@@ -15,6 +15,7 @@ from tests.see.shell_run import graph, text
 from torchmagic.graph_records import GraphRecord
 
 pytestmark = pytest.mark.slow
+NAMES = [pytest.param(name, marks=pytest.mark.thorough) if "10,000" in name else name for name in CELLS]
 
 
 def facts(shell: Any, before: str, cell: str, compared: str, magic: str) -> list[Any]:
@@ -39,7 +40,7 @@ def facts(shell: Any, before: str, cell: str, compared: str, magic: str) -> list
     return [described, hooks, state, error]
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_same_bits_with_and_without(shell: Any, name: str) -> None:
     plain = facts(shell, *CELLS[name], "")
     for magic in ("%%gradtrace\n", f"%%gradtrace {ALL}\n", f"%%tensorinfo\n%%gradtrace {ALL}\n"):
@@ -52,7 +53,7 @@ def test_same_bits_with_and_without(shell: Any, name: str) -> None:
             assert flags == other_flags, magic
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_whole_record(shell: Any, name: str) -> None:
     before, cell, _ = CELLS[name]
     from IPython.utils.capture import capture_output
