@@ -112,7 +112,7 @@ def _processes_with(marker: str) -> list[int]:
     return found
 
 
-def _until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def _until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     end = time.monotonic() + seconds
     while not (result := condition()) and time.monotonic() < end:
         time.sleep(0.02)
