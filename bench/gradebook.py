@@ -22,7 +22,8 @@ from graders.courses import clone_assignments, make_course
 from graders.engine.report import Outcome
 from graders.graded import Graded, GradedNotebook
 from graders.nbgrader_plugin.course import Course
-from graders.nbgrader_plugin.writer import Entry, GradebookWriter
+from graders.nbgrader_plugin.gradebook_rows import Entry
+from graders.nbgrader_plugin.writer import GradebookWriter
 
 ASSIGNMENT = "backward_pass"
 SUBMISSIONS, BATCH, PLAIN = 400, 40, 20

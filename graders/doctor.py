@@ -5,11 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
-import site
-import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,12 +15,12 @@ from typing import Any
 from graders import doctor_attempts as attempts
 from graders import doctor_limits as limits
 from graders.doctor_attempts import Wall, cell_source
+from graders.doctor_site import is_running, processes_with, site
 from graders.engine.client import Engine, Isolation, WallsMissing
 from graders.engine.landlock import interface_version
 from graders.engine.mechanisms import REMEDIES
 from graders.engine.report import Cell, CellReport, Limits, Outcome, Report, Submission
 
-_VARIABLE = "TORCHMAGIC_SECRET_OF_THE_GRADER"
 _SHOW = "import json\nprint(json.dumps(result))"
 
 
@@ -73,7 +68,7 @@ def examine(isolation: Isolation, on_finding: Callable[[Finding], None] = lambda
         found.append(finding)
         on_finding(finding)
 
-    with _site() as given, Engine(isolation=isolation, hidden=[Path(given["folder"])], at_once=2) as engine:
+    with site() as given, Engine(isolation=isolation, hidden=[Path(given["folder"])], at_once=2) as engine:
         try:
             engine.wait_until_ready()
         except WallsMissing as missing:
@@ -103,96 +98,6 @@ def _finding(wall: Wall, held: bool, detail: str, isolation: Isolation) -> Findi
         report = "Do not grade hostile work here; report it with the output of `torchmagic doctor --json`."
         remedy = " ".join([*known, report])
     return Finding(wall.name, wall.mechanism, False, detail, remedy)
-
-
-# ---- what is there to be found
-
-
-@contextlib.contextmanager
-def _site() -> Iterator[Mapping[str, Any]]:
-    """A small course, a process, listening sockets and a file in the home folder: what a submission must not reach."""
-    marker = f"torchmagic-doctor-{secrets.token_hex(6)}"
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torchmagic-doctor-")))
-        files = {
-            "course": folder / "nbgrader_config.py",
-            "gradebook": folder / "gradebook.db",
-            "submission": folder / "submitted" / "other" / "ps1" / "ps1.ipynb",
-        }
-        for path in files.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(marker)
-        for path in (folder, *folder.rglob("*")):  # a wall must hold, not a file's permissions
-            path.chmod(0o755)
-        home = Path.home()
-        secret = home
-        with contextlib.suppress(OSError):  # a home that nobody can write to: then its listing must not be seen
-            secret = Path(stack.enter_context(tempfile.NamedTemporaryFile(dir=home, prefix=".torchmagic-doctor-")).name)
-            secret.write_text(marker)
-            secret.chmod(0o644)
-        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        for address in (f"\0{marker}", str(folder / "socket")):
-            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
-            listener.bind(address)
-            listener.listen()
-        (folder / "socket").chmod(0o777)
-        outside = subprocess.Popen(
-            ["sleep", "600"], env={"PATH": os.environ.get("PATH", ""), _VARIABLE: marker}, start_new_session=True
-        )
-        stack.callback(outside.wait)
-        stack.callback(outside.kill)
-        os.environ[_VARIABLE] = marker
-        stack.callback(os.environ.pop, _VARIABLE, None)
-        startup = home / ".ipython" / "profile_default" / "startup"
-        hooks = [Path(site.getusersitepackages(), f"{marker}.pth"), startup / f"{marker}.py"]
-        shared = ("/tmp", "/var/tmp", "/dev/shm")
-        stack.enter_context(_removed_afterwards([*hooks, *(Path(folder, marker) for folder in shared)]))
-        yield {
-            "hooks": [str(path) for path in hooks],
-            "shared": shared,
-            **{name: str(path) for name, path in files.items()},
-            "folder": str(folder),
-            "home": str(secret),
-            "home_folder": str(home),
-            "variable": _VARIABLE,
-            "marker": marker,
-            "sleep": f"30.{secrets.randbelow(10**9):09}",
-            "port": tcp.getsockname()[1],
-            "socket": str(folder / "socket"),
-            "process": outside.pid,
-        }
-
-
-@contextlib.contextmanager
-def _removed_afterwards(paths: Sequence[Path]) -> Iterator[None]:
-    """Remove files that may appear, and the folders that were made for them."""
-    absent = {parent for path in paths for parent in path.parents if not parent.exists()}
-    try:
-        yield
-    finally:
-        for path in paths:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-        for folder in sorted(absent, key=lambda folder: len(folder.parts), reverse=True):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
-
-def _processes_with(text: str) -> list[int]:
-    """Processes of this machine whose command line holds a text."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if text.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-    return found
-
-
-def _is_running(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    return False
 
 
 # ---- groups of walls; each gives (wall, held, detail) as it goes
@@ -231,7 +136,7 @@ def _reach(engine: Engine, given: Mapping[str, Any]) -> Iterator[_Result]:
         held, detail = _result(report, index)
         if attempt.wall.name == "signal a process outside":
             time.sleep(0.1)
-            held = held and _is_running(given["process"])
+            held = held and is_running(given["process"])
         yield attempt.wall, held, detail
 
 
@@ -239,7 +144,7 @@ def _follow(engine: Engine, given: Mapping[str, Any]) -> Iterator[_Result]:
     """Two submissions in a row: what the first left, and what the second finds."""
     planted = engine.grade(Submission((*_cells(given), Cell(1, attempts.PLANT, "student"))))
     time.sleep(0.2)
-    left = _processes_with(given["sleep"])
+    left = processes_with(given["sleep"])
     for pid in left:
         with contextlib.suppress(OSError):
             os.kill(pid, 9)
@@ -261,7 +166,7 @@ def _watch(engine: Engine, given: Mapping[str, Any]) -> Iterator[_Result]:
     )
     holder.start()
     end = time.monotonic() + 10
-    while not (seen := _processes_with(given["sleep"])) and time.monotonic() < end:
+    while not (seen := processes_with(given["sleep"])) and time.monotonic() < end:
         time.sleep(0.02)
     report = engine.grade(Submission(_cells(given, cell_source(attempts.WATCH.body))))
     held, detail = _result(report, 0)

@@ -7,34 +7,30 @@ import itertools
 import json
 import os
 import random
-import signal
 import socket
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from graders.engine import walls
-from graders.engine.arena import make_arena
-from graders.engine.begin import Begin, send_begin
 from graders.engine.mechanisms import REMEDIES, Mechanism
 from graders.engine.needs import Needs, hints
+from graders.engine.outer_root import python_view
 from graders.engine.reference import IN_STUDENT_PROCESS, References
-from graders.engine.report import ENDED, KILLED, Cell, CellReport, Outcome, Report, Submission, facts, summarise
+from graders.engine.report import ENDED, KILLED, CellReport, Outcome, Report, Submission, summarise
+from graders.engine.slot import Slot, fork_slot
 from graders.engine.warm_process import packages, start_warm
-from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
 
 Isolation = Literal["namespaces", "process"]
 _START_SECONDS = 120.0
-_SPARE_SECONDS = 15.0
 _LONGEST_AHEAD = 1 << 16
 _AT_FAULT = f"the instructor's own solution is refused here too; {IN_STUDENT_PROCESS}"
-_TRUSTED = Caps(header=1 << 30, body=0)
 
 
 class WallsMissing(TorchmagicError):
@@ -71,12 +67,12 @@ class Engine:
         self.isolation = isolation
         self._at_once = at_once
         self._turns = threading.BoundedSemaphore(at_once)
-        self._view = walls.python_view(packages(), hidden)
+        self._view = python_view(packages(), hidden)
         self._lock = threading.Lock()
         self._serial = itertools.count(os.getpid() % 1000 * 1000)
         self._stack = contextlib.ExitStack()
         self._controls: tuple[socket.socket, socket.socket] | None = None
-        self._spare: list[_Slot] = []
+        self._spare: list[Slot] = []
         self._ready = False
         self._references = References()
         self._cores = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0) if hasattr(os, "sched_getaffinity") else {}
@@ -147,7 +143,7 @@ class Engine:
             walls.lay_out(submission.modules, f"{scratch}/modules")
             with self._take() as slot, self._core() as core:
                 start = time.monotonic()
-                cells, why = self._collect(slot, submission, scratch, core)
+                cells, why = slot.collect(submission, scratch, core)
             seconds = time.monotonic() - start
             self._fork_ahead()
         cells = self._blame_tests(submission, cells)
@@ -199,7 +195,7 @@ class Engine:
             self.close()
             raise TorchmagicError(f"The grading engine did not start ({answer['error']}).", hint="See what it printed.")
 
-    def _take(self) -> _Slot:
+    def _take(self) -> Slot:
         """A slot that was forked ahead, or a fresh one."""
         if self._controls is None:
             raise TorchmagicError(
@@ -244,64 +240,9 @@ class Engine:
             while self._controls is not None and len(self._spare) <= self._at_once:
                 self._spare.append(self._fork())
 
-    def _fork(self) -> _Slot:
-        """Ask both warm parents for a fork; the two are joined by the wire and wait for their submission."""
+    def _fork(self) -> Slot:
         assert self._controls is not None
-        student_control, judge_control = self._controls
-        wire_student, wire_judge = socket.socketpair()
-        watch_student, watch_judge = socket.socketpair()
-        start_student, start = socket.socketpair()
-        report_judge, report = socket.socketpair()
-        theirs = (wire_student, watch_student, start_student, wire_judge, watch_judge, report_judge)
-        memory = make_arena()
-        request = json.dumps({"serial": next(self._serial)}).encode()
-        try:
-            socket.send_fds(student_control, [request], [*(sock.fileno() for sock in theirs[:3]), memory])
-            socket.send_fds(judge_control, [request], [*(sock.fileno() for sock in theirs[3:]), memory])
-        except OSError as error:
-            start.close()
-            report.close()
-            raise TorchmagicError(
-                f"The grading engine's warm process is gone ({error.strerror}).", hint="Start grading again."
-            ) from error
-        finally:
-            os.close(memory)
-            for sock in theirs:
-                sock.close()
-        return _Slot(start, report)
-
-    def _collect(
-        self, slot: _Slot, submission: Submission, scratch: str, core: int | None
-    ) -> tuple[list[CellReport], tuple[Outcome, str]]:
-        """The reports that came, and what to say of cells that none came for."""
-        deadline = time.monotonic() + submission.limits.total_seconds + _SPARE_SECONDS
-        cells: list[CellReport] = []
-        pid = 0
-        try:
-            begin = Begin(submission.limits, f"{scratch}/student", submission.files, core)
-            send_begin(slot.start, begin, deadline=deadline)
-            pid = int(recv_frame(slot.report, caps=_TRUSTED, deadline=deadline).header["pid"])
-            send_frame(slot.report, Frame(_as_header(submission, scratch)), deadline=deadline)
-            while True:
-                header = recv_frame(slot.report, caps=_TRUSTED, deadline=deadline).header
-                if "done" in header:
-                    return cells, (Outcome.GRADER_ERROR, "the judge left this cell out")
-                fields = dict(header["cell"])
-                fields.update(outcome=Outcome(fields["outcome"]), outputs=tuple(fields["outputs"]))
-                cells.append(CellReport(**fields))
-        except WireTimeout:
-            return cells, (
-                Outcome.TIMEOUT,
-                f"the whole submission took over {submission.limits.total_seconds:g} s",
-            )
-        except WireClosed:
-            return cells, (Outcome.GRADER_ERROR, "the judge's process ended unexpectedly")
-        except WireError as error:
-            return cells, (Outcome.GRADER_ERROR, f"the judge's reports cannot be read: {error}")
-        finally:
-            if pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
+        return fork_slot(*self._controls, next(self._serial))
 
 
 def _is_alive(control: socket.socket) -> bool:
@@ -312,30 +253,3 @@ def _is_alive(control: socket.socket) -> bool:
         return True
     except OSError:
         return False
-
-
-@dataclass(frozen=True)
-class _Slot:
-    """A student's and a judge's process that wait for a submission; leaving it ends both."""
-
-    start: socket.socket
-    report: socket.socket
-
-    def __enter__(self) -> _Slot:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.start.close()
-        self.report.close()
-
-
-def _as_header(submission: Submission, scratch: str) -> dict[str, Any]:
-    def cells(items: tuple[Cell, ...]) -> list[dict[str, Any]]:
-        return [facts(cell) for cell in items if cell.role != "ignored"]
-
-    return {
-        "cells": cells(submission.cells),
-        "template": cells(submission.template),
-        "limits": facts(submission.limits),
-        "scratch": scratch,
-    }

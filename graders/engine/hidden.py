@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graders.engine.report import Cell
 
 #: What the file name of a test cell's code begins with.
 TEST_CELL = "<test cell "
@@ -25,6 +30,16 @@ def hidden_lines(source: str) -> set[int]:
         if _END_HIDDEN in line:
             inside = False
     return found
+
+
+def file_name(cell: Cell) -> str:
+    """What tracebacks call the file of a test cell."""
+    return f"{TEST_CELL}{cell.name or cell.key}>"
+
+
+def is_secret(lines: Sequence[int | None], secret: set[int]) -> bool:
+    """True where one of the lines is hidden, or, in a cell with hidden lines, where it cannot be told."""
+    return bool(secret) and (not lines or any(line in secret for line in lines))
 
 
 def failed_in_hidden_line(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""The judge's end of the wire: the student's values copied, functions called, gradients asked for; callbacks answered.
+"""A student's process as the judge knows it: values copied, objects by handle, functions called, callbacks answered.
 
 Nothing here believes a word of the other side beyond the data it sends.
 """
@@ -6,7 +6,6 @@ Nothing here believes a word of the other side beyond the data it sends.
 from __future__ import annotations
 
 import socket
-import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import torch
 
 from graders.engine.arena import Arena
+from graders.engine.judge_link import JudgeLink
 from graders.engine.lending import Lender, replace_contents
-from graders.engine.link import Link
 from graders.engine.packing import Packer, Unpacker, as_list
 from graders.engine.random_state import Generators
 from graders.engine.remote_errors import RemoteErrors, describe_error
@@ -23,22 +22,20 @@ from graders.engine.remote_object import CannotSend, RemoteError, RemoteObject, 
 from graders.engine.shown_types import known_class, known_function
 from graders.engine.source_code import code_of, raised_on_purpose, read_signature
 from graders.engine.values import Json
-from graders.engine.wire import Caps, WireError, WireTimeout
+from graders.engine.wire import Caps, WireError
 
 
 class NoSuchName(Exception):
     """The student's namespace lacks that name."""
 
 
-class Student(Link):
+class Student(JudgeLink):
     """The judge's end of the wire to one student process.
 
     Attributes:
         on_print: called with (stream, text) for what the student's functions print.
-        before_request: called before each request that runs code of the student's.
         on_rebound: called with the global names that the student's code has bound anew since they were fetched.
         silent_changes: whether the test cell may change leaves through ``.data``.
-        broken: why the connection cannot be used any more, or None.
         memory: whether a function of the student's ran out of memory.
         refused: whether the test asked of an object what only data, or an object in the same process, can answer.
         sources: the cells of the student's that were run.
@@ -53,12 +50,9 @@ class Student(Link):
         generators: Generators | None = None,
         arena: Arena | None = None,
     ) -> None:
-        super().__init__(sock, "j", caps or Caps(), arena)
-        self.deadline = time.monotonic() + 3600.0
+        super().__init__(sock, caps, arena)
         self.on_print: Callable[[str, str], None] = lambda stream, text: None
-        self.before_request: Callable[[], None] = lambda: None
         self.on_rebound: Callable[[list[Any]], None] = lambda names: None
-        self.broken: WireError | None = None
         self.memory = False
         self.refused = False
         self.sources: list[str] = []
@@ -69,10 +63,6 @@ class Student(Link):
         self._by_name: set[int] = set()
         self._free_objects: list[int] = []
         self._leaves: dict[int, torch.Tensor] = {}
-        self._depth = 0
-        self._outermost = 0
-        self._asking = False
-        self._owed: BaseException | None = None
 
     @property
     def silent_changes(self) -> bool:
@@ -169,100 +159,6 @@ class Student(Link):
         """For a class of exceptions of the student's: the one by which the judge raises them."""
         return self._errors.class_for(facts)
 
-    # -- asking -----------------------------------------------------------------------------------------
-
-    def ask(self, header: dict[str, Json], values: Mapping[str, object] | None = None) -> Any:
-        """As :meth:`Link.ask`; whatever the test changes in the copies of leaves counts until its cell ends."""
-        if header["op"] not in ("get", "bind") and not self._depth:
-            self.before_request()
-        self._depth += 1
-        try:
-            value = super().ask(header, values)
-        except WireError as error:
-            self.broken = self.broken or error
-            raise
-        finally:
-            self._one_less()
-        if self._owed is not None and not self._depth:
-            owed, self._owed = self._owed, None
-            raise owed  # an assertion of the test's own, in a function that the student's code called and survived
-        return value
-
-    def vjp(self, call: int, grads: list[Any], parents: list[torch.Tensor]) -> list[Any]:
-        """As :meth:`Link.vjp`."""
-        self._depth += 1
-        try:
-            return super().vjp(call, grads, parents)
-        except WireError as error:
-            self.broken = self.broken or error
-            raise
-        finally:
-            self._one_less()
-
-    def _one_less(self) -> None:
-        self._depth -= 1
-        if not self._depth:
-            self.containers.clear()
-
-    def exchange(self, header: dict[str, Json], packer: Packer) -> tuple[Mapping[str, Json], Unpacker]:
-        """As :meth:`Link.exchange`; once the connection is broken it stays so."""
-        if self.broken is not None:
-            raise self.broken
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            raise WireTimeout("no answer in time")
-        if self._depth > 1:
-            return super().exchange(header, packer)
-        self._outermost, self._asking = self._asked + 1, True
-        try:
-            answer = super().exchange(header, packer)
-        except WireError:
-            raise
-        except Exception:  # what the student's code raised is an answer
-            self._asking = False
-            raise
-        self._asking = False
-        return answer
-
-    def _ask_shell(self, header: dict[str, Json], packer: Packer | None = None) -> Mapping[str, Json]:
-        """Ask for what cannot fail over there unless the student's code has broken its own process."""
-        self._depth += 1
-        try:
-            reply, unpacker = self.exchange(header, packer or Packer(self, results=False))
-            unpacker.close()
-        except WireError as error:
-            self.broken = self.broken or error
-            raise
-        except Exception as error:
-            raise self._broke(f"its shell does not work any more ({type(error).__name__}: {error})") from None
-        finally:
-            self._one_less()
-        return reply
-
-    def recover(self, grace: float) -> bool:
-        """After a timeout: wait ``grace`` seconds for the interrupted request's answer; False when none comes."""
-        if not self._asking:  # the time was over between two questions
-            self.broken = None
-            self._depth = self._nested = 0
-            return True
-        deadline, self.deadline = self.deadline, time.monotonic() + grace
-        try:
-            while True:
-                frame = self.read()
-                if frame.header.get("re") == self._outermost:
-                    break
-        except WireError as error:
-            self.broken = error
-            return False
-        finally:
-            self.deadline = deadline
-        self.broken = None
-        self._depth = self._nested = 0
-        return True
-
-    def _broke(self, why: str) -> WireError:
-        self.broken = WireError(why)
-        return self.broken
-
     # -- what comes along, and what comes back ----------------------------------------------------------
 
     def along(self, header: dict[str, Json], packer: Packer) -> None:
@@ -339,22 +235,14 @@ class Student(Link):
         with torch.set_grad_enabled(bool(request.get("grad", True))):
             return {"value": packer.pack(self.lender.use(request, unpacker))}
 
-    def failed(self, error: BaseException) -> dict[str, Json]:
-        """What a function of the test's raised, for the student's code to see; its assertions are not forgotten."""
-        if isinstance(error, WireTimeout) or not isinstance(error, Exception):
-            raise error
-        if isinstance(error, AssertionError) and self._owed is None:
-            self._owed = error
-        return {"error": describe_error(error)}
-
     def error(self, described: Any) -> BaseException:
         """The exception for an error of the student's."""
         if not isinstance(described, dict):
             return self._broke("an error is malformed")
         if described.get("missing"):
             return NoSuchName(str(described.get("text", ""))[:4000])
-        if self._owed is not None and self._depth <= 1:
-            owed, self._owed = self._owed, None
+        owed = self._debt(1)
+        if owed is not None:
             return owed
         self.memory = self.memory or bool(described.get("memory"))
         return self._errors.made(described, self)

@@ -6,15 +6,12 @@ believes none of it beyond the numbers.
 
 from __future__ import annotations
 
-import copy
 import importlib
-import operator
 import os
 import select
 import signal
 import socket
 import sys
-import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,45 +19,19 @@ import numpy as np
 import torch
 
 from graders.engine.arena import Arena
-from graders.engine.borrowed import Borrowed, borrowed
+from graders.engine.borrowed import Borrowed
 from graders.engine.frames import is_frame
 from graders.engine.link import Link
 from graders.engine.packing import Packer, Unpacker, as_list
-from graders.engine.random_state import Generators, LentGenerators
+from graders.engine.random_state import Generators
 from graders.engine.remote_errors import RemoteErrors, describe_error
-from graders.engine.structures import Optimizers, build_module
-from graders.engine.student_objects import Objects, describe_signature, need
+from graders.engine.student_lent import Lent
+from graders.engine.student_objects import OPERATIONS, Objects, describe_signature, need
 from graders.engine.student_shell import StudentShell
 from graders.engine.values import Json, NotData
 from graders.engine.wire import Caps, Frame, WireClosed
 
 _TRUSTED_CAPS = Caps(header=1 << 30, body=1 << 40)
-
-#: What the judge may do to a handle, besides reading and setting attributes and calling it.
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    "len": len,
-    "iter": iter,
-    "next": lambda value: value.send(None) if isinstance(value, types.CoroutineType) else next(value),
-    "repr": repr,
-    "str": str,
-    "dir": dir,
-    "abs": abs,
-    "float": float,
-    "int": int,
-    "hash": hash,
-    "copy": copy.copy,
-    "deepcopy": copy.deepcopy,
-    "isinstance": isinstance,
-    "issubclass": issubclass,
-    "getitem": operator.getitem,
-    "setitem": operator.setitem,
-    "delitem": operator.delitem,
-    "contains": operator.contains,
-    **{name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")},
-    **{name: getattr(operator, name) for name in ("neg", "pos", "invert", "and_", "or_", "xor")},
-    **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
-    "enter": lambda manager: type(manager).__enter__(manager),
-}
 
 
 class _Missing(Exception):
@@ -77,12 +48,7 @@ class StudentServer(Link):
         self.generators = Generators(strict=False)
         self._errors = RemoteErrors()
         self._fetched: dict[str, object] = {}
-        self._borrowed: dict[int, Borrowed] = {}
-        self._modules: dict[int, torch.nn.Module] = {}
-        self._training: dict[int, bool] = {}
-        self._parts: dict[int, dict[str, Any]] = {}
-        self._optimizers = Optimizers()
-        self._own_generators = LentGenerators(strict=False)
+        self._lent = Lent(self)
 
     def serve_all(self) -> None:
         """Answer requests until the judge has gone."""
@@ -221,27 +187,7 @@ class StudentServer(Link):
         if self.forgotten:
             header["free_calls"], self.forgotten = self.forgotten, []
         self.generators.send(header, packer.encoder.put)
-        training = [[k, m.training] for k, m in self._modules.items() if m.training != self._training.get(k)]
-        if training:
-            header["training"] = training
-            self._training.update({k: bool(value) for k, value in training})
-        self._own_generators.send(header, packer.encoder.put)
-        optimizers = self._optimizers.changes(packer.encoder.plain, self.tensors)
-        if optimizers:
-            header["optimizers"] = optimizers
-        parts = self._new_parts()
-        if parts:
-            header["submodules"] = parts
-
-    def _new_parts(self) -> list[Json]:
-        """The submodules that the student's code put into modules of the test's."""
-        found: list[Json] = []
-        for number, module in self._modules.items():
-            for name, part in module._modules.items():
-                if part is not self._parts.get(number, {}).get(name) and part is not None:
-                    found.append([number, name, self.objects.describe(part)])
-            self._parts[number] = dict(module._modules)
-        return found
+        self._lent.send(header, packer)
 
     def arrived(self, header: Mapping[str, Json], unpacker: Unpacker) -> None:
         """What the judge has let go of, and what it did to generators and optimizers."""
@@ -250,18 +196,11 @@ class StudentServer(Link):
         for number in header.get("free_calls", ()):
             self.calls.by_number.pop(number, None)
         self.generators.take(header, unpacker.decoder.tensors)
-        self._own_generators.take(header, unpacker.decoder.tensors)
-        self._optimizers.apply(header.get("optimizers", []), unpacker, self.tensors)
+        self._lent.take(header, unpacker)
 
     def refer(self, value: object, packer: Packer) -> dict[str, Json]:
         """An object of the test's by its number, one of the student's by its handle."""
-        if issubclass(type(value), Borrowed):
-            return {"t": "ref", "k": value._borrowed_number}  # type: ignore[attr-defined]
-        for table in (self._modules, self._optimizers.by_number, self._own_generators.by_number):
-            for number, known in table.items():
-                if known is value:
-                    return {"t": "ref", "k": number}
-        return self.objects.describe(value)
+        return self._lent.refer(value) or self.objects.describe(value)
 
     def resolve(self, node: Mapping[str, Json], unpacker: Unpacker) -> object:
         """What the judge refers to: an object of the student's, a library's, or one of the test's."""
@@ -269,20 +208,7 @@ class StudentServer(Link):
             return self.objects.get(node["h"])
         if "module" in node:
             return getattr(importlib.import_module(node["module"]), node["name"])
-        if "module_class" in node:
-            module = build_module(node, unpacker.unpack, self._modules)
-            self._training.update({number: known.training for number, known in self._modules.items()})
-            for number, known in self._modules.items():
-                self._parts.setdefault(number, dict(known._modules))
-            return module
-        if "generator" in node:
-            return self._own_generators.build(node, unpacker.decoder.tensors)
-        if "optimizer_class" in node:
-            return self._optimizers.build(node, unpacker.unpack)
-        known_object = self._borrowed.get(node["k"])
-        if known_object is None:
-            known_object = self._borrowed[node["k"]] = borrowed(self, node["k"], node)
-        return known_object
+        return self._lent.resolve(node, unpacker)
 
     # -- what the student's code asks of the test's objects ---------------------------------------------
 

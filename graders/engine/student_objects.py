@@ -1,10 +1,12 @@
-"""What stays in the student's process: objects by handle, and the facts by which the judge knows them."""
+"""What stays in the student's process: objects by handle, what the judge may do to them, what it is told of them."""
 
 from __future__ import annotations
 
+import copy
 import inspect
+import operator
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,32 @@ from graders.engine.values import Json
 from graders.engine.wire import WireError
 
 _NOT_TEXT = "<its text cannot be had>"
+
+#: What the judge may do to a handle, besides reading and setting attributes and calling it.
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "len": len,
+    "iter": iter,
+    "next": lambda value: value.send(None) if isinstance(value, types.CoroutineType) else next(value),
+    "repr": repr,
+    "str": str,
+    "dir": dir,
+    "abs": abs,
+    "float": float,
+    "int": int,
+    "hash": hash,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "isinstance": isinstance,
+    "issubclass": issubclass,
+    "getitem": operator.getitem,
+    "setitem": operator.setitem,
+    "delitem": operator.delitem,
+    "contains": operator.contains,
+    **{name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")},
+    **{name: getattr(operator, name) for name in ("neg", "pos", "invert", "and_", "or_", "xor")},
+    **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    "enter": lambda manager: type(manager).__enter__(manager),
+}
 
 
 @dataclass

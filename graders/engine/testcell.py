@@ -1,18 +1,14 @@
-"""Run one test cell in the judge: its score, what it printed, and its failure in words that leak no hidden test."""
+"""Run one test cell in the judge within its time, and report its score, what it showed, and why it failed if it did."""
 
 from __future__ import annotations
 
 import ast
 import contextlib
 import functools
-import io
 import linecache
 import math
 import signal
-import sys
-import textwrap
 import time
-import traceback
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,82 +16,14 @@ from types import FrameType
 from typing import Any
 
 from graders.engine.given import plain_python
-from graders.engine.hidden import TEST_CELL, hidden_lines
+from graders.engine.hidden import file_name, hidden_lines, is_secret
 from graders.engine.namespace import JudgeNamespace
-from graders.engine.remote_object import CannotSend
 from graders.engine.report import Cell, CellReport, Outcome
-from graders.engine.wire import WireError, WireTimeout
-from graders.failure import CheckFailed
-from graders.failure_view import comparison_of
+from graders.engine.testcell_failure import LONGEST, CellTimeout, Failure, error_output, explain, one_line
+from graders.engine.testcell_outputs import Streams, Writer
 from graders.rubric import Credit, Lost
 
-_WIDTH = 96
-_LONGEST = 300
 _LARGEST = 1 << 62
-_HIDDEN = "a hidden test failed"
-_OURS = "this test cell fails by itself, whatever the answer: it costs no points"
-
-
-class CellTimeout(BaseException):
-    """The test cell's time is over; no ``except Exception`` of the cell's stops it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a test cell did not pass; ``hidden`` where a hidden line took part in it, ``shown`` an output beside it."""
-
-    outcome: Outcome
-    name: str
-    text: str
-    line: int | None
-    hidden: bool
-    shown: Mapping[str, Any] | None = None
-    misconception: str = ""
-
-
-class _Streams:
-    """Keeps what a test cell prints and shows, as nbformat outputs in order."""
-
-    def __init__(self, limit: int) -> None:
-        self.outputs: list[dict[str, Any]] = []
-        self._room = limit
-
-    def add(self, stream: str, text: str) -> None:
-        kept, self._room = text[: self._room], self._room - min(len(text), self._room)
-        if not kept:
-            return
-        if self.outputs and self.outputs[-1].get("name") == stream:
-            self.outputs[-1]["text"] += kept
-        else:
-            self.outputs.append({"output_type": "stream", "name": stream, "text": kept})
-
-    def show(self, record: Any) -> None:
-        """Keep a record as a card; as text where there is no more room for that."""
-        output = _shown_record(record)
-        size = sum(map(len, output["data"].values()))
-        if size > self._room:
-            self.add("stdout", f"{record}\n")
-            return
-        self._room -= size
-        self.outputs.append(output)
-
-
-class _Writer(io.TextIOBase):
-    def __init__(self, streams: _Streams, name: str, cell: Cell) -> None:
-        self._streams = streams
-        self._name = name
-        self._filename = file_name(cell)
-        self._secret = hidden_lines(cell.source)
-
-    def write(self, text: str) -> int:
-        if not _is_secret(_lines_under_way(self._filename), self._secret):
-            self._streams.add(self._name, str(text))
-        return len(text)
-
-    def show_record(self, record: Any) -> None:
-        """For :func:`graders.failure_view.display`."""
-        if not _is_secret(_lines_under_way(self._filename), self._secret):
-            self._streams.show(record)
 
 
 def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, output_bytes: int) -> CellReport:
@@ -108,12 +36,12 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
     what it, or the student's function that it calls, prints or says.
     """
     start = time.monotonic()
-    streams = _Streams(output_bytes)
+    streams = Streams(output_bytes)
     value: object = None
     failure: Failure | None = None
     with (
-        contextlib.redirect_stdout(_Writer(streams, "stdout", cell)),
-        contextlib.redirect_stderr(_Writer(streams, "stderr", cell)),
+        contextlib.redirect_stdout(Writer(streams, "stdout", cell)),
+        contextlib.redirect_stderr(Writer(streams, "stderr", cell)),
     ):
         try:
             with _alarm(seconds):
@@ -121,19 +49,19 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a test cell may raise anything; each has a named outcome
-            failure = _explain(error, cell)
+            failure = explain(error, cell)
     outputs: list[Mapping[str, Any]] = list(streams.outputs)
     if failure is not None:
         if failure.shown is not None:
             outputs.append(failure.shown)
-        outputs.append(_error_output(failure, cell))
+        outputs.append(error_output(failure, cell))
         score = None if failure.outcome is Outcome.GRADER_ERROR else 0.0
         return CellReport(
             cell.key,
             failure.outcome,
             tuple(outputs),
             score,
-            _one_line(failure),
+            one_line(failure),
             time.monotonic() - start,
             misconception=failure.misconception,
         )
@@ -146,7 +74,7 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
     message = "" if outcome is Outcome.PASSED else f"partial credit: {score:g} of {cell.points:g}"
     lost = value.lost if isinstance(value, Credit) else ()
     if lost and not _ends_hidden(cell):
-        message = f"{message}. {_one_part(lost)}"[:_LONGEST]
+        message = f"{message}. {_one_part(lost)}"[:LONGEST]
     return CellReport(
         cell.key,
         outcome,
@@ -235,11 +163,6 @@ def compile_test(source: str, filename: str) -> _Code:
     return _Code(text, compile(tree, filename, "exec"), value, shown)
 
 
-def file_name(cell: Cell) -> str:
-    """What tracebacks call the file of a test cell."""
-    return f"{TEST_CELL}{cell.name or cell.key}>"
-
-
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
@@ -265,108 +188,7 @@ def _shown(value: object, score: float, cell: Cell) -> str | None:
 def _ends_hidden(cell: Cell) -> bool:
     """Whether the last statement of a test cell is hidden."""
     last = ast.parse(plain_python(cell.source)).body[-1]
-    return _is_secret(range(last.lineno, (last.end_lineno or last.lineno) + 1), hidden_lines(cell.source))
-
-
-def _is_secret(lines: Sequence[int | None], secret: set[int]) -> bool:
-    """True where one of the lines is hidden, or, in a cell with hidden lines, where it cannot be told."""
-    return bool(secret) and (not lines or any(line in secret for line in lines))
-
-
-def _lines_under_way(filename: str) -> list[int | None]:
-    """The lines of the test cell that are being run now, one for each of its frames."""
-    lines = []
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_filename == filename:
-            lines.append(frame.f_lineno)
-        frame = frame.f_back
-    return lines
-
-
-def _explain(error: BaseException, cell: Cell) -> Failure:
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame.lineno for frame in frames if frame.filename == file_name(cell)]
-    line = own[-1] if own else None
-    secret = hidden_lines(cell.source)
-    hidden = _is_secret(own, secret)
-    name = type(error).__name__
-    text = _safe_str(error)
-    if isinstance(error, CellTimeout | WireTimeout):
-        return Failure(Outcome.TIMEOUT, "Timeout", "the check did not end in time", line, hidden)
-    if isinstance(error, WireError):
-        return Failure(Outcome.CRASHED, "NoAnswer", _HIDDEN if hidden else text, line, hidden)
-    if isinstance(error, SyntaxError) and not own:
-        why = f"the test cell does not parse: {text}"
-        return Failure(Outcome.GRADER_ERROR, name, why, error.lineno, _is_secret([error.lineno], secret))
-    if isinstance(error, ImportError) and not _came_from_student(error):
-        return Failure(Outcome.GRADER_ERROR, name, f"the test cell cannot import what it needs: {text}", line, hidden)
-    if isinstance(error, CannotSend):
-        return Failure(Outcome.GRADER_ERROR, name, text, line, hidden)
-    if isinstance(error, MemoryError) and not _came_from_student(error):
-        return Failure(Outcome.MEMORY, name, "the check ran out of memory on what it was given", line, hidden)
-    if hidden:
-        name, text = (name, error.redacted) if isinstance(error, CheckFailed) else (_builtin_name(error), _HIDDEN)
-    outcome = Outcome.FAILED if isinstance(error, AssertionError) else Outcome.ERROR
-    return Failure(outcome, name, text, line, hidden, None if hidden else _card(error), _misconception(error))
-
-
-def _misconception(error: BaseException) -> str:
-    """For the instructor's report alone, so of a hidden test too: no student's page holds it."""
-    try:
-        return error.misconception[:_LONGEST] if isinstance(error, CheckFailed) else ""
-    except Exception:  # a finding about an exotic tensor: the words have to do
-        return ""
-
-
-def _card(error: BaseException) -> dict[str, Any] | None:
-    """What was expected beside what was given, where a check compared tensors."""
-    record = comparison_of(error)
-    if record is None:
-        return None
-    return _shown_record(record)
-
-
-def _shown_record(record: Any) -> dict[str, Any]:
-    return {"output_type": "display_data", "data": record._repr_mimebundle_(None, None), "metadata": {}}
-
-
-def _builtin_name(error: BaseException) -> str:
-    """The nearest name among Python's own: a student chooses the names of their own exceptions."""
-    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
-
-
-def _came_from_student(error: BaseException) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    return any(
-        frame.filename.endswith(("engine/remote.py", "engine/remote_object.py", "engine/link.py")) for frame in frames
-    )
-
-
-def _error_output(failure: Failure, cell: Cell) -> dict[str, Any]:
-    lines = cell.source.splitlines()
-    text = failure.text
-    where = ["In a hidden test:"] if failure.hidden else ["In this cell:"]
-    if failure.hidden and failure.outcome is Outcome.GRADER_ERROR:
-        text = _OURS  # the report's message tells the instructor
-    elif not failure.hidden and failure.line is not None and failure.line <= len(lines):
-        where = [f"Line {failure.line} of this cell:", f"----> {lines[failure.line - 1].strip()}"]
-    return {
-        "output_type": "error",
-        "ename": failure.name,
-        "evalue": text,
-        "traceback": [*where, "", f"\x1b[0;31m{failure.name}\x1b[0m: {_wrapped(text)}"],
-    }
-
-
-def _wrapped(text: str) -> str:
-    """Long lines broken: feedback pages do not do it."""
-    return "\n".join(textwrap.fill(line, _WIDTH, replace_whitespace=False) for line in text.splitlines())
-
-
-def _one_line(failure: Failure) -> str:
-    text = " ".join(failure.text.split())
-    return f"{failure.name}: {text}"[:_LONGEST] if text else failure.name
+    return is_secret(range(last.lineno, (last.end_lineno or last.lineno) + 1), hidden_lines(cell.source))
 
 
 def _safe_repr(value: object) -> str:
@@ -374,10 +196,3 @@ def _safe_repr(value: object) -> str:
         return repr(value)[:10_000]
     except Exception as error:  # a remote object's repr may fail in any way; the score does not hang on it
         return f"<no text: {type(error).__name__}>"
-
-
-def _safe_str(error: BaseException) -> str:
-    try:
-        return str(error)[:8000]
-    except Exception:
-        return ""

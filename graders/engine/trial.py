@@ -10,6 +10,7 @@ from typing import Any
 from graders.engine import kernel_calls as kc
 from graders.engine import walls
 from graders.engine.mechanisms import Mechanism, MissingMechanism, needing
+from graders.engine.outer_root import View, enter_outer_root
 from graders.engine.report import Limits
 from graders.engine.seccomp import build_filter
 
@@ -25,7 +26,7 @@ def prepare_walls(options: Mapping[str, Any]) -> bytes:
     with needing(Mechanism.SECCOMP):
         program = build_filter()
     with needing(Mechanism.NAMESPACES):
-        walls.enter_outer_root(walls.View(tuple(options["readable"]), tuple(options["hidden"])), options["root"])
+        enter_outer_root(View(tuple(options["readable"]), tuple(options["hidden"])), options["root"])
         walls.rule_own_tree()
     try_walls(program)
     return program

@@ -26,7 +26,8 @@ from graders.engine.forks import forked, settle
 from graders.engine.mechanisms import MissingMechanism
 from graders.engine.rehearsal import rehearse_judge, rehearse_student
 from graders.engine.trial import prepare_walls
-from graders.engine.watch import Watches, fork_watched, watch_alone
+from graders.engine.watch import Watches, watch_alone
+from graders.engine.watched import fork_watched
 
 #: The generator state that a fresh interpreter's torch starts with.
 _FRESH_TORCH_SEED = 67280421310721
@@ -139,10 +140,11 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
 def _serve_judges(control: socket.socket) -> None:
     from graders.engine.arena import Arena
     from graders.engine.given import names_bound, names_needed, parse_cell
+    from graders.engine.hidden import file_name
     from graders.engine.judge_process import run_judge
     from graders.engine.random_state import declared_seeds
     from graders.engine.report import Cell
-    from graders.engine.testcell import compile_test, file_name
+    from graders.engine.testcell import compile_test
 
     _import_all(["graders.engine.cell_text", "unittest", "numpy.testing", "graders.checks"])
 

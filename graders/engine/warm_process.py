@@ -15,13 +15,14 @@ from pathlib import Path
 import graders
 import torchmagic
 from graders.engine import walls
+from graders.engine.outer_root import View
 
 #: glibc's heap, of which torch fills a hundred megabytes, in pages of 2 MiB from the start: a fork copies a shorter
 #: page table. The rest of the memory gets there when all is warm.
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
-def start_warm(stack: contextlib.ExitStack, isolation: str, view: walls.View) -> tuple[socket.socket, socket.socket]:
+def start_warm(stack: contextlib.ExitStack, isolation: str, view: View) -> tuple[socket.socket, socket.socket]:
     """Start them; ``stack`` ends them. Gives the control sockets of the students' parent and of the judges'.
 
     Args:

@@ -11,9 +11,11 @@ from graders.engine.report import Outcome
 from graders.graded import Graded
 from graders.nbgrader_plugin.disk import writing
 from graders.nbgrader_plugin.finished import Note, file_facts, write_autograded
+from graders.nbgrader_plugin.gradebook_rows import Entry
 from graders.nbgrader_plugin.reading import Read, Reader
 from graders.nbgrader_plugin.rows import SubmissionRow
-from graders.nbgrader_plugin.writer import Entry, GradebookWriter, NotWritten, Refusal, Written
+from graders.nbgrader_plugin.writer import GradebookWriter
+from graders.nbgrader_plugin.written import NotWritten, Refusal, Written
 
 
 @dataclass(frozen=True, slots=True)

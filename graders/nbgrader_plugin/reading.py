@@ -13,7 +13,7 @@ from graders.nbgrader_plugin.finished import Notes, file_facts
 from graders.nbgrader_plugin.package import SLIPS, TIMESTAMP, Handed, Package, read_handed
 from graders.nbgrader_plugin.rows import SubmissionRow
 from graders.nbgrader_plugin.submissions import why_not_read
-from graders.nbgrader_plugin.writer import Written
+from graders.nbgrader_plugin.written import Written
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""Small real courses for the command-line tests."""
+"""Small real courses for the command-line tests, a kernel before all others, and the doctor's finding of one thing."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,14 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from graders.commands import app
 from graders.courses import config_text
+from graders.installation import Found
 from graders.nbgrader_plugin.course import Course
 
 Run = Callable[..., Result]
+#: From what a kernel starts and its name to its folder.
+MakeKernel = Callable[..., Path]
+#: The programs of this environment.
+BIN = str(Path(sys.executable).parent)
 
 
 def _meta(name: str, **more: Any) -> dict[str, Any]:
@@ -99,3 +105,25 @@ def classroom(generated: Path, tmp_path: Path) -> Classroom:
     """A fresh classroom."""
     shutil.copytree(generated, tmp_path / "tiny")
     return Classroom(tmp_path / "tiny")
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeKernel:
+    """Puts a kernel before all others."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+    def make(argv: list[str] | str, name: str = "python3", **more: object) -> Path:
+        folder = tmp_path / "jupyter" / "kernels" / name
+        folder.mkdir(parents=True)
+        spec = {"argv": argv, "display_name": name, "language": "python", **more}
+        (folder / "kernel.json").write_text(argv if isinstance(argv, str) else json.dumps(spec))
+        return folder
+
+    return make
+
+
+def one(found: list[Found], what: str) -> Found:
+    """The finding about something; of all that have something to mend, each says how."""
+    assert all(each.remedy for each in found if each.state in ("problem", "warning")), found
+    (chosen,) = [each for each in found if each.what == what]
+    return chosen

@@ -54,6 +54,15 @@ class Notebook:
         self.cells.nth(cell).click(position={"x": 4, "y": 4})
         self.page.keyboard.press("Escape")
 
+    def tab_to(self, cell: Locator, tag: str) -> None:
+        """From the cell, Tab into its output, to an element of that name."""
+        self.focus(int(cell.first.get_attribute("data-windowed-list-index") or 0))
+        for _ in range(8):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("document.activeElement.tagName.toLowerCase()") == tag:
+                return
+        raise AssertionError(f"Tab does not reach {tag}")
+
     def run(self) -> Locator:
         """Shift+Enter: run the active cell, wait until it has ended, and give it; the next one is active then."""
         place = int(self.active.get_attribute("data-windowed-list-index") or 0)

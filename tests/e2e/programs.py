@@ -150,6 +150,24 @@ def jupyter(
                 process.wait()
 
 
+def lend_chromium(folder: Path) -> None:
+    """A folder in which Playwright finds the installed browser, where it looks for one that it has downloaded."""
+    code = (
+        "from playwright.sync_api import sync_playwright\n"
+        "with sync_playwright() as p:\n"
+        "    try:\n        p.chromium.launch()\n"
+        "    except Exception as error:\n        print(error)"
+    )
+    environment = {**os.environ, "PLAYWRIGHT_BROWSERS_PATH": str(folder)}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    found = re.search(r"Executable doesn't exist at (\S+)", said)
+    assert found is not None, said
+    Path(found[1]).parent.mkdir(parents=True)
+    Path(found[1]).symlink_to(chromium())
+
+
 @dataclasses.dataclass(frozen=True)
 class Visitor:
     """A person at a browser."""

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.hub import User, hub, machine, node_proxy, why_not
+from tests.e2e.hub_term import ATTACKS, prepare
 from tests.e2e.programs import Visitor
-from tests.e2e.test_jupyterhub import ATTACKS, prepare
 
 pytestmark = [
     pytest.mark.e2e,

@@ -4,59 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pypdf
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.notebooks import Notebook, Program, open_notebook, theme_of
-from tests.e2e.programs import Home, Server, Theme, Visitor, chromium, jupyter, violations
+from tests.e2e.outputs import CUT_OFF, FAINT, OURS, OUT_OF_REACH, ours, told
+from tests.e2e.programs import Home, Server, Theme, Visitor, jupyter, lend_chromium, violations
 from tests.wheels import build_wheel, install_wheel
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-OURS = ".jp-RenderedHTML:has(.tm-seen, .tm-graph, section[role=note])"
 TYPED = "%load_ext torchmagic\nimport torch\nbatch = torch.ones(32, 10)\nweight = torch.ones(5, 10)\nbatch @ weight"
 THEMES: tuple[Theme, ...] = ("light", "dark")
-
-#: What is cut off: in an output of ours, anything that reaches over its edge and cannot be scrolled into view.
-CUT_OFF = """outputs => outputs.flatMap(output => {
-  const scrolled = each => { for (let e = each; e && e !== output; e = e.parentElement)
-    if (/auto|scroll/.test(getComputedStyle(e).overflowX)) return true; return false; };
-  const edge = output.getBoundingClientRect();
-  return [...output.querySelectorAll('*')].filter(each => {
-    const box = each.getBoundingClientRect();
-    return box.width && (box.right > edge.right + 2 || box.left < edge.left - 2) && !scrolled(each.parentElement);
-  }).map(each => each.outerHTML.slice(0, 120));
-})"""
-#: What needs scrolling and no key reaches.
-OUT_OF_REACH = """outputs => outputs.flatMap(output => [...output.querySelectorAll('*')].filter(each =>
-  /auto|scroll/.test(getComputedStyle(each).overflowX) && each.scrollWidth > each.clientWidth
-  && !each.querySelector('[tabindex="0"]')).map(each => each.outerHTML.slice(0, 120)))"""
-#: The text in pictures that stands out from what is behind it by less than WCAG asks for (4.5 : 1).
-FAINT = """outputs => {
-  const channel = v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
-  const light = c => .2126 * channel(c[0]) + .7152 * channel(c[1]) + .0722 * channel(c[2]);
-  const parts = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length > 3 ? n : [...n, 1]; };
-  const over = (front, back) => front.slice(0, 3).map((v, i) => v * front[3] + back[i] * (1 - front[3]));
-  return outputs.flatMap(output => {
-    let back = [255, 255, 255];
-    const behind = [];
-    for (let e = output; e; e = e.parentElement) behind.unshift(getComputedStyle(e).backgroundColor);
-    for (const each of behind) back = over(parts(each), back);
-    return [...output.querySelectorAll('svg text')].filter(text => {
-      const ink = light(over(parts(getComputedStyle(text).fill), back)), page = light(back);
-      return (Math.max(ink, page) + .05) / (Math.min(ink, page) + .05) < 4.5;
-    }).map(text => text.textContent);
-  });
-}"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,14 +88,6 @@ def desk(request: pytest.FixtureRequest, student: Student, browser: Browser) -> 
             notebook.run_all()
             notebook.save()
         yield Desk(program, server, student, name)
-
-
-def ours(page: Page) -> list[Locator]:
-    return page.locator(OURS).all()
-
-
-def told(page: Page, script: str) -> Any:
-    return page.locator(OURS).evaluate_all(script)
 
 
 def test_the_keyboard_alone_runs_the_tour(desk: Desk) -> None:
@@ -209,7 +167,7 @@ def test_keys_reach_what_is_wide_and_what_is_folded(desk: Desk, visitor: Visitor
     with visitor.page(width=640) as page:
         notebook = desk.open(page)
         wide = page.locator(".tm-wide").first
-        _tab_to(page, notebook, wide.locator("xpath=ancestor::*[contains(@class, 'jp-Notebook-cell')]"), "span")
+        notebook.tab_to(wide.locator("xpath=ancestor::*[contains(@class, 'jp-Notebook-cell')]"), "span")
         before = notebook.active.get_attribute("data-windowed-list-index")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
@@ -217,21 +175,11 @@ def test_keys_reach_what_is_wide_and_what_is_folded(desk: Desk, visitor: Visitor
         assert notebook.active.get_attribute("data-windowed-list-index") == before
         visitor.shot(page, "scrolled")
         fold = page.locator(".tm-seen details").first
-        _tab_to(page, notebook, fold.locator("xpath=ancestor::*[contains(@class, 'jp-Notebook-cell')]"), "summary")
+        notebook.tab_to(fold.locator("xpath=ancestor::*[contains(@class, 'jp-Notebook-cell')]"), "summary")
         for key, opened in (("Enter", False), ("Enter", True), ("Space", False), ("Space", True)):
             page.keyboard.press(key)
             assert fold.evaluate("e => e.open") is opened
         visitor.shot(page, "folded")
-
-
-def _tab_to(page: Page, notebook: Notebook, cell: Locator, tag: str) -> None:
-    """From the cell, Tab into its output."""
-    notebook.focus(int(cell.first.get_attribute("data-windowed-list-index") or 0))
-    for _ in range(8):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.tagName.toLowerCase()") == tag:
-            return
-    raise AssertionError(f"Tab does not reach {tag}")
 
 
 def test_a_click_on_a_table_leaves_the_keys_to_the_notebook(desk: Desk, visitor: Visitor) -> None:
@@ -328,7 +276,7 @@ def test_on_paper_and_in_html_all_of_it_is_there(desk: Desk, printed: Path, visi
 
 def test_nbconverts_own_pdf_and_markdown(desk: Desk, tmp_path: Path) -> None:
     browsers = tmp_path / "browsers"
-    _lend_chromium(browsers)
+    lend_chromium(browsers)
     pdf = _convert(
         desk, "webpdf", tmp_path / "paper", "--disable-chromium-sandbox", PLAYWRIGHT_BROWSERS_PATH=str(browsers)
     )
@@ -336,24 +284,6 @@ def test_nbconverts_own_pdf_and_markdown(desk: Desk, tmp_path: Path) -> None:
     assert [word for word in WANTED if word not in text] == []
     markdown = _convert(desk, "markdown", tmp_path / "text").read_text(encoding="utf-8")
     assert [word for word in ("per_student", "-16", "✓ agrees") if word not in markdown] == []
-
-
-def _lend_chromium(folder: Path) -> None:
-    """A folder in which Playwright finds the installed browser, where it looks for one that it has downloaded."""
-    code = (
-        "from playwright.sync_api import sync_playwright\n"
-        "with sync_playwright() as p:\n"
-        "    try:\n        p.chromium.launch()\n"
-        "    except Exception as error:\n        print(error)"
-    )
-    environment = {**os.environ, "PLAYWRIGHT_BROWSERS_PATH": str(folder)}
-    said = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    ).stdout
-    found = re.search(r"Executable doesn't exist at (\S+)", said)
-    assert found is not None, said
-    Path(found[1]).parent.mkdir(parents=True)
-    Path(found[1]).symlink_to(chromium())
 
 
 def test_what_is_stored_needs_no_kernel_and_no_script(desk: Desk) -> None:

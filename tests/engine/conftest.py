@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,20 @@ def grade(engine: Engine) -> Grade:
         )
 
     return run
+
+
+def answer(grade: Grade, source: str, **limits: float) -> Any:
+    """What a student's cell leaves in the variable ``answer``."""
+    report = grade(("student", source), ("test", "print(repr(answer))"), **limits)
+    assert report.of(0).outcome is Outcome.PASSED, report.of(0)  # type: ignore[union-attr]
+    return ast.literal_eval("".join(output["text"] for output in report.of(1).outputs))  # type: ignore[union-attr]
+
+
+def outcome(grade: Grade, source: str, **limits: float) -> Outcome:
+    """How a student's cell ends."""
+    cell = grade(("student", source), **limits).of(0)
+    assert cell is not None
+    return cell.outcome
 
 
 def assert_right_and_wrong(grade: Grade, idiom: Idiom) -> None:

@@ -36,7 +36,7 @@ def test_a_submission_sees_nothing_of_it(grade: Grade) -> None:
             ("test", "assert not {'f', 'g', 'k', 'W', 'layer', 'a'} & set(dir(__import__('__main__')))"),
             (
                 "test",
-                "assert not [name for name in ours if 'check' in name or 'judge' in name or 'remote.' in name], ours",
+                "assert not [n for n in ours if 'check' in n or 'judge' in n or 'testcell' in n or n.endswith('.remote')], ours",
             ),
         )
         shown = report.of(0).outputs[0]["text"]  # type: ignore[union-attr]

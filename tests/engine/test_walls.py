@@ -1,45 +1,23 @@
-"""What a submission cannot do, by which wall, and what ordinary code still does behind all of them."""
+"""What a submission cannot do, by which wall; where the kernel lacks one of them, grading refuses."""
 
 from __future__ import annotations
 
-import ast
 import errno
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import graders
 import torchmagic
 from graders.engine.client import Engine
-from graders.engine.report import Cell, Limits, Outcome, Report, Submission
+from graders.engine.report import Cell, Outcome, Submission
 from graders.engine.seccomp import REFUSED
-from tests.engine.conftest import Grade
+from tests.engine.conftest import Grade, answer
 
 pytestmark = pytest.mark.sandbox
-
-
-def answer(grade: Grade, source: str, **limits: float) -> Any:
-    """What a student's cell leaves in the variable ``answer``."""
-    report = grade(("student", source), ("test", "print(repr(answer))"), **limits)
-    assert report.of(0).outcome is Outcome.PASSED, report.of(0)  # type: ignore[union-attr]
-    return ast.literal_eval("".join(output["text"] for output in report.of(1).outputs))  # type: ignore[union-attr]
-
-
-def outcome(grade: Grade, source: str, **limits: float) -> Outcome:
-    cell = grade(("student", source), **limits).of(0)
-    assert cell is not None
-    return cell.outcome
-
-
-# ---- calls and rights
 
 
 def test_refused_calls_are_refused_behind_the_walls(grade: Grade) -> None:
@@ -165,195 +143,7 @@ def test_an_environment_inside_the_course_is_seen_and_nothing_else_there() -> No
     assert report.of(1).score == 1.0, report  # type: ignore[union-attr]
 
 
-# ---- memory, disk and output
-
-MEMORY = {
-    "in processes whose names are not text": (
-        "import ctypes, os, time\nctypes.CDLL(None).prctl(15, b'\\xff\\xfe')\n"
-        "for i in range(5):\n    if os.fork() == 0:\n        x = bytearray(100 << 20)\n        x[::4096] = b'x' * len(x[::4096])\n        time.sleep(60)\n"
-        "time.sleep(60)"
-    ),
-    "in programs that share nothing with the warm process": (
-        "import subprocess, sys, time\ncode = 'import time; x = bytearray(70 << 20); x[::4096] = b\"x\" * len(x[::4096]); time.sleep(60)'\n"
-        "started = [subprocess.Popen([sys.executable, '-S', '-c', code]) for i in range(8)]\ntime.sleep(60)"
-    ),
-    "in the buffers of sockets": (
-        "import os, socket, time\n"
-        "for i in range(4):\n    if os.fork() == 0:\n"
-        "        kept = [socket.socketpair() for _ in range(240)]\n        time.sleep(60)\ntime.sleep(60)"
-    ),
-    "in page tables and small pieces": (
-        "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.malloc.restype = ctypes.c_void_p\n"
-        "while True:\n    p = libc.malloc(ctypes.c_size_t(65536))\n    if not p: raise MemoryError\n    ctypes.memset(p, 1, 65536)"
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", MEMORY)
-def test_memory_counts_wherever_it_is(grade: Grade, name: str) -> None:
-    assert outcome(grade, MEMORY[name], cell_seconds=20.0, memory_bytes=256 << 20) is Outcome.MEMORY
-
-
-def test_children_that_share_their_parents_memory_do_not_count_it_again(grade: Grade) -> None:
-    source = (
-        "import os, time\nx = bytearray(150 << 20)\nx[::4096] = b'x' * len(x[::4096])\nchildren = []\n"
-        "for i in range(6):\n    pid = os.fork()\n    if pid == 0:\n        time.sleep(0.7)\n        os._exit(0)\n    children.append(pid)\n"
-        "answer = [os.waitpid(pid, 0)[1] for pid in children]"
-    )
-    assert answer(grade, source, memory_bytes=512 << 20) == [0] * 6
-
-
-def test_files_in_memory_are_disk_space(grade: Grade) -> None:
-    source = (
-        "import errno\nanswer = 0\ntry:\n    with open('/dev/shm/big', 'wb') as file:\n"
-        "        for i in range(100): file.write(bytes(1 << 20)); answer += 1\nexcept OSError as error:\n    answer = [answer, error.errno]"
-    )
-    written, error = answer(grade, source, disk_bytes=32 << 20)
-    assert written <= 32
-    assert error in (errno.ENOSPC, errno.EFBIG)
-
-
-def test_what_programs_print_is_kept_to_a_limit_and_counted(grade: Grade) -> None:
-    cell = grade(
-        (
-            "student",
-            "import subprocess, sys\ndone = subprocess.run([sys.executable, '-c', 'print(\"x\" * 3_000_000)'])",
-        ),
-        output_bytes=1 << 20,
-    ).of(0)
-    assert cell is not None
-    text = "".join(output["text"] for output in cell.outputs)
-    assert text.startswith("x" * (1 << 20))
-    assert text.endswith(f"[{3_000_001 - (1 << 20)} more characters were not kept]\n")
-
-
-def test_what_programs_print_without_end_stays_on_the_scratch_disk(grade: Grade) -> None:
-    report = grade(
-        ("student", "import subprocess\nsubprocess.run(['yes'])"),
-        ("student", "x = 1"),
-        ("test", "assert x == 1"),
-        cell_seconds=10.0,
-        disk_bytes=16 << 20,
-    )
-    assert report.of(2).score == 1.0, report  # type: ignore[union-attr]
-
-
-# ---- what stays behind
-
-
-def _processes_with(marker: str) -> list[int]:
-    """Processes of this machine whose command line holds the marker."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
-            try:
-                line = Path(f"/proc/{name}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if marker.encode() in line:
-                found.append(int(name))
-    return found
-
-
-def _until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (result := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return result
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-_CLINGING = (
-    "import ctypes, os, signal, subprocess, time\nctypes.CDLL(None).prctl(1, 0)\n"
-    "for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)\n"
-    "subprocess.Popen(['sleep', '{marker}'], start_new_session=True)\ntime.sleep(60)"
-)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("end", ["watcher killed", "engine closed"])
-def test_no_submission_outlives_its_watcher(end: str) -> None:
-    marker = f"61.{os.getpid()}{len(end)}"
-    source = _CLINGING.replace("{marker}", marker)
-    with Engine() as engine:
-        thread = threading.Thread(
-            target=lambda: engine.grade(Submission((Cell(0, source, "student"),), limits=Limits(30.0, 40.0)))
-        )
-        thread.start()
-        assert _until(lambda: _processes_with(marker)), "the submission did not start"
-        if end == "watcher killed":
-            student = _parent(_processes_with(marker)[0])
-            os.kill(_parent(student), signal.SIGKILL)
-        else:
-            engine.close()
-        left = _until(lambda: not _processes_with(marker))
-        thread.join(60)
-    for pid in _processes_with(marker):  # where the wall fell, the test cleans up
-        os.kill(pid, signal.SIGKILL)
-    assert left
-
-
-@pytest.mark.slow
-def test_two_submissions_at_a_time_share_no_terminals() -> None:
-    holder = "import os, time\nends = os.openpty()\nprint(os.ttyname(ends[1]))\ntime.sleep(3)"
-    looker = "import os, time\ntime.sleep(1)\nanswer = [n for n in os.listdir('/dev/pts') if n != 'ptmx']"
-    reports: dict[str, Report] = {}
-    with Engine(at_once=2) as engine:
-
-        def run(name: str, source: str) -> None:
-            cells = (Cell(0, source, "student"), Cell(1, "assert answer == []", "test", 1.0))
-            reports[name] = engine.grade(Submission(cells))
-
-        threads = [threading.Thread(target=run, args=item) for item in (("holder", holder), ("looker", looker))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert reports["holder"].of(0).outputs[0]["text"].startswith("/dev/pts/")  # type: ignore[union-attr]
-    assert reports["looker"].of(1).score == 1.0, reports["looker"]  # type: ignore[union-attr]
-
-
-# ---- where there are no walls
-
-
-@pytest.fixture(scope="module")
-def unwalled() -> Any:
-    with Engine(isolation="process") as engine:
-        yield engine
-
-
-@pytest.mark.slow
-def test_without_walls_only_its_own_processes_count(unwalled: Engine) -> None:
-    code = "x = bytearray(700 << 20); x[::4096] = b'x' * len(x[::4096]); print(flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as neighbour:
-        assert neighbour.stdout is not None
-        neighbour.stdout.readline()
-        source = "import time\ntime.sleep(0.5)"
-        report = unwalled.grade(Submission((Cell(0, source, "student"),), limits=Limits(memory_bytes=256 << 20)))
-        neighbour.communicate(b"\n")
-    assert report.outcome is Outcome.PASSED, report
-
-
-@pytest.mark.slow
-def test_without_walls_children_count(unwalled: Engine) -> None:
-    source = MEMORY["in processes whose names are not text"]
-    report = unwalled.grade(
-        Submission((Cell(0, source, "student"),), limits=Limits(20.0, 40.0, memory_bytes=256 << 20))
-    )
-    assert report.outcome is Outcome.MEMORY, report
-
-
-@pytest.mark.slow
-def test_without_walls_what_it_started_ends_with_it(unwalled: Engine) -> None:
-    marker = f"62.{os.getpid()}"
-    source = f"import os, subprocess\nif os.fork() == 0:\n    os.setsid()\n    subprocess.Popen(['sleep', '{marker}'])\n    os._exit(0)\nos.wait()"
-    assert unwalled.grade(Submission((Cell(0, source, "student"),))).outcome is Outcome.PASSED
-    assert _until(lambda: not _processes_with(marker))
-
+# ---- where the kernel lacks what they are made of
 
 WITHOUT = {
     "Landlock": (
@@ -390,98 +180,3 @@ def test_grading_refuses_where_the_kernel_lacks(mechanism: str) -> None:
     assert done.stdout.startswith(f"{mechanism} |"), done
     assert "`--isolation process`" in done.stdout
     assert done.stderr == ""
-
-
-# ---- what ordinary code does
-
-ORDINARY = {
-    "threads": "import threading\nanswer = []\nts = [threading.Thread(target=answer.append, args=(i,)) for i in range(8)]\nfor t in ts: t.start()\nfor t in ts: t.join()\nanswer = len(answer) == 8",
-    "a pool of processes": "import multiprocessing as mp\nwith mp.get_context('fork').Pool(2) as pool: answer = pool.map(abs, [-1, -2]) == [1, 2]",
-    "a pool of threads": "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool: answer = list(pool.map(abs, [-1])) == [1]",
-    "spawned processes": "import multiprocessing as mp\np = mp.get_context('spawn').Process(target=print, args=('x',))\np.start(); p.join(); answer = p.exitcode == 0",
-    "a queue and a lock between processes": "import multiprocessing as mp\nc = mp.get_context('fork')\nq, l, v = c.Queue(), c.Lock(), c.Value('i', 3)\ndef f():\n    with l: q.put(v.value)\np = c.Process(target=f); p.start(); answer = q.get() == 3; p.join()",
-    "named shared memory": "from multiprocessing import shared_memory\nm = shared_memory.SharedMemory(create=True, size=4096)\nm.buf[0] = 7; answer = m.buf[0] == 7; m.close(); m.unlink()",
-    "torch's shared tensors": "import torch.multiprocessing as mp, torch\nx = torch.zeros(3).share_memory_()\ndef f(x): x += 1\np = mp.get_context('fork').Process(target=f, args=(x,)); p.start(); p.join(); answer = x.tolist() == [1, 1, 1]",
-    "torch.multiprocessing.spawn's prctl": "import torch\nanswer = torch.multiprocessing._prctl_pr_set_pdeathsig(2) is None",
-    "a DataLoader with workers": "import torch\nfrom torch.utils.data import DataLoader, TensorDataset\nd = DataLoader(TensorDataset(torch.arange(40.)), batch_size=4, num_workers=2)\nanswer = sum(float(x.sum()) for (x,) in d) == 780.0",
-    "subprocess": "import subprocess\nanswer = subprocess.run(['sh', '-c', 'echo hi'], capture_output=True, text=True).stdout == 'hi\\n'",
-    "a shell's command": "out = !echo hi | tr h H\nanswer = list(out) == ['Hi']",
-    "pip's version": "out = !pip --version\nanswer = out[0].startswith('pip ')",
-    "a terminal": "import pty, os\na, b = os.openpty(); os.write(b, b'x'); answer = os.read(a, 1) == b'x'",
-    "asyncio": "import asyncio\nawait asyncio.sleep(0)\np = await asyncio.create_subprocess_exec('echo', 'hi', stdout=asyncio.subprocess.PIPE)\nanswer = (await p.communicate())[0] == b'hi\\n'",
-    "a server of its own": "import socket\ns = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(s.getsockname()); answer = c.send(b'x') == 1",
-    "much data over its own connection": "import socket, threading\ns = socket.create_server(('localhost', 0))\nc = socket.create_connection(s.getsockname())\nt = threading.Thread(target=c.sendall, args=(bytes(1 << 22),)); t.start()\na, _ = s.accept(); n = 0\nwhile n < 1 << 22: n += len(a.recv(1 << 16))\nt.join(); answer = True",
-    "names of interfaces": "import socket\nanswer = [n for _, n in socket.if_nameindex()] != []",
-    "temporary files": "import tempfile, os\nwith tempfile.TemporaryDirectory() as d:\n    p = os.path.join(d, 'a'); open(p, 'w').write('x'); os.makedirs(d + '/sub'); os.rename(p, d + '/sub/b'); answer = open(d + '/sub/b').read() == 'x'",
-    "files in the working folder": "open('a.txt', 'w').write('x')\nimport os\nos.symlink('a.txt', 'b'); os.link('a.txt', 'c'); answer = open('b').read() == 'x' and sorted(os.listdir()) == ['a.txt', 'b', 'c']",
-    "a database": "import sqlite3\nd = sqlite3.connect('x.db'); d.execute('create table t (a)'); d.commit(); answer = d.execute('select count(*) from t').fetchone() == (0,); d.close()",
-    "/dev/null": "open('/dev/null', 'w').write('x')\nopen('/dev/null', 'a').write('x')\nanswer = open('/dev/null').read() == ''",
-    "a program's output to /dev/stdout": "!echo hi > /dev/stdout\nanswer = True",
-    "ctypes callbacks": "import ctypes\nlibc = ctypes.CDLL(None)\nF = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))\na = (ctypes.c_int * 3)(3, 1, 2); libc.qsort(a, 3, 4, F(lambda x, y: x[0] - y[0])); answer = list(a) == [1, 2, 3]",
-    "private memory maps": "import mmap\nm = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); m[0] = 1; answer = m[0] == 1",
-    "torch.save": "import torch\ntorch.save({'a': torch.ones(2)}, 'm.pt'); answer = torch.load('m.pt')['a'].tolist() == [1, 1]",
-    "an alarm": "import signal, time\nanswer = False\ndef f(*a):\n    global answer\n    answer = True\nsignal.signal(signal.SIGALRM, f); signal.setitimer(signal.ITIMER_REAL, 0.05); time.sleep(0.2)",
-    "compiling C": "import shutil, subprocess\nopen('a.c', 'w').write('int f(void) { return 7; }')\nanswer = True\nif shutil.which('cc'):\n    subprocess.run(['cc', '-shared', '-fPIC', 'a.c', '-o', 'a.so'], check=True)\n    import ctypes\n    answer = ctypes.CDLL('./a.so').f() == 7",
-    "the number of processors": "import os\nanswer = os.cpu_count() >= 1 and open('/proc/cpuinfo').read() != ''",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ORDINARY)
-def test_ordinary_code_works(grade: Grade, name: str) -> None:
-    report = grade(("student", ORDINARY[name]), ("test", "assert answer is True"))
-    assert report.of(0).outcome is Outcome.PASSED, report.of(0)  # type: ignore[union-attr]
-    assert report.of(1).score == 1.0, report  # type: ignore[union-attr]
-
-
-def test_a_fresh_process_knows_of_no_error(grade: Grade) -> None:
-    """Of those that its parent rehearsed with, for one."""
-    source = (
-        "import sys\nfound = [n for n in ('last_exc', 'last_value', 'last_type', 'last_traceback') if hasattr(sys, n)]"
-    )
-    for _ in range(2):
-        report = grade(("student", source), ("student", "%load_ext torchmagic"), ("test", "assert found == []"))
-        assert report.of(1).outputs == (), report  # type: ignore[union-attr]
-        assert report.of(2).score == 1.0, report  # type: ignore[union-attr]
-
-
-def test_cd_and_store_work(grade: Grade) -> None:
-    """IPython remembers both in a folder, which has to be one that can be written to."""
-    source = "import os\nos.mkdir('inner')\n%cd -q inner\nkept = 3\n%store kept\nassert os.getcwd().endswith('inner')"
-    assert outcome(grade, source) is Outcome.PASSED
-
-
-def test_timeit_times(grade: Grade) -> None:
-    cell = grade(("student", "%%timeit -n 2 -r 2\nsum(range(10))")).of(0)
-    assert cell is not None
-    assert "per loop" in cell.outputs[0]["text"], cell
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("magic", ["", "%matplotlib inline\n"])
-def test_a_plot_is_a_picture(grade: Grade, magic: str) -> None:
-    pytest.importorskip("matplotlib")
-    cell = grade(("student", f"{magic}import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")).of(0)
-    assert cell is not None
-    assert "image/png" in cell.outputs[-1]["data"], cell
-
-
-def test_a_cell_may_ask_for_no_windows(grade: Grade) -> None:
-    """As `%matplotlib inline` does."""
-    assert outcome(grade, "get_ipython().enable_gui(None)") is Outcome.PASSED
-
-
-def test_a_widget_is_shown(grade: Grade) -> None:
-    pytest.importorskip("ipywidgets")
-    cell = grade(
-        ("student", "import ipywidgets\nfrom IPython.display import display\ndisplay(ipywidgets.IntSlider(3))")
-    ).of(0)
-    assert cell is not None
-    assert cell.outcome is Outcome.PASSED, cell
-    assert "application/vnd.jupyter.widget-view+json" in cell.outputs[-1]["data"], cell
-
-
-def test_input_is_refused_as_in_nbgrader(grade: Grade) -> None:
-    cell = grade(("student", "input('name? ')")).of(0)
-    assert cell is not None
-    assert cell.outcome is Outcome.ERROR
-    assert cell.message.startswith("StdinNotImplementedError"), cell.message

@@ -23,7 +23,8 @@ from traitlets.config import Config
 from graders.engine.report import Outcome
 from graders.graded import Graded, GradedNotebook
 from graders.nbgrader_plugin.course import Course
-from graders.nbgrader_plugin.writer import Entry, GradebookWriter
+from graders.nbgrader_plugin.gradebook_rows import Entry
+from graders.nbgrader_plugin.writer import GradebookWriter
 from tests.plugin.conftest import check, meta, notebook, solution, written
 
 ASSIGNMENT, COURSE = "hw", "abc"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from graders.nbgrader_plugin.writer import Written
+from graders.nbgrader_plugin.written import Written
 
 from .books import ASSIGNMENT, DUE, Book, Paper, full
 from .test_rows import CONFIG, HALF, LATE

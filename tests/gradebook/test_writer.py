@@ -20,7 +20,9 @@ from sqlalchemy import create_engine, text
 from traitlets.config import Config
 
 from graders.graded import UNREADABLE, Graded, GradedNotebook
-from graders.nbgrader_plugin.writer import Entry, GradebookWriter, NotWritten
+from graders.nbgrader_plugin.gradebook_rows import Entry
+from graders.nbgrader_plugin.writer import GradebookWriter
+from graders.nbgrader_plugin.written import NotWritten
 from torchmagic.errors import TorchmagicError
 
 from .books import ASSIGNMENT, COURSE, DUE, Book, Paper, full, with_kept

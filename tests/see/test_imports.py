@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+_OF_THE_JUDGE = tuple(f"graders.engine.{name}" for name in ("judge", "judge_link", "namespace", "remote", "testcell"))
 #: (modules that start with …, must not import modules that start with …)
 RULES = [
     ("torchmagic", ("graders", "nbgrader", "assignments")),
@@ -24,8 +25,11 @@ RULES = [
     ("torchmagic.observe", ("IPython", "torchmagic.render", "torchmagic.magics")),
     ("graders.engine", ("nbgrader", "graders.nbgrader_plugin", "graders.cli")),
     ("graders.checks", ("nbgrader", "graders.engine")),
-    ("graders.engine.student", ("graders.checks", "graders.engine.judge", "graders.engine.namespace")),
+    ("graders.engine.student", ("graders.checks", *_OF_THE_JUDGE)),
+    ("graders.engine.walls", ("graders.checks", *_OF_THE_JUDGE)),
+    ("graders.engine.outer_root", ("graders.checks", *_OF_THE_JUDGE)),
     ("graders.engine.watch", ("graders.checks",)),
+    ("graders.engine.watched", ("graders.checks",)),
 ]
 #: what a module may import against the rules above: records show themselves, by a base class that is as light as they
 EXCEPTIONS = {"torchmagic.records": "torchmagic.shown", "torchmagic.graph_records": "torchmagic.shown"}
@@ -86,6 +90,7 @@ def test_import_directions(name: str, path: Path) -> None:
         ("torchmagic.observe.tensors", "import graders.checks"),
         ("graders.cli", "from nbgrader.api import Gradebook"),
         ("graders.engine.student", "from graders import checks"),
+        ("graders.engine.student_lent", "from graders.engine.judge_link import JudgeLink"),
         ("torchmagic.records", "from torchmagic import errors"),
         ("torchmagic.records", "from torchmagic.saved import to_json"),
         ("torchmagic.records", "import torchmagic"),
