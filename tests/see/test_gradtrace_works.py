@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,11 @@ from tests.see.shell_run import graph, text
 from torchmagic.graph_records import GraphRecord
 
 pytestmark = pytest.mark.slow
-NAMES = [pytest.param(name, marks=pytest.mark.thorough) if "10,000" in name else name for name in CELLS]
+
+
+def _marked(names: Iterable[str]) -> list[Any]:
+    """As parameters; the longest chain, under every option, takes half a minute and more."""
+    return [pytest.param(name, marks=[pytest.mark.thorough] if "10,000" in name else []) for name in names]
 
 
 def facts(shell: Any, before: str, cell: str, compared: str, magic: str) -> list[Any]:
@@ -40,7 +44,7 @@ def facts(shell: Any, before: str, cell: str, compared: str, magic: str) -> list
     return [described, hooks, state, error]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", _marked(CELLS))
 def test_same_bits_with_and_without(shell: Any, name: str) -> None:
     plain = facts(shell, *CELLS[name], "")
     for magic in ("%%gradtrace\n", f"%%gradtrace {ALL}\n", f"%%tensorinfo\n%%gradtrace {ALL}\n"):
@@ -53,7 +57,7 @@ def test_same_bits_with_and_without(shell: Any, name: str) -> None:
             assert flags == other_flags, magic
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", _marked(CELLS))
 def test_a_whole_record(shell: Any, name: str) -> None:
     before, cell, _ = CELLS[name]
     from IPython.utils.capture import capture_output
@@ -76,7 +80,7 @@ def test_a_whole_record(shell: Any, name: str) -> None:
 CHECKED = sorted(set(CELLS) - {"hooks", "modes of the user's", "jagged gradients", "double backward", "torch.func"})
 
 
-@pytest.mark.parametrize("name", CHECKED)
+@pytest.mark.parametrize("name", _marked(CHECKED))
 def test_gradients_agree_with_finite_differences(shell: Any, name: str) -> None:
     before, cell, _ = CELLS[name]
     from IPython.utils.capture import capture_output
