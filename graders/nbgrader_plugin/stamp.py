@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from torchmagic.errors import TorchmagicError
 
 _KEY = "torchmagic"
 _UNFINISHED = "unfinished"
+_DIALOG = 72  # columns that formgrader's dialog shows of a log, which it does not wrap
 _GRADER_ERROR = "a test cell fails by itself, whatever the answer; grade again with --fresh to read which and why"
 
 
@@ -134,7 +136,8 @@ class Exporter(NotebookExporter):  # type: ignore[misc]
                 own_config(course)
             demand_fit(self.config)
         except TorchmagicError as error:
-            self.log.error("%s A server that is running must be started again then.", error)
+            said = f"{error} A server that is running must be started again then."
+            self.log.error("%s", textwrap.fill(said, _DIALOG, break_long_words=False, break_on_hyphens=False))
             raise
 
     def _was_left(self, path: Path) -> bool:
