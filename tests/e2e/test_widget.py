@@ -197,6 +197,11 @@ def saved(lab: Server, course: Path, browser: Browser) -> str:
         expect(widget).to_be_visible()
         expect(still).to_be_hidden()
         end_kernels(page, lab)
+        silent = widget.get_by_role("status")
+        expect(silent).to_be_empty()
+        widget.get_by_role("button", name="Close all modules").click()
+        expect(silent).to_contain_text("run the cell again")
+        Visitor(browser, "widget-saved").shot(page, "silent")
     return name
 
 
