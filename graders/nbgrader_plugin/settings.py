@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from traitlets.config import Config, Configurable
-from traitlets.config.loader import LazyConfigValue
-from traitlets.traitlets import HasTraits, TraitError, TraitType
+from traitlets.config.loader import DeferredConfig, LazyConfigValue
+from traitlets.traitlets import HasTraits, TraitError, TraitType, Type
 
 from torchmagic.errors import TorchmagicError
 
@@ -92,8 +92,8 @@ def _missettings(config: Config, known: Known) -> Iterator[Misset]:
         options = {option for kind in below for option in kind.class_trait_names(config=True)}
         for option, value in section.items():
             setting = f"c.{name}.{option}"
-            if isinstance(value, (Config, LazyConfigValue)):
-                continue  # the section of a class inside this one; what adds to a default
+            if isinstance(value, (Config, LazyConfigValue, DeferredConfig)):
+                continue  # a class inside this one; what adds to a default; a word of the command line, not read yet
             if option not in options:
                 yield Misset(setting, f"is no option{_alike(option, options, _ALIKE_OPTIONS)}", False)
                 continue
@@ -128,5 +128,7 @@ def _unfit(trait: TraitType[Any, Any], value: Any) -> str:
             return f"is {value!r}, which could not be imported ({type(cause).__name__}: {cause})"
         return f"is {value!r}, which is not {trait.info()}"
     except Exception as error:  # the module that it names is anybody's, and may raise anything
-        return f"is {value!r}, which could not be imported ({type(error).__name__}: {error})"
+        if isinstance(trait, Type):
+            return f"is {value!r}, which could not be imported ({type(error).__name__}: {error})"
+        return ""  # a trait that asks its object, which is not there: nobody can tell yet
     return ""

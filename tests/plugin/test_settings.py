@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbgrader.plugins import BasePlugin
-from traitlets.config import Config
+from traitlets import Unicode
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import KVArgParseConfigLoader
 
 from graders.courses import config_text
 from graders.nbgrader_plugin import execute, feedback
@@ -65,6 +68,24 @@ def test_a_value_that_does_not_fit_is_refused(
 )
 def test_what_fits_is_no_matter(tmp_path: Path, setting: str) -> None:
     assert missettings(course_config(course(tmp_path, setting)), loaded_classes()) == []
+
+
+def test_words_of_the_command_line_are_read_by_who_takes_them() -> None:
+    words = ["--Execute.timeout=5", "--EngineExecute.memory_mib=100"]
+    config = KVArgParseConfigLoader(words, classes=[execute.EngineExecute]).load_config()
+    assert config.Execute.timeout == "5", "not a number yet"
+    assert missettings(config, loaded_classes()) == []
+
+
+def test_a_trait_that_asks_its_object_is_left_to_it() -> None:
+    class Asking(Unicode):
+        def validate(self, obj: Any, value: Any) -> str:
+            return str(obj.there[value])
+
+    class Asked(Configurable):
+        option = Asking().tag(config=True)
+
+    assert missettings(Config({"Asked": {"option": "x"}}), {"Asked": [Asked]}) == []
 
 
 @pytest.mark.parametrize(
