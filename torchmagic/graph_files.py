@@ -48,7 +48,7 @@ def _shown(record: GraphRecord, look: Look, widget: bool, width: int | None) -> 
             yield shown(record, look)
             yield {"text/plain": f"gradtrace: {error}"}
         else:
-            yield made._repr_mimebundle_()[0]
+            yield from made.outputs()
     else:
         yield shown(record, look, width)
 

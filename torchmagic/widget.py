@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
+from markupsafe import Markup
+
 from torchmagic.errors import TorchmagicError
 from torchmagic.graph_records import GraphRecord
 from torchmagic.render.graph_board import Board, Drawn
 from torchmagic.render.graph_html import graph_html
 from torchmagic.render.graph_look import Look
+from torchmagic.render.graph_templates import template
 from torchmagic.render.graph_text import graph_text
 
-_MIME = "application/vnd.jupyter.widget-view+json"
 MISSING = "An interactive graph needs the package anywidget, which is not installed."
 HINT = 'Install it, and restart the kernel: pip install "torchmagic[widgets]"'
+#: What stands below the still picture where no widget is.
+AGAIN = "To move, zoom and open this graph, run its cell again."
+_AGAIN = {"text/plain": AGAIN, "text/html": f"<p>{AGAIN}</p>"}
 
 
 def graph_widget(record: GraphRecord, look: Look = Look()) -> Any:  # noqa: B008 (frozen)
@@ -37,7 +43,7 @@ def graph_widget(record: GraphRecord, look: Look = Look()) -> Any:  # noqa: B008
     except ImportError:
         raise TorchmagicError(MISSING, hint=HINT) from None
     board = Board(record, look)
-    return kind(board, (graph_text(record, look), graph_html(record, look)))
+    return kind(board, {"text/plain": graph_text(record, look), "text/html": graph_html(record, look)})
 
 
 def _state(drawn: Drawn, focus: str) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def _kind() -> Any:
         focus = traitlets.Unicode().tag(sync=True)
         drawn = traitlets.Int().tag(sync=True)
 
-        def __init__(self, board: Board, still: tuple[str, str]) -> None:
+        def __init__(self, board: Board, still: dict[str, str]) -> None:
             self._board = board
             self._still = still
             self._opened = board.start
@@ -93,9 +99,23 @@ def _kind() -> Any:
                     self.drawn += 1  # the front end draws once, when all of it is there
 
         def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            """The widget, with the still picture for where no program runs."""
+            """The widget, with the still picture for who shows no widgets."""
             found = super()._repr_mimebundle_(**kwargs)
             data, metadata = found if isinstance(found, tuple) else (found or {}, {})
-            return {**data, "text/plain": self._still[0], "text/html": self._still[1]}, metadata
+            return {**data, **self._still}, metadata
+
+        def outputs(self) -> tuple[dict[str, Any], dict[str, Any]]:
+            """Two outputs to display, one below the other: the still picture and the widget.
+
+            Of one output with both, JupyterLab shows the widget alone, even where its kernel is gone and nothing of
+            it is left to show. The widget's style sheet hides the picture above it while it is there itself.
+            """
+            picture = template("still.html.j2").render(picture=Markup(self._still["text/html"]), again=AGAIN)
+            return {**self._still, "text/html": picture}, {**self._repr_mimebundle_()[0], **_AGAIN}
+
+        def _ipython_display_(self) -> None:
+            display = sys.modules["IPython.display"].display  # which calls this
+            for output in self.outputs():
+                display(output, raw=True)
 
     return GraphWidget

@@ -13,8 +13,9 @@ from graders.engine.client import Engine, Isolation
 from graders.executing import Executor
 from graders.executing.local import LocalExecutor
 from graders.nbgrader_plugin import find_alembic
-from graders.nbgrader_plugin.config import course_config
+from graders.nbgrader_plugin.config import CONFIG_NAME, course_config
 from graders.nbgrader_plugin.rows import SubmissionRow
+from graders.nbgrader_plugin.settings import demand_fit, loaded_classes, missettings
 
 if TYPE_CHECKING:  # importing nbgrader takes a second, in which the engine warms up
     from graders.nbgrader_plugin.session import Session
@@ -64,6 +65,9 @@ def grading_session(
             factory = functools.partial(Worker, isolation=chosen, hidden=[course])
             executor = ClusterExecutor(scheduler, factory, jobs, notice=notice)
         stack.callback(executor.close, cancel=True)
+        demand_fit(config)  # now that all steps are imported
+        for unknown in missettings(config, loaded_classes()):
+            notice(f"In {CONFIG_NAME} {unknown}")
         yield stack.enter_context(open_session(config, executor, engine, jobs or 1, notice))
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from graders.nbgrader_plugin import configure
+from graders.nbgrader_plugin.settings import demand_fit
 from torchmagic.errors import TorchmagicError
 
 CONFIG_NAME = "nbgrader_config.py"
+_MEND = "Mend that file: nbgrader and formgrader go on without it, and so run submissions without walls."
 
 
 def course_config(course: Path) -> Config:
     """The course's nbgrader configuration, with the engine's steps in it.
 
     Raises:
-        TorchmagicError: the folder is no course, or its configuration does not load.
+        TorchmagicError: the folder is no course, or its configuration does not load, or sets what cannot be.
     """
     config = own_config(course)
     if "sanitize_preprocessors" not in config.Autograde:
         configure(config)
     config.CourseDirectory.root = str(course)
+    demand_fit(config)
     return config
 
 
@@ -43,5 +47,16 @@ def own_config(course: Path) -> Config:
         return PyFileConfigLoader(CONFIG_NAME, path=str(course)).load_config()
     except Exception as error:  # a configuration file is code and may raise anything
         raise TorchmagicError(
-            f"{course / CONFIG_NAME} does not load ({type(error).__name__}: {error}).", hint="Mend that file."
+            f"{course / CONFIG_NAME} does not load ({_what(error, course / CONFIG_NAME)}).", hint=_MEND
         ) from error
+
+
+def _what(error: Exception, path: Path) -> str:
+    """What an error says, and in which line of the file it came up; a syntax error says that itself."""
+    lines = [
+        step.lineno
+        for step in traceback.extract_tb(error.__traceback__)
+        if Path(step.filename).resolve() == path.resolve()
+    ]
+    where = f", line {lines[-1]}" if lines and not isinstance(error, SyntaxError) else ""
+    return f"{type(error).__name__}: {error}{where}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import stat
@@ -11,15 +12,17 @@ from pathlib import Path
 
 import nbgrader
 from alembic.script import ScriptDirectory
+from nbgrader.apps import NbGraderApp
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import Exchange
 from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
-from graders.installation import Found
+from graders.installation import Found, problems
 from graders.nbgrader_plugin.config import CONFIG_NAME, course_config, own_config
 from graders.nbgrader_plugin.gradebooks import saying_why_not
+from graders.nbgrader_plugin.settings import loaded_classes, missettings
 from torchmagic.errors import TorchmagicError
 
 _ENGINE = "graders.nbgrader_plugin.execute.EngineExecute"
@@ -42,11 +45,15 @@ def course_findings(folder: Path, *, named: bool) -> Iterator[Found]:
         return
     try:
         own = own_config(folder)
-        config = course_config(folder)
+        wrong = list(_setting_findings(own))
+        config = Config() if problems(wrong) else course_config(folder)
     except TorchmagicError as error:
         yield Found("course", CONFIG_NAME, "problem", error.message, error.hint)
         return
     yield Found("course", CONFIG_NAME, "ok", str((folder / CONFIG_NAME).resolve()))
+    yield from wrong
+    if problems(wrong):
+        return
     steps = list(own.Autograde.get("autograde_preprocessors", []))
     if _ENGINE in steps:
         yield Found("course", "engine", "ok", "nbgrader autograde and formgrader grade through it")
@@ -61,6 +68,16 @@ def course_findings(folder: Path, *, named: bool) -> Iterator[Found]:
         yield Found("course", "course_id", "problem", "not set: nothing can be released or collected", remedy)
     yield gradebook_finding(str(directory.db_url))
     yield from exchange_findings(config, directory.course_id)
+
+
+def _setting_findings(config: Config) -> Iterator[Found]:
+    """Settings that nothing takes; of those that are no option nbgrader says so only when it comes to use them."""
+    NbGraderApp()  # which loads all that nbgrader lets configure
+    for module in ("execute", "feedback", "scores"):
+        importlib.import_module(f"graders.nbgrader_plugin.{module}")
+    for found in missettings(config, loaded_classes()):
+        remedy = f"Mend it in {CONFIG_NAME}."
+        yield Found("course", found.setting, "problem" if found.fatal else "warning", f"it {found.why}", remedy)
 
 
 def gradebook_finding(db_url: str) -> Found:

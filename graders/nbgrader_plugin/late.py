@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
-from types import SimpleNamespace
 
 from nbgrader.plugins import BasePlugin
 from traitlets.config import Config
-from traitlets.traitlets import TraitError
 
 from graders.nbgrader_plugin.scores import EngineLatePenalties
 from torchmagic.errors import TorchmagicError
@@ -33,8 +30,9 @@ class LatePenalties:
         try:
             self._step = EngineLatePenalties(config=config, log=_quiet_log())
             plugin = self._step.plugin_class
-        except (TraitError, ImportError) as error:
-            plugin, why = None, str(error)
+        except Exception as error:  # the module that it names is the instructor's, and may raise anything
+            cause = error.__cause__ or error
+            plugin, why = None, f"{type(cause).__name__}: {cause}"
         if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
             named = f"it is {plugin!r}" if plugin is not None else why
             raise TorchmagicError(
@@ -53,14 +51,7 @@ class LatePenalties:
             Exception: whatever the plugin raises.
             ValueError: its penalty is not a number.
         """
-        self._step.init_plugin()
-        penalty = self._step.plugin_inst.late_submission_penalty(student, score, seconds)
-        if penalty is None:
-            return None
-        penalty = float(penalty)
-        if math.isnan(penalty):
-            raise ValueError("it gave nan")
-        return float(self._step._check_late_penalty(SimpleNamespace(score=score), penalty))
+        return self._step.find(student, score, seconds)
 
 
 def _quiet_log() -> logging.Logger:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import Logger
+from types import SimpleNamespace
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
@@ -96,13 +97,35 @@ class EngineLatePenalties(AssignLatePenalties):  # type: ignore[misc]
         with gradebook_of(self, resources) as gradebook:
             entry = gradebook.find_submission_notebook(where["notebook"], where["assignment"], where["student"])
             late = entry.assignment.total_seconds_late
-            penalty = None
+            penalty = self.find(where["student"], entry.score, late) if late > 0 else None
             if late > 0:
-                self.init_plugin()
-                penalty = self.plugin_inst.late_submission_penalty(where["student"], entry.score, late)
-            entry.late_submission_penalty = None if penalty is None else self._check_late_penalty(entry, penalty)
+                self.log.warning(
+                    "%s.ipynb of %s is late: %g of %g points are taken off",
+                    *(where["notebook"], where["student"], penalty or 0, entry.score),
+                )
+            entry.late_submission_penalty = penalty
             gradebook.db.commit()
         return nb, resources
+
+    def find(self, student: str, score: float, seconds: float) -> float | None:
+        """What the plugin takes off, within the score; None where it takes nothing.
+
+        Args:
+            score: of the notebook, whether given by tests or by hand.
+            seconds: by how much it is late, more than 0.
+
+        Raises:
+            Exception: whatever the plugin raises.
+            ValueError: its penalty is not a number.
+        """
+        self.init_plugin()
+        penalty = self.plugin_inst.late_submission_penalty(student, score, seconds)
+        if penalty is None:
+            return None
+        penalty = float(penalty)
+        if math.isnan(penalty):
+            raise ValueError(f"the penalty for {student} is nan: mend the plugin that AssignLatePenalties names")
+        return float(self._check_late_penalty(SimpleNamespace(score=score), penalty))
 
 
 def score_of_outputs(cell: NotebookNode, log: Logger | None = None) -> float | None:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import os
 import socket
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode
+from nbgrader.converters import Autograde
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import rmtree
+from traitlets.utils.importstring import import_item
 
 from graders.engine.report import Outcome, Report
+from graders.nbgrader_plugin.config import CONFIG_NAME, own_config
+from graders.nbgrader_plugin.settings import demand_fit
+from torchmagic.errors import TorchmagicError
 
 _KEY = "torchmagic"
 _UNFINISHED = "unfinished"
+_DIALOG = 72  # columns that formgrader's dialog shows of a log, which it does not wrap
 _GRADER_ERROR = "a test cell fails by itself, whatever the answer; grade again with --fresh to read which and why"
 
 
@@ -93,6 +100,8 @@ class Exporter(NotebookExporter):  # type: ignore[misc]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if type(self.parent) is Autograde:  # our own converters have looked before
+            self._demand_sound_settings(Path(self.parent.coursedir.root))
         for submitted, notebooks in getattr(self.parent, "assignments", {}).items():
             graded = _graded_folder(self.parent, Path(submitted))
             left = [path for path in sorted(graded.glob("*.ipynb")) if self._was_left(path)]
@@ -112,6 +121,24 @@ class Exporter(NotebookExporter):  # type: ignore[misc]
         nbformat.validate(nb, relax_add_props=True)
         done["output_suffix"] = ".nbconvert"
         return nbformat.v4.writes(nb) + "\n", done
+
+    def _demand_sound_settings(self, course: Path) -> None:
+        """Refuse what cannot be before a submission is touched; formgrader's dialog shows what is logged.
+
+        Where the course's own file does not load, nbgrader goes on without it: this program is there only where
+        another file, such as the user's own, names it, too.
+        """
+        for step in self.parent.autograde_preprocessors:
+            if isinstance(step, str):
+                import_item(step)
+        try:
+            if (course / CONFIG_NAME).is_file():
+                own_config(course)
+            demand_fit(self.config)
+        except TorchmagicError as error:
+            said = f"{error} A server that is running must be started again then."
+            self.log.error("%s", textwrap.fill(said, _DIALOG, break_long_words=False, break_on_hyphens=False))
+            raise
 
     def _was_left(self, path: Path) -> bool:
         stamp = _unfinished_stamp(path)

@@ -64,6 +64,22 @@ def test_a_configuration_that_does_not_load(course: Make, config: str, said: str
     assert said in found.detail
 
 
+@pytest.mark.parametrize(
+    ("setting", "state", "said"),
+    [
+        ("c.Execute.timeout = 'five'", "problem", "which is not an int"),
+        ("c.NbGrader.logfile = 5", "problem", "which is not "),
+        ("c.Execute.timout = 5", "warning", "did you mean `timeout`?"),
+        ("c.NbGrader.logfil = 'x'", "warning", "did you mean `logfile`?"),
+    ],
+)
+def test_a_setting_that_nothing_takes(course: Make, setting: str, state: str, said: str) -> None:
+    found = one(_look(course(setting)), setting.partition(" ")[0])
+    assert found.state == state
+    assert said in found.detail
+    assert found.remedy == "Mend it in nbgrader_config.py."
+
+
 def test_a_course_without_the_engine_s_line(course: Make) -> None:
     found = one(_look(course(config='c = get_config()\nc.CourseDirectory.course_id = "x"\n')), "engine")
     assert found.state == "problem"

@@ -187,6 +187,19 @@ def dismiss(page: Page) -> None:
     page.locator(".jp-Dialog").wait_for(state="detached")
 
 
+# ---- the Assignment List
+
+
+def assignments(page: Page) -> None:
+    """Open the list of assignments by its menu, or read it again."""
+    if page.locator(".lm-TabBar-tabLabel", has_text="Assignments").count() == 0:
+        menu(page, "Nbgrader", "Assignment List")
+    else:
+        page.locator(".lm-TabBar-tabLabel", has_text="Assignments").click()
+        page.locator("#refresh_assignments_list").click()
+    page.locator("#released_assignments_list_loading").wait_for(state="hidden")
+
+
 # ---- formgrader
 
 

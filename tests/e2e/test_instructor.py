@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.course import TOPIC, WRONG, School, answered, close, formgrader, press
+from graders.mutants import build_submission
+from tests.e2e.course import TOPIC, WRONG, School, answered, assignments, close, formgrader, known, press
 from tests.e2e.programs import Home, Server, Theme, Visitor, jupyter, violations
 from tests.engine.test_walls import WITHOUT
 
@@ -47,20 +49,37 @@ CLASS = {
 }
 
 
+LATE = "creating_tensors"
+LATE_PLUGIN = """\
+from nbgrader.plugins import BasePlugin
+
+
+class Hourly(BasePlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return 0.5 * (total_seconds_late // 3600)
+"""
+LATE_SETTING = """\
+import os, sys
+sys.path.append(os.path.dirname(__file__))
+c.AssignLatePenalties.plugin_class = "late.Hourly"
+"""
+
+
 @pytest.fixture(scope="module")
 def lab(school: School) -> Iterator[Server]:
     """The instructor's JupyterLab, started in the course's folder, with a class's work in the exchange."""
     config = school.folder / "nbgrader_config.py"
-    config.write_text(config.read_text() + "c.Execute.timeout = 5\n")
+    config.write_text(f"{config.read_text()}c.Execute.timeout = 5\n{LATE_SETTING}")
+    (school.folder / "late.py").write_text(LATE_PLUGIN)
     for student, work in CLASS.items():
         school.hand_in(student, work)
     with jupyter("lab", school.folder, school.instructor) as server:
         yield server
 
 
-def submission(page: Page, lab: Server, student: str) -> None:
+def submission(page: Page, lab: Server, student: str, topic: str = TOPIC) -> None:
     """Open one student's work where it is graded by hand."""
-    formgrader(page, lab, f"gradebook/{TOPIC}/{TOPIC}")
+    formgrader(page, lab, f"gradebook/{topic}/{topic}")
     where = page.locator("#main-table a", has_text=student).first.get_attribute("href")
     page.goto(f"{lab.url}{where}")
     page.wait_for_load_state("load")
@@ -154,6 +173,81 @@ def test_a_class_is_graded_with_buttons_and_by_hand(school: School, lab: Server,
             page.locator(".tm-compared").first.scroll_into_view_if_needed()
             visitor.shot(page, f"7-feedback-{theme}")
             assert violations(page, ".tm-compared") == []
+
+
+def test_late_work_and_extra_credit(school: School, lab: Server, visitor: Visitor) -> None:
+    """Submitted from the browser after the due date: what the penalty is stands where the score does."""
+    school.course.generate(LATE)
+    school.course.release(LATE)
+    school.course.set_due(LATE, datetime.now(timezone.utc) - timedelta(hours=3, minutes=30))
+    home = school.student("ivy")
+    notebook = school.course.student_exchange(LATE).fetch("ivy", home.folder) / f"{LATE}.ipynb"
+    content = build_submission(notebook.read_bytes(), known("right", LATE))
+    assert content is not None
+    notebook.write_bytes(content)
+    with jupyter("lab", home.folder, home) as server, visitor.page("light") as page:
+        page.goto(server.at("lab"))
+        page.locator(".lm-MenuBar-item", has_text="Nbgrader").wait_for(timeout=90_000)
+        assignments(page)
+        row = page.locator("#fetched_assignments_list > .list_item", has_text=LATE)
+        row.get_by_role("button", name="Submit").click()
+        expect(page.locator("#submitted_assignments_list .nested_list_item")).to_have_count(1)
+        visitor.shot(page, "1-submitted")
+    with visitor.page("light") as page:
+        formgrader(page, lab)
+        assert "ivy" in press(page, LATE, "collect")
+        close(page)
+        formgrader(page, lab, f"manage_submissions/{LATE}")
+        said = press(page, "ivy", "autograde")
+        visitor.shot(page, "2-autograded")
+        close(page)
+        held = school.course.scores(LATE)["ivy"]
+        full = held.score + 1.5
+        assert f"[WARNING] {LATE}.ipynb of ivy is late: 1.5 of {full:g} points are taken off" in said
+
+        submission(page, lab, "ivy", LATE)
+        extra = page.locator(".extra-credit").first
+        extra.fill("0.5")
+        extra.press("Tab")
+        expect(page.locator(".score-saved, .glyphicon-ok").first).to_be_attached()
+        page.wait_for_load_state("networkidle")
+        visitor.shot(page, "3-extra-credit")
+        assert school.course.scores(LATE)["ivy"].score == full - 1.5 + 0.5
+
+        formgrader(page, lab, f"manage_submissions/{LATE}")
+        assert "Successfully generated feedback" in press(page, "ivy", "generate-feedback")
+        close(page)
+        page.goto((school.folder / "feedback" / "ivy" / LATE / f"{LATE}.html").as_uri())
+        expect(page.locator(".late-penalty")).to_have_text("Late submission penalty (Score: -1.5)")
+        expect(page.get_by_text(f"{LATE} (Score: {full - 1.0} / {held.max_score})")).to_be_visible()
+        visitor.shot(page, "4-feedback")
+
+
+def test_the_button_says_which_setting_is_wrong(school: School, lab: Server, visitor: Visitor) -> None:
+    """Of who has the engine's line in a file of their own, too: nbgrader goes on without a file that does not load."""
+    home = Home(school.root / "careful")
+    (home.folder / ".jupyter").mkdir(parents=True)
+    line = "c = get_config()\nfrom graders.nbgrader_plugin import configure; configure(c)\n"
+    (home.folder / ".jupyter" / "nbgrader_config.py").write_text(line)
+    config = school.folder / "nbgrader_config.py"
+    good = config.read_text()
+    school.hand_in("joe", answered())
+    school.course.collect(TOPIC)
+    try:
+        config.write_text(f"{good}c.Execute.timeout = TIMEOUT\n")
+        with jupyter("lab", school.folder, home) as server, visitor.page("light") as page:
+            formgrader(page, server)
+            formgrader(page, server, f"manage_submissions/{TOPIC}")
+            said = press(page, "joe", "autograde")
+            visitor.shot(page, "1-which-setting")
+            close(page)
+    finally:
+        config.write_text(good)
+    last = len(good.splitlines()) + 1
+    why = f"[ERROR] {config} does not load (NameError: name 'TIMEOUT' is not defined, line {last})"
+    assert why in " ".join(said.split())
+    assert "Success" not in said
+    assert not (school.folder / "autograded" / "joe" / TOPIC).exists()
 
 
 def test_the_button_says_why_work_is_not_graded(school: School, lab: Server, visitor: Visitor) -> None:

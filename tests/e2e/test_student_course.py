@@ -9,7 +9,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from graders.mutants import build_submission
-from tests.e2e.course import CHECK, TOPIC, WRONG, School, answered, cell, dismiss, menu, run, validate, write
+from tests.e2e.course import (
+    CHECK,
+    TOPIC,
+    WRONG,
+    School,
+    answered,
+    assignments,
+    cell,
+    dismiss,
+    run,
+    validate,
+    write,
+)
 from tests.e2e.notebooks import wait_for_kernel
 from tests.e2e.programs import Server, Visitor, jupyter, until, violations
 
@@ -24,20 +36,25 @@ def lab(school: School) -> Iterator[Server]:
         yield server
 
 
-def assignments(page: Page) -> None:
-    """Open the list of assignments by its menu, or read it again."""
-    if page.locator(".lm-TabBar-tabLabel", has_text="Assignments").count() == 0:
-        menu(page, "Nbgrader", "Assignment List")
-    else:
-        page.locator(".lm-TabBar-tabLabel", has_text="Assignments").click()
-        page.locator("#refresh_assignments_list").click()
-    page.locator("#released_assignments_list_loading").wait_for(state="hidden")
-
-
 def fetch(page: Page) -> None:
     """Press the button beside the released assignment."""
     row = page.locator("#released_assignments_list .list_item", has_text=TOPIC)
     row.get_by_role("button", name="Fetch").click()
+
+
+def copies_a_cell(page: Page) -> None:
+    """An answer's cell cannot be deleted, but copied: Validate minds, and what the copy holds is graded all the same."""
+    page.locator(".lm-TabBar-tabLabel", has_text=f"{TOPIC}.ipynb").click()
+    answers = page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text="def scale_columns"))
+    cell(page, "def scale_columns").locator(".jp-InputPrompt").first.click()
+    for key in ("Escape", "d", "d"):
+        page.keyboard.press(key)
+    expect(answers).to_have_count(1)
+    for key in ("c", "v"):
+        page.keyboard.press(key)
+    expect(answers).to_have_count(2)
+    assert "the nbgrader metadata may be corrupted" in validate(page), "what docs/howto/students.md explains"
+    dismiss(page)
 
 
 def test_from_fetching_to_reading_the_feedback(school: School, lab: Server, visitor: Visitor) -> None:
@@ -88,6 +105,9 @@ def test_from_fetching_to_reading_the_feedback(school: School, lab: Server, visi
         dismiss(page)
 
         for times in (1, 2):
+            if times == 2:
+                copies_a_cell(page)
+                visitor.shot(page, "5-copied")
             assignments(page)
             row = page.locator("#fetched_assignments_list > .list_item", has_text=TOPIC)
             row.get_by_role("button", name="Submit").click()

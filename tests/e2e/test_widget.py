@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.notebooks import wait_for_kernel
+from tests.e2e.notebooks import Notebook, Program, open_notebook, wait_for_kernel
 from tests.e2e.programs import Home, Server, Theme, Visitor, jupyter, until, violations
+from torchmagic.widget import AGAIN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+#: The output of the still picture.
+STILL = ".jp-OutputArea-child:has(.tm-still)"
 CELLS = [
     "%load_ext torchmagic\nimport torch\nfrom torch import nn\ntorch.manual_seed(0)",
     "%%gradtrace --widget\n"
@@ -42,11 +46,11 @@ def lab(course: Path, home: Home) -> Iterator[Server]:
         yield server
 
 
-def run_all(page: Page, server: Server) -> Locator:
+def run_all(page: Page, server: Server, name: str = "widget.ipynb") -> Locator:
     """The notebook with all cells run; gives the widget."""
-    page.goto(server.at("lab/tree/widget.ipynb?reset"))
+    page.goto(server.at(f"lab/tree/{name}?reset"))
     page.locator(".jp-Notebook .cm-content").first.wait_for()
-    wait_for_kernel(page, server, "widget.ipynb")
+    wait_for_kernel(page, server, name)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator("[data-command='runmenu:run-all']").click()
     widget = page.locator(".tm-widget")
@@ -178,16 +182,84 @@ def test_two_fingers_zoom(lab: Server, visitor: Visitor) -> None:
         until(lambda: shown_part(widget)[2] < whole[2] * 0.7, what="two fingers zoom in")
 
 
-def test_a_saved_notebook_shows_the_still_picture_without_a_kernel(lab: Server, course: Path, visitor: Visitor) -> None:
-    path = course / "widget.ipynb"
-    with visitor.page() as page:
-        run_all(page, lab)
-        page.keyboard.press("Control+s")
-        until(lambda: "widget-view" in path.read_text(encoding="utf-8"), what="the notebook is saved")
-    (output,) = json.loads(path.read_text(encoding="utf-8"))["cells"][1]["outputs"]
-    assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} == set(output["data"])
-    assert "<svg" in "".join(output["data"]["text/html"])
+@pytest.fixture(scope="module")
+def saved(lab: Server, course: Path, browser: Browser) -> str:
+    """A notebook with a widget, run and saved, and its kernel ended."""
+    name = "saved.ipynb"
+    shutil.copy(course / "widget.ipynb", course / name)
+    with Visitor(browser, "widget-saved").page() as page:
+        widget = run_all(page, lab, name)
+        still = page.locator(STILL)
+        expect(still).to_be_hidden()
+        expect(page.get_by_text(AGAIN)).to_be_hidden()
+        Notebook(page).save()
+        open_notebook(page, lab, name, "lab")  # while its kernel is there, the widget is, too
+        expect(widget).to_be_visible()
+        expect(still).to_be_hidden()
+        end_kernels(page, lab)
+        silent = widget.get_by_role("status")
+        expect(silent).to_be_empty()
+        widget.get_by_role("button", name="Close all modules").click()
+        expect(silent).to_contain_text("run the cell again")
+        Visitor(browser, "widget-saved").shot(page, "silent")
+    return name
+
+
+def end_kernels(page: Page, server: Server) -> None:
+    for session in page.request.get(server.at("api/sessions")).json():
+        page.request.delete(server.at(f"api/sessions/{session['id']}"))
+
+
+def below(page: Page) -> Locator:
+    """The output below the still picture."""
+    return page.locator(f"{STILL} + .jp-OutputArea-child > .jp-OutputArea-output")
+
+
+def test_what_is_saved_is_the_picture_and_the_widget(saved: str, course: Path) -> None:
+    still, live = json.loads((course / saved).read_text(encoding="utf-8"))["cells"][1]["outputs"]
+    assert {"text/html", "text/plain"} == set(still["data"])
+    assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} == set(live["data"])
     from nbconvert import HTMLExporter
 
-    html, _ = HTMLExporter().from_filename(str(path))
-    assert "Autograd graph of loss" in html
+    html, _ = HTMLExporter().from_filename(str(course / saved))
+    assert html.count("<title>Autograd graph of loss") == 1
+    assert f"<p>{AGAIN}</p>" in html
+
+
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [("lab", "new kernel"), ("lab", "no kernel"), ("notebook", "new kernel"), ("notebook", "shut down")],
+)
+def test_opened_again_the_picture_is_there_without_its_kernel(
+    lab: Server, home: Home, saved: str, visitor: Visitor, program: Program, how: str
+) -> None:
+    """With a kernel that has not run the cell; opened without one; and, as Notebook always starts one, it is ended."""
+    theme: Theme = "dark" if how == "new kernel" else "light"
+    home.set_theme(theme)
+    with visitor.page(theme) as page:
+        if how == "no kernel":
+            page.goto(lab.at("lab?reset"))
+            page.locator(".jp-DirListing-item", has_text=saved).click(button="right")
+            page.locator(".lm-Menu-item", has_text="Open With").hover()
+            page.locator(".lm-Menu-item", has_text="Notebook (no kernel)").click()
+            page.locator(".jp-Notebook .cm-content").first.wait_for()
+            assert page.request.get(lab.at("api/sessions")).json() == []
+        else:
+            open_notebook(page, lab, saved, program)
+            if how == "shut down":
+                end_kernels(page, lab)
+        picture = page.locator(f"{STILL} [data-tm-picture] svg")
+        expect(picture).to_be_visible()
+        expect(page.locator(".tm-widget")).to_have_count(0)
+        expect(below(page)).not_to_be_empty()
+        if how == "new kernel":
+            expect(below(page)).to_have_text("Error displaying widget: model not found")
+        said = below(page).evaluate("e => [getComputedStyle(e), getComputedStyle(e, '::after')]"
+                                    ".map(s => [s.visibility, s.content])")  # fmt: skip
+        assert said == [["hidden", "normal"], ["visible", f'"{AGAIN}"']]
+        picture.scroll_into_view_if_needed()
+        visitor.shot(page, "1-picture")
+        below(page).scroll_into_view_if_needed()
+        visitor.shot(page, "2-what-to-do")
+        assert violations(page, STILL) == []
+        end_kernels(page, lab)

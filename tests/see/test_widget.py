@@ -19,6 +19,7 @@ from torchmagic.graph_records import GraphRecord
 from torchmagic.render.graph_board import Board, Drawn
 from torchmagic.render.graph_look import Look
 
+VIEW = "application/vnd.jupyter.widget-view+json"
 CELL = (
     "net = nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), nn.Linear(3, 1))\n"
     "loss = net(torch.ones(4, 2)).sum()\nloss.backward()"
@@ -111,12 +112,25 @@ def test_the_front_end_asks_and_is_told() -> None:
     assert {spot["kind"] for spot in made.spots} <= {"node", "open", "closed"}
 
 
-def test_the_magic_shows_widget_and_still_picture_in_one_output(shell: Any) -> None:
-    (data,) = shown(shell, f"%%gradtrace --widget\n{CELL}")
-    assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+@pytest.mark.parametrize(
+    "cell", [f"%%gradtrace --widget\n{CELL}", "%gradtrace --widget loss", "torchmagic.trace(loss).widget()"]
+)
+def test_the_still_picture_is_an_output_of_its_own_above_the_widget(shell: Any, cell: str) -> None:
+    """Of one output with both, JupyterLab would show the widget alone, and of that an error once its kernel is gone."""
+    shell.run_cell(f"import torchmagic\n{CELL}")
+    still, live = shown(shell, cell)
+    assert set(still) == {"text/html", "text/plain"}
+    assert "<svg" in still["text/html"]
+    assert "Linear" in still["text/plain"]
+    assert set(live) == {VIEW, "text/html", "text/plain"}
+    assert live["text/plain"] == widget.AGAIN
+    assert "<svg" not in live["text/html"], "who shows no widgets sees the picture once"
+
+
+def test_who_asks_for_one_bundle_gets_widget_and_picture_in_it() -> None:
+    data, _ = MODELS["everything"].widget()._repr_mimebundle_()  # type: ignore[attr-defined]
+    assert set(data) == {VIEW, "text/html", "text/plain"}
     assert "<svg" in data["text/html"]
-    (data,) = shown(shell, "%gradtrace --widget loss")
-    assert "application/vnd.jupyter.widget-view+json" in data
 
 
 def test_without_anywidget_the_picture_is_shown_and_what_to_install_is_said(

@@ -6,6 +6,7 @@ const STEP = 40;
 const ZOOM = 1.25;
 const FURTHEST = 8;
 const TALLEST = 520;
+const PATIENCE = 3000; // milliseconds until it is said that the kernel does not answer
 const SMALLEST = 1.6; // at first; a wider picture is panned
 
 function element(name, attributes = {}, text = "") {
@@ -22,6 +23,9 @@ function render({ model, el }) {
   const panel = element("section", { class: "tm-panel", "aria-live": "polite", "aria-label": "Chosen node" });
   root.append(bar, stage, panel);
   el.append(root);
+
+  const silent = element("span", { class: "tm-silent", role: "status" });
+  let waiting = null; // for the kernel's answer
 
   let picture = null; // the SVG element
   let size = { width: 1, height: 1 }; // of the picture, in its own units
@@ -106,6 +110,21 @@ function render({ model, el }) {
     show();
   }
 
+  // -- the kernel, which draws ------------------------------------------------------------------------
+
+  function ask(message) {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      silent.textContent = "The kernel does not answer: it is busy, or gone. If it is gone, run the cell again.";
+    }, PATIENCE);
+    model.send(message);
+  }
+
+  function answered() {
+    clearTimeout(waiting);
+    silent.textContent = "";
+  }
+
   // -- spots -----------------------------------------------------------------------------------------
 
   const spots = () => model.get("spots");
@@ -184,7 +203,7 @@ function render({ model, el }) {
       chosen = chosen === id ? null : id;
       tell();
     } else {
-      model.send({ kind: "toggle", id });
+      ask({ kind: "toggle", id });
     }
   }
 
@@ -306,14 +325,16 @@ function render({ model, el }) {
   button("+", "Zoom in (+)", () => zoom(ZOOM));
   button("−", "Zoom out (-)", () => zoom(1 / ZOOM));
   button("Fit", "Show all of it (0)", whole);
-  button("Open all", "Open all modules", () => model.send({ kind: "all" }), "can_open");
-  button("Close all", "Close all modules", () => model.send({ kind: "none" }), "can_close");
-  button("Reset", "Modules as at first", () => model.send({ kind: "start" }));
+  button("Open all", "Open all modules", () => ask({ kind: "all" }), "can_open");
+  button("Close all", "Close all modules", () => ask({ kind: "none" }), "can_close");
+  button("Reset", "Modules as at first", () => ask({ kind: "start" }));
   bar.append(element("span", { class: "tm-hint" }, "Drag to move, Ctrl + wheel to zoom"));
+  bar.append(silent);
 
   // -- life ------------------------------------------------------------------------------------------
 
   function redraw() {
+    answered();
     const had = root.contains(document.activeElement) && stage.contains(document.activeElement);
     draw();
     if (chosen && !spotOf(chosen)) chosen = null;
@@ -329,6 +350,7 @@ function render({ model, el }) {
   const observer = new ResizeObserver(resized);
   observer.observe(root);
   return () => {
+    clearTimeout(waiting);
     observer.disconnect();
     model.off("change:drawn", redraw);
   };
