@@ -97,8 +97,9 @@ class EngineLatePenalties(AssignLatePenalties):  # type: ignore[misc]
         with gradebook_of(self, resources) as gradebook:
             entry = gradebook.find_submission_notebook(where["notebook"], where["assignment"], where["student"])
             late = entry.assignment.total_seconds_late
-            penalty = self.find(where["student"], entry.score, late) if late > 0 else None
+            penalty = None
             if late > 0:
+                penalty = self.find(where["student"], entry.score, late)
                 self.log.warning(
                     "%s.ipynb of %s is late: %g of %g points are taken off",
                     *(where["notebook"], where["student"], penalty or 0, entry.score),
