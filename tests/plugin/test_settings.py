@@ -20,6 +20,8 @@ from graders.nbgrader_plugin.scores import EngineLatePenalties
 from graders.nbgrader_plugin.settings import loaded_classes, missettings
 from torchmagic.errors import TorchmagicError
 
+from .conftest import School
+
 assert execute, feedback  # the classes whose settings are looked at
 
 
@@ -119,6 +121,23 @@ def test_a_file_that_does_not_load_names_its_line(tmp_path: Path, text: str, sai
     with pytest.raises(TorchmagicError, match=f"does not load .*{said}.*line {line}") as caught:
         course_config(course(tmp_path, f"{text}\n"))
     assert "without walls" in caught.value.hint
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_nbgrader_goes_on_without_such_a_file_unless_it_is_told_not_to(
+    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/howto/formgrader.md says. Without walls, the submission writes beside the course."""
+    ran = tmp_path / "ran"
+    school.hand_in("ada", school.answers({"squares": f"open({str(ran)!r}, 'w').close()"}))
+    with (school.folder / "nbgrader_config.py").open("a", encoding="utf-8") as file:
+        file.write("\nc.x = TIMEOUT\n")
+    for told in ("1", "0"):
+        monkeypatch.setenv("TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR", told)
+        done = school.nbgrader("autograde", "ps1")
+        assert "name 'TIMEOUT' is not defined" in done.stderr
+        assert (done.returncode != 0, ran.exists()) == ((True, False) if told == "1" else (False, True)), done.stderr
 
 
 @pytest.mark.slow

@@ -69,6 +69,7 @@ def as_own_account(spawner):
         "JUPYTER_RUNTIME_DIR": str(own / "run"),  # kernels' sockets; their paths must be short
         "TMPDIR": str(own),
         "LOGNAME": account.pw_name,
+        "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",  # no grading without the settings, walls among them
     }
 
 
