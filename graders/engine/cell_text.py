@@ -7,6 +7,8 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from graders.engine.parsing import syntax_tree
+
 _Manager: Any = TransformerManager  # it has no annotations
 _OWN = tuple(_Manager().token_transformers)
 
@@ -28,7 +30,7 @@ class QuickTransformer(_Manager):  # type: ignore[misc]
 
 def _is_python(text: str) -> bool:
     try:
-        compile(text, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        syntax_tree(text, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

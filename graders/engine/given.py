@@ -9,6 +9,7 @@ import symtable
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from graders.engine.parsing import syntax_tree
 from graders.engine.report import Cell
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -105,7 +106,7 @@ def parse_cell(source: str) -> tuple[ast.stmt, ...]:
     if len(source) > _LONGEST or sum(1 for _ in _COMMAND.finditer(source)) > _MOST_COMMANDS:
         return ()
     try:
-        return tuple(ast.parse(plain_python(source)).body)
+        return tuple(syntax_tree(plain_python(source)).body)
     except (SyntaxError, ValueError, RuntimeError, MemoryError):  # the parser's stack being full is a MemoryError
         return ()
 
