@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,24 +11,10 @@ import torch
 from torchmagic.records import Inspection
 
 
-@pytest.fixture(scope="module")
-def loaded() -> Iterator[Any]:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell: Any = InteractiveShell.instance()
-    shell.run_cell("%load_ext torchmagic")
-    yield shell
-    shell.run_cell("%unload_ext torchmagic")
-    shell.history_manager.end_session()
-    InteractiveShell.clear_instance()
-
-
 @pytest.fixture
-def shell(loaded: Any) -> Any:
-    for name in [name for name in loaded.user_ns if not name.startswith("_")]:
-        del loaded.user_ns[name]
-    loaded.run_cell("import torch\nx = torch.arange(6.).reshape(2, 3)\nw = torch.ones(3, requires_grad=True)")
-    return loaded
+def shell(shell: Any) -> Any:
+    shell.run_cell("x = torch.arange(6.).reshape(2, 3)\nw = torch.ones(3, requires_grad=True)")
+    return shell
 
 
 def shown(shell: Any, cell: str) -> list[dict[str, Any]]:
