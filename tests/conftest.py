@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +25,14 @@ LONGEST = (
 
 # machines are shared, and no test asserts a time
 settings.register_profile("tests", deadline=None)
-settings.load_profile("tests")
+settings.register_profile("same", deadline=None, derandomize=True)  # the same examples each time
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
+
+
+def pytest_configure() -> None:
+    """A shell starts what goes on in the background with Ctrl-C ignored, and all that a test starts would inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

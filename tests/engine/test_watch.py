@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -96,11 +97,15 @@ def test_nothing_is_left_of_those_that_ended() -> None:
         descriptors = _descriptors(before)
         for _ in range(10):
             assert _end(engine.grade(_submission("x = 1")))[0] is Outcome.PASSED
-        after = _family(engine)
-        more = _descriptors(after) - descriptors
+        for _ in range(200):  # the last two may be about to end
+            after = _family(engine)
+            more = _descriptors(after) - descriptors
+            if len(after) <= len(before) and sum(more.values()) < 10:
+                break
+            time.sleep(0.1)
     assert _warm(after) == _warm(before)
-    assert len(after) <= len(before) + 2, (before, after)  # the last two may be about to end
-    assert sum(more.values()) <= 12, more  # likewise
+    assert len(after) <= len(before), (before, after)
+    assert sum(more.values()) < 10, "one for each submission, or more"
     assert [state for _, state in after.values()].count("Z") <= 2, after
 
 

@@ -65,7 +65,7 @@ def test_a_value_that_does_not_fit_is_refused(
         "c.CourseDirectory.ignore = ['*.bak']",
         "c.AssignLatePenalties.plugin_class = 'nbgrader.plugins.LateSubmissionPlugin'",
         "c.LateSubmissionPlugin.penalty_method = 'zero'",
-        "c.ServerApp.port = 'somebody else knows'",
+        "c.NobodysApp.port = 'somebody else knows'",
     ],
 )
 def test_what_fits_is_no_matter(tmp_path: Path, setting: str) -> None:
