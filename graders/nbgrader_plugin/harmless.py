@@ -67,6 +67,8 @@ def harmless_html(text: str) -> str:
     for style in soup.find_all("style"):
         style.string = style.get_text().replace("<", "")  # within a picture, a browser looks for tags there
     for tag in soup.find_all([*_ACTIVE, *_MOVING, *_PAGE]):
+        if tag.decomposed or tag.parent is None:
+            continue  # gone, with what it was in
         if tag.name == "title" and tag.find_parent("svg"):
             tag.string = tag.get_text()  # what a screen reader says of a picture
         else:
