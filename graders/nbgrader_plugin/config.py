@@ -14,6 +14,7 @@ from torchmagic.errors import TorchmagicError
 
 CONFIG_NAME = "nbgrader_config.py"
 _MEND = "Mend that file: nbgrader and formgrader go on without it, and so run submissions without walls."
+_ENDS = "Mend that file: it ends every program that reads it."
 
 
 def course_config(course: Path) -> Config:
@@ -45,13 +46,14 @@ def own_config(course: Path) -> Config:
         )
     try:
         return PyFileConfigLoader(CONFIG_NAME, path=str(course)).load_config()
-    except Exception as error:  # a configuration file is code and may raise anything
+    except (Exception, SystemExit) as error:  # a configuration file is code and may raise anything
         raise TorchmagicError(
-            f"{course / CONFIG_NAME} does not load ({_what(error, course / CONFIG_NAME)}).", hint=_MEND
+            f"{course / CONFIG_NAME} does not load ({_what(error, course / CONFIG_NAME)}).",
+            hint=_ENDS if isinstance(error, SystemExit) else _MEND,
         ) from error
 
 
-def _what(error: Exception, path: Path) -> str:
+def _what(error: BaseException, path: Path) -> str:
     """What an error says, and in which line of the file it came up; a syntax error says that itself."""
     lines = [
         step.lineno

@@ -123,6 +123,16 @@ def test_a_file_that_does_not_load_names_its_line(tmp_path: Path, text: str, sai
     assert "without walls" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("raise SystemExit", "SystemExit: "), ("import sys; sys.exit(3)", "SystemExit: 3")]
+)
+def test_a_file_that_ends_the_program_is_said_and_is_no_success(tmp_path: Path, text: str, said: str) -> None:
+    line = len(config_text("tiny", text).splitlines())
+    with pytest.raises(TorchmagicError, match=f"does not load .*{said}.*line {line}") as caught:
+        course_config(course(tmp_path, f"{text}\n"))
+    assert "ends every program" in caught.value.hint
+
+
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_nbgrader_goes_on_without_such_a_file_unless_it_is_told_not_to(
