@@ -68,7 +68,7 @@ class Engine:
         self._at_once = at_once
         self._turns = threading.BoundedSemaphore(at_once)
         self._view = python_view(packages(), hidden)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._serial = itertools.count(os.getpid() % 1000 * 1000)
         self._stack = contextlib.ExitStack()
         self._controls: tuple[socket.socket, socket.socket] | None = None
@@ -90,8 +90,7 @@ class Engine:
     def close(self) -> None:
         """End the warm parents and all that they started."""
         self._controls = None
-        while self._spare:
-            self._spare.pop().__exit__()
+        self._drop_spare()
         self._stack.close()
 
     def preload(self, needs: Needs, *, at_once: bool = False) -> None:
@@ -100,12 +99,14 @@ class Engine:
         Args:
             at_once: before any submission that comes later, which is right where many will; else beside the first.
         """
-        if self._controls is None:
-            return
-        self._needs[needs] = at_once
-        students, judges = self._controls
+        with self._lock:
+            if self._controls is not None:
+                self._needs[needs] = at_once
+                self._send_needs(needs, *self._controls, at_once=at_once)
+
+    def _send_needs(self, needs: Needs, students: socket.socket, judges: socket.socket, *, at_once: bool) -> None:
         wanted: list[tuple[socket.socket, str, str | tuple[str, str]]]
-        wanted = [(control, "first", name) for control in self._controls for name in needs.first]
+        wanted = [(control, "first", name) for control in (students, judges) for name in needs.first]
         import_ = "first" if at_once else "import"
         wanted += [(students, import_, name) for name in needs.students]
         wanted += [(judges, import_, name) for name in needs.judges]
@@ -115,6 +116,8 @@ class Engine:
             message = json.dumps({"preload": [what, item]}).encode()
             if (control, item) not in self._preloaded and len(message) < _LONGEST_AHEAD:
                 self._preloaded.add((control, item))
+                if what == "first":  # what was forked ahead lacks it
+                    self._drop_spare()
                 with contextlib.suppress(OSError):
                     control.send(message)
 
@@ -209,8 +212,7 @@ class Engine:
 
     def _start_again(self) -> None:
         """New warm parents, for those that something has ended: what was under way counts as not graded."""
-        while self._spare:
-            self._spare.pop().__exit__()
+        self._drop_spare()
         self._stack.close()
         self._ready = False
         self._preloaded.clear()
@@ -239,6 +241,11 @@ class Engine:
         with self._lock, contextlib.suppress(TorchmagicError):
             while self._controls is not None and len(self._spare) <= self._at_once:
                 self._spare.append(self._fork())
+
+    def _drop_spare(self) -> None:
+        """End the slots that wait."""
+        while self._spare:
+            self._spare.pop().__exit__()
 
     def _fork(self) -> Slot:
         assert self._controls is not None

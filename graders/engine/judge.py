@@ -26,6 +26,8 @@ from graders.engine.testcell import run_test_cell
 from graders.engine.watch import INTERRUPTED
 from graders.engine.wire import TO_FINISH, WireClosed, WireError, WireTimeout
 
+#: How long a student's process may take to get ready for its first cell.
+START_SECONDS = 60.0
 _GRACE = 2.0
 #: All outputs of a submission together, in outputs of one cell at their limit.
 _OUTPUTS = 4
@@ -87,7 +89,7 @@ class Judge:
         self.namespace = JudgeNamespace(self.given, self._fetch)
         self.ended: CellReport | None = None
         self.room = _OUTPUTS * submission.limits.output_bytes
-        self.end = time.monotonic() + self.limits.total_seconds
+        self.end = 0.0
         self.student.on_print = _print
         self.student.before_request = self._before_request
         self.student.on_rebound = self.namespace.forget_names
@@ -95,10 +97,18 @@ class Judge:
     def run(self) -> None:
         """Judge every cell, in the notebook's order."""
         sys.modules["__main__"] = _MainModule(self.namespace)
+        self._wait_for_student()
+        self.end = time.monotonic() + self.limits.total_seconds
         for cell in self.submission.cells:
             if cell.role == "ignored":
                 continue
             self.emit(self._test(cell) if cell.role == "test" else self._student_cell(cell))
+
+    def _wait_for_student(self) -> None:
+        """Nobody's time begins before the student's process is there, walled off and with what it has to import."""
+        self.student.deadline = time.monotonic() + START_SECONDS
+        with contextlib.suppress(WireClosed):  # the first cell's report says how it ended
+            self.student.meet()
 
     def _before_request(self) -> None:
         self._bind()

@@ -14,7 +14,7 @@ import ctypes
 import functools
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from graders.engine.twister import (
     Twister,
     numpy_state,
     python_state,
+    reached,
     set_numpy,
     set_python,
     set_torch,
@@ -41,25 +42,38 @@ _NUMPY: Any = np.random.mtrand._rand
 _SEEDING = {"seed", "manual_seed", "set_seed", "seed_everything", "seed_all", "manual_seed_all", "fix_seed"}
 
 
+#: Places that the student's side was in without being believed, as many as are kept, less one.
+_STRANGE = 3
+#: What a fresh interpreter's torch starts with.
+FRESH_TORCH_SEED = 67280421310721
+
+
 @functools.lru_cache(maxsize=1024)
 def declared_seeds(source: str) -> frozenset[int]:
-    """The seeds that a cell sets, as far as they are written as numbers.
+    """The seeds that a cell sets, as far as they are written as numbers, there or where a name like ``seed`` gets one.
 
     >>> sorted(declared_seeds("torch.manual_seed(7); np.random.seed(3)"))
     [3, 7]
+    >>> sorted(declared_seeds("data_seed = 11; lines = 3"))
+    [11]
     """
     found: set[int] = set()
-    if not any(word in source for word in _SEEDING):
+    if "seed" not in source.lower():
         return frozenset()
     for node in (inner for statement in parse_cell(source) for inner in ast.walk(statement)):
         if isinstance(node, ast.Call) and _name(node.func) in _SEEDING:
-            values = [*node.args, *(keyword.value for keyword in node.keywords)]
-            found |= {v.value for v in values if isinstance(v, ast.Constant) and type(v.value) is int}
+            found |= _numbers([*node.args, *(keyword.value for keyword in node.keywords)])
+        elif isinstance(node, ast.Assign) and any("seed" in _name(target).lower() for target in node.targets):
+            found |= _numbers([node.value])
     return frozenset(found)
 
 
-def _name(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+def _name(expression: ast.expr) -> str:
+    return expression.attr if isinstance(expression, ast.Attribute) else getattr(expression, "id", "")
+
+
+def _numbers(values: list[ast.expr]) -> set[int]:
+    return {v.value for v in values if isinstance(v, ast.Constant) and type(v.value) is int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +142,14 @@ class Generators:
         self.seeds = seeds
         self._sets_states = any(word in text for word in ("seed", "setstate", "set_state", "set_rng_state"))
         self._torch_seed = torch.initial_seed()
-        self._raw = {name: kind.raw() for name, kind in _KINDS.items()}
+        self._raw: dict[str, object] = {name: kind.raw() for name, kind in _KINDS.items()}
         self._known = {name: kind.read() for name, kind in _KINDS.items()}
         self._shared: set[str] = set()
-        self._patience = 4  # looking for an explanation takes half a second where there is none
+        #: Where the student's side was without being believed: what it draws from there is not looked at for long.
+        self._strange: dict[str, list[Twister]] = {name: [] for name in _KINDS}
+        if strict:
+            self._strange["torch"].append(_start_of(_seeded_torch(FRESH_TORCH_SEED)))
+        self._patience = 4  # looking for an explanation takes a second where there is none
 
     def send(self, header: dict[str, Json], put: Callable[[torch.Tensor], str]) -> None:
         """Add to a message the state of each generator that the other side has to know."""
@@ -175,21 +193,35 @@ class Generators:
             raise WireError(f"the state of a random generator is malformed ({error})") from None
 
     def _go_on(self, name: str, kind: _Kind, told: Twister) -> None:
-        if self.strict and not self._believed(name, kind, told):
+        believed = self._believed(name, kind, told) if self.strict else told
+        if believed is None:
             self._shared.discard(name)
             return
-        kind.write(told)
-        self._known[name], self._raw[name] = told, kind.raw()
+        kind.write(believed)
+        self._known[name] = believed
+        self._raw[name] = kind.raw() if believed is told else None  # the other side has to know, too
         self._shared.add(name)
 
-    def _believed(self, name: str, kind: _Kind, told: Twister) -> bool:
+    def _believed(self, name: str, kind: _Kind, told: Twister) -> Twister | None:
+        """The part of it that drawing explains: all, all but the normal number that was kept long ago, or nothing."""
         if self._patience <= 0:
-            return False
+            return None
         starts = [self._known[name]] if name in self._shared else []
         starts += [kind.seeded(seed) for seed in sorted(self.seeds) if seed >= 0]
-        believed = any(steps_between(start, told) for start in starts)
-        self._patience -= bool(starts) and not believed
-        return believed
+        if not starts:
+            return None
+        way = reached([*starts, *self._strange[name]], told)
+        if way is not None and any(way.start is start for start in starts):
+            return told if way.kept else replace(told, cached=None)
+        self._patience -= way is None
+        if way is None or way.start.words != told.words:
+            self._strange[name] = [*self._strange[name][-_STRANGE:], _start_of(told)]
+        return None
+
+
+def _start_of(state: Twister) -> Twister:
+    """Where the words were of which some are drawn now."""
+    return replace(state, drawn=0, cached=None)
 
 
 class LentGenerators:

@@ -143,6 +143,10 @@ class Student(JudgeLink):
             return False  # a check that failed, or an error in one: no object of the student's makes that undone
         return swallowed
 
+    def meet(self) -> None:
+        """Wait until the student's process answers."""
+        self._ask_shell({"op": "sync"})
+
     def push(self) -> None:
         """Tell the student what the judge changed in copies of its tensors (values, gradients), if anything."""
         packer, header = Packer(self, results=False), {"op": "sync"}

@@ -17,7 +17,8 @@ from graders.engine.report import Cell, CellReport, Outcome, Submission, facts
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
 
-_SPARE_SECONDS = 15.0
+#: For a judge that does not end by itself: it waits for the student's process first, and recovers after each cell.
+_SPARE_SECONDS = 75.0
 _TRUSTED = Caps(header=1 << 30, body=0)
 
 

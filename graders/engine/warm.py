@@ -29,9 +29,6 @@ from graders.engine.trial import prepare_walls
 from graders.engine.watch import Watches, watch_alone
 from graders.engine.watched import fork_watched
 
-#: The generator state that a fresh interpreter's torch starts with.
-_FRESH_TORCH_SEED = 67280421310721
-
 
 def main(argv: list[str]) -> None:
     """Warm up, then serve the two control sockets until they close."""
@@ -81,13 +78,14 @@ def _serve_students(control: socket.socket, options: Mapping[str, Any]) -> None:
 
     watches, alone = Watches(), list[int]()
 
-    def fork(request: Mapping[str, Any], fds: list[int], busy: bool) -> None:
+    def fork(request: Mapping[str, Any], fds: list[int], busy: bool, owed: Sequence[str]) -> None:
         wire, watcher, begin, memory = fds
         watch, orders = socket.socket(fileno=watcher), socket.socket(fileno=begin)
 
         def run(wait: Callable[[], Begin]) -> None:
             control.close()
             watches.close()
+            _import_all(owed)
             student(int(request["serial"]), wire, memory, wait)
 
         def watch_it() -> None:
@@ -148,15 +146,16 @@ def _serve_judges(control: socket.socket) -> None:
 
     _import_all(["graders.engine.cell_text", "unittest", "numpy.testing", "graders.checks"])
 
-    def judge(fds: list[int]) -> None:
+    def judge(fds: list[int], owed: Sequence[str]) -> None:
         control.close()
         settle()
+        _import_all(owed)
         _reseed(judge=True)
         wire, watch, report = (socket.socket(fileno=fd) for fd in fds[:3])
         run_judge(wire, watch, report, Arena(fds[3], first=True))
 
-    def fork(request: Mapping[str, Any], fds: list[int], busy: bool) -> None:
-        forked(lambda: judge(fds))
+    def fork(request: Mapping[str, Any], fds: list[int], busy: bool, owed: Sequence[str]) -> None:
+        forked(lambda: judge(fds, owed))
         for fd in fds:
             os.close(fd)
 
@@ -178,7 +177,7 @@ def _serve_judges(control: socket.socket) -> None:
 
 def _serve(
     control: socket.socket,
-    fork: Callable[[Mapping[str, Any], list[int], bool], None],
+    fork: Callable[[Mapping[str, Any], list[int], bool, Sequence[str]], None],
     preload: Callable[[str, Any], None],
     todo: list[Callable[[], object]],
     watches: Watches,
@@ -188,11 +187,18 @@ def _serve(
     ``todo``, and what is asked to be preloaded, is done once the first fork is on its way, or when nothing else is:
     the first submission then runs on one core while another one gets warm for all that follow. What is to be preloaded
     "first" is done at once. It takes up to seconds: ``fork`` is told when there is such a thing to do, so that it
-    arranges for somebody else to watch, and it is not begun while there is somebody to watch over.
+    arranges for somebody else to watch, and it is not begun while there is somebody to watch over. Until then ``fork``
+    is told what its fork has to import by itself, before anybody's time begins.
     """
     gc.freeze()
     control.send(b"{}")
     started = False
+    owed: list[str] = []
+
+    def pay(module: str) -> None:
+        owed.remove(module)
+        preload("import", module)
+
     while True:
         if todo and not watches:
             if started or not watches.attend(control, wait=False):
@@ -216,11 +222,14 @@ def _serve(
             if what == "first" and not watches:
                 preload("import", item)
                 gc.freeze()
+            elif what == "first":
+                owed.append(item)
+                todo.insert(0, functools.partial(pay, item))
             else:
                 todo.append(functools.partial(preload, what, item))
             continue
         started = True
-        fork(request, list(fds), bool(todo))
+        fork(request, list(fds), bool(todo), owed)
 
 
 def _import_all(names: Sequence[str]) -> None:
@@ -262,13 +271,15 @@ def _reseed(*, judge: bool) -> None:
     import numpy as np
     import torch
 
+    from graders.engine.random_state import FRESH_TORCH_SEED
+
     random.seed()
     np.random.seed(int.from_bytes(os.urandom(4), "big"))
     # torch.manual_seed would also format the stack, once for each kind of accelerator: 16 ms in a fresh fork
     if judge:
         torch.default_generator.seed()
     else:
-        torch.default_generator.manual_seed(_FRESH_TORCH_SEED)
+        torch.default_generator.manual_seed(FRESH_TORCH_SEED)
 
 
 if __name__ == "__main__":

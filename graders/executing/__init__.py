@@ -56,6 +56,9 @@ class Executor(Protocol):
     def room(self) -> int:
         """How many submissions to have with it, waiting ones among them, so that it never runs out of work."""
 
+    def prepare(self, package: Package) -> None:
+        """Get ready for an assignment whose submissions will come, where that can be done ahead."""
+
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded.
 

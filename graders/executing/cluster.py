@@ -100,6 +100,9 @@ class ClusterExecutor:
         """How many submissions to have with it: a cluster that grows with its work has to see that work."""
         return max(_AHEAD, 3 * self.width)
 
+    def prepare(self, package: Package) -> None:
+        """Nothing: each worker gets ready for an assignment with the first task of it."""
+
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded."""
         if self._closed:

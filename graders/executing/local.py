@@ -31,6 +31,10 @@ class LocalExecutor:
         # one more, which reads or writes a notebook while the others' run
         self._threads = ThreadPoolExecutor(max_workers=jobs + 1, thread_name_prefix="torchmagic-grade")
 
+    def prepare(self, package: Package) -> None:
+        """Import what the assignment needs, before any submission runs that would have to wait for it."""
+        self._worker.prepare(package)
+
     def submit(self, package: Package, handed: Handed, key: str) -> Future[Graded]:
         """Have one submission graded."""
         return self._threads.submit(self._worker.grade, package, handed)

@@ -102,6 +102,8 @@ def grade_assignments(
     rows: dict[str, list[SubmissionRow]] = {assignment: [] for assignment in assignments}
     with grading_session(course, jobs=jobs, isolation=isolation, scheduler=scheduler, notice=notice) as session:
         work = [(session.package(assignment), session.students(assignment, students)) for assignment in rows]
+        for package, _ in work:
+            session.prepare(package)
         on_start(sum(len(found) for _, found in work))
         for package, found in work:
             for row in session.grade(package, found, fresh=fresh):

@@ -76,6 +76,11 @@ class Session:
         """
         return submitted(self._coursedir, assignment, named)
 
+    def prepare(self, package: Package) -> None:
+        """Get ready for an assignment before any other's submissions run, which getting ready would hold up."""
+        if not why_not_here(self._config, package):
+            self._executor.prepare(package)
+
     def grade(self, package: Package, students: Sequence[str], *, fresh: bool = False) -> Iterator[SubmissionRow]:
         """Grade these students' submissions; a row for each as it is finished.
 

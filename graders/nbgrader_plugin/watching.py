@@ -60,7 +60,7 @@ class Watcher:
         self._course = Course(folder)
         self._coursedir = CourseDirectory(config=course_config(folder))
         self._session = session
-        session.package(assignment)
+        session.prepare(session.package(assignment))
         self._assignment = assignment
         self._options = options
         self._on_result = on_result
