@@ -14,13 +14,13 @@ import json
 import math
 import socket
 import struct
-import time
 import traceback
 from collections.abc import Callable
 
 import torch
 
 from graders.engine import remote, wire
+from graders.engine.deadline import Deadline
 from graders.engine.random_state import Generators
 
 _CAPS = wire.Caps(header=1 << 18, body=1 << 20)
@@ -44,7 +44,7 @@ def one_input(data: bytes) -> None:
         students.shutdown(socket.SHUT_WR)
         generators = Generators(strict=True, seeds=frozenset([0]), text="seed")
         student = remote.Student(judges, _CAPS, generators)
-        student.deadline = time.monotonic() + _SECONDS
+        student.deadline = Deadline.after(_SECONDS)
         student.tensors.export(torch.ones(2, requires_grad=True))
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             value = _ask(student, lambda: student.get("x"))

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graders.engine.deadline import Deadline
 from graders.engine.report import Limits, facts
 from graders.engine.wire import Caps, Frame, recv_frame, send_frame
 
@@ -30,7 +31,7 @@ class Begin:
     core: int | None = None
 
 
-def send_begin(sock: socket.socket, begin: Begin, *, deadline: float) -> None:
+def send_begin(sock: socket.socket, begin: Begin, *, deadline: Deadline) -> None:
     """Tell a waiting process to begin."""
     files = {name: base64.b64encode(content).decode() for name, content in begin.files.items()}
     header = {"limits": facts(begin.limits), "scratch": begin.scratch, "files": files, "core": begin.core}

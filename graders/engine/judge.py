@@ -16,6 +16,7 @@ from typing import Any
 
 from graders.engine.arena import Arena
 from graders.engine.beside import helpers_for, report_of
+from graders.engine.deadline import Deadline, lost_by
 from graders.engine.given import names_bound, read_given
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.outputs import clean_outputs
@@ -70,6 +71,7 @@ class Judge:
         watch: the connection to the process that watches it: takes an interrupt, tells how it ended.
         emit: called with each cell's report as soon as there is one.
         arena: memory shared with the student's process, for large tensors.
+        lost: begins to count the seconds that do not count, as :func:`graders.engine.deadline.lost_by` does.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Judge:
         watch: socket.socket,
         emit: Callable[[CellReport], None],
         arena: Arena | None = None,
+        lost: Callable[[], Callable[[], float]] = lost_by,
     ) -> None:
         self.submission = submission
         self.limits = submission.limits
@@ -89,7 +92,8 @@ class Judge:
         self.namespace = JudgeNamespace(self.given, self._fetch)
         self.ended: CellReport | None = None
         self.room = _OUTPUTS * submission.limits.output_bytes
-        self.end = 0.0
+        self.lost = lost
+        self.end = Deadline.after(self.limits.total_seconds)
         self.student.on_print = _print
         self.student.before_request = self._before_request
         self.student.on_rebound = self.namespace.forget_names
@@ -98,7 +102,7 @@ class Judge:
         """Judge every cell, in the notebook's order."""
         sys.modules["__main__"] = _MainModule(self.namespace)
         self._wait_for_student()
-        self.end = time.monotonic() + self.limits.total_seconds
+        self.end = Deadline.after(self.limits.total_seconds, self.lost())
         for cell in self.submission.cells:
             if cell.role == "ignored":
                 continue
@@ -106,7 +110,7 @@ class Judge:
 
     def _wait_for_student(self) -> None:
         """Nobody's time begins before the student's process is there, walled off and with what it has to import."""
-        self.student.deadline = time.monotonic() + START_SECONDS
+        self.student.deadline = Deadline.after(START_SECONDS)
         with contextlib.suppress(WireClosed):  # the first cell's report says how it ended
             self.student.meet()
 
@@ -122,7 +126,7 @@ class Judge:
         if self.ended is not None:
             return CellReport(cell.key, self.ended.outcome, message=self.ended.message)
         start = time.monotonic()
-        self.student.deadline = min(start + self.limits.cell_seconds, self.end)
+        self.student.deadline = self._deadline()
         try:
             self._bind()
             result = self.student.run(cell.source)
@@ -144,19 +148,18 @@ class Judge:
             shown = _shown_end(outcome, f"not run, because of an earlier cell: {message}")
             return CellReport(cell.key, outcome, (shown,), 0.0, message)
         start = time.monotonic()
-        seconds = min(self.limits.cell_seconds, self.end - start)
-        if seconds <= 0:
+        if self.end.left() <= 0:
             self.ended = CellReport(cell.key, Outcome.TIMEOUT, score=0.0, message="the whole submission took too long")
             return self.ended
-        self.student.deadline = start + seconds
+        self.student.deadline = self._deadline()
         if cell.beside_student:
             return self._test_beside(cell, start)
         self.student.memory = self.student.refused = False
         self.student.silent_changes = ".data" in cell.source
         self.namespace.forget_fetched()
         # a question that is under way at the deadline ends by itself before the alarm rings amid it
-        alarm = seconds + TO_FINISH + 0.5
-        report = run_test_cell(cell, self.namespace, seconds=alarm, output_bytes=self.limits.output_bytes)
+        alarm = self.student.deadline.later(TO_FINISH + 0.5)
+        report = run_test_cell(cell, self.namespace, deadline=alarm, output_bytes=self.limits.output_bytes)
         if self.student.broken is not None:
             return self._stopped(cell, self.student.broken, start, report)
         if report.outcome is Outcome.TIMEOUT:
@@ -168,6 +171,10 @@ class Judge:
                 self.student.push()
         self.student.forget_leaves()
         return replace(report, refused=True) if self.student.refused else report
+
+    def _deadline(self) -> Deadline:
+        """When a cell that begins now has to end."""
+        return Deadline.after(min(self.limits.cell_seconds, self.end.left()), self.lost())
 
     def _kept(self, outputs: Any) -> tuple[Mapping[str, Any], ...]:
         """What is kept of a cell's outputs: up to a limit, and up to another one for the whole submission."""

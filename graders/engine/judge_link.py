@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from graders.engine.arena import Arena
+from graders.engine.deadline import Deadline
 from graders.engine.link import Link
 from graders.engine.packing import Packer, Unpacker
 from graders.engine.remote_errors import describe_error
@@ -27,7 +27,7 @@ class JudgeLink(Link):
 
     def __init__(self, sock: socket.socket, caps: Caps | None = None, arena: Arena | None = None) -> None:
         super().__init__(sock, "j", caps or Caps(), arena)
-        self.deadline = time.monotonic() + 3600.0
+        self.deadline = Deadline.after(3600.0)
         self.before_request: Callable[[], None] = lambda: None
         self.broken: WireError | None = None
         self._depth = 0
@@ -72,7 +72,7 @@ class JudgeLink(Link):
         """As :meth:`Link.exchange`; once the connection is broken it stays so."""
         if self.broken is not None:
             raise self.broken
-        if self.deadline is not None and time.monotonic() >= self.deadline:
+        if self.deadline is not None and self.deadline.left() <= 0:
             raise WireTimeout("no answer in time")
         if self._depth > 1:
             return super().exchange(header, packer)
@@ -108,7 +108,7 @@ class JudgeLink(Link):
             self.broken = None
             self._depth = self._nested = 0
             return True
-        deadline, self.deadline = self.deadline, time.monotonic() + grace
+        deadline, self.deadline = self.deadline, Deadline.after(grace)
         try:
             while True:
                 frame = self.read()

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 from graders.engine.arena import Arena
+from graders.engine.deadline import lost_by
 from graders.engine.judge import Judge
 from graders.engine.outputs import storable
 from graders.engine.report import Cell, CellReport, Limits, Submission, facts
+from graders.engine.watched import HANDLE
 from graders.engine.wire import Caps, Frame, recv_frame, send_frame
 
 _TRUSTED = Caps(header=1 << 30, body=0)
@@ -26,9 +28,21 @@ def _limit_memory(student: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
+def _student_of(watch: socket.socket) -> int:
+    """The id that the student's process has here, for its parent's processes are numbered otherwise; 0 if unknown."""
+    _, handles, _, _ = socket.recv_fds(watch, len(HANDLE), 1)
+    student = 0
+    for handle in handles:
+        lines = Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines()
+        student = max([0, *(int(line.split()[1]) for line in lines if line.startswith("Pid:"))])
+        os.close(handle)
+    return student
+
+
 def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket, arena: Arena) -> None:
     """Judge the submission that arrives on ``report``; its cell reports go back the same way."""
-    send_frame(report, Frame({"pid": os.getpid()}))
+    student = _student_of(watch)
+    send_frame(report, Frame({"pid": os.getpid(), "student": student}))
     header = recv_frame(report, caps=_TRUSTED).header
     _limit_memory(header["limits"]["memory_bytes"])
     files = Path(header["scratch"], "judge")
@@ -43,5 +57,5 @@ def run_judge(wire: socket.socket, watch: socket.socket, report: socket.socket, 
     def emit(cell: CellReport) -> None:
         send_frame(report, Frame({"cell": storable({**facts(cell), "outcome": cell.outcome.value})}))
 
-    Judge(submission, wire, watch, emit, arena).run()
+    Judge(submission, wire, watch, emit, arena, lost=lambda: lost_by(os.getpid(), student)).run()
     send_frame(report, Frame({"done": True}))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from graders.engine.arena import Arena
+from graders.engine.deadline import Deadline
 from graders.engine.differentiable import Calls, GraphNode, describe_graph, graph_of, vector_jacobian
 from graders.engine.packing import Containers, Packer, Unpacker, as_list
 from graders.engine.shared_tensors import SharedTensors
@@ -32,7 +33,7 @@ class Link:
     """What both ends have in common; ``me`` is ``"j"`` or ``"s"``.
 
     Attributes:
-        deadline: ``time.monotonic()`` seconds after which a question gives up; None to wait for ever.
+        deadline: when a question gives up; None to wait for ever.
         tensors, calls, containers: what the two sides share.
     """
 
@@ -40,7 +41,7 @@ class Link:
         self.sock = sock
         self.arena = arena
         self.caps = caps
-        self.deadline: float | None = None
+        self.deadline: Deadline | None = None
         self.tensors = SharedTensors(me, weak=me == "j")
         self.calls = Calls()
         self.containers = Containers()

@@ -63,7 +63,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one submission may use: seconds of wall time, bytes of memory and disk, number of processes."""
+    """What one submission may use: seconds, bytes of memory and disk, number of processes.
+
+    Seconds are of wall time without those in which it waited for a processor: see :mod:`graders.engine.deadline`.
+    """
 
     cell_seconds: float = 30.0
     total_seconds: float = 240.0

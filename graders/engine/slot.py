@@ -7,12 +7,12 @@ import json
 import os
 import signal
 import socket
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from graders.engine.arena import make_arena
 from graders.engine.begin import Begin, send_begin
+from graders.engine.deadline import Deadline, lost_by
 from graders.engine.report import Cell, CellReport, Outcome, Submission, facts
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, recv_frame, send_frame
 from torchmagic.errors import TorchmagicError
@@ -45,13 +45,16 @@ class Slot:
             scratch: a folder for the judge, and for the student's code where there are no walls.
             core: the one that the student's code may use; any, where it is None.
         """
-        deadline = time.monotonic() + submission.limits.total_seconds + _SPARE_SECONDS
+        seconds = submission.limits.total_seconds + _SPARE_SECONDS
+        deadline = Deadline.after(seconds)
         cells: list[CellReport] = []
         pid = 0
         try:
             begin = Begin(submission.limits, f"{scratch}/student", submission.files, core)
             send_begin(self.start, begin, deadline=deadline)
-            pid = int(recv_frame(self.report, caps=_TRUSTED, deadline=deadline).header["pid"])
+            there = recv_frame(self.report, caps=_TRUSTED, deadline=deadline).header
+            pid = int(there["pid"])
+            deadline = Deadline.after(seconds, lost_by(pid, int(there["student"])))
             send_frame(self.report, Frame(_as_header(submission, scratch)), deadline=deadline)
             while True:
                 header = recv_frame(self.report, caps=_TRUSTED, deadline=deadline).header

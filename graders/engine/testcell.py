@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from graders.engine.deadline import Deadline
 from graders.engine.given import plain_python
 from graders.engine.hidden import file_name, hidden_lines, is_secret
 from graders.engine.namespace import JudgeNamespace
@@ -26,8 +27,8 @@ from graders.rubric import Credit, Lost
 _LARGEST = 1 << 62
 
 
-def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, output_bytes: int) -> CellReport:
-    """Run ``cell`` in ``namespace`` within ``seconds`` of wall time.
+def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, deadline: Deadline, output_bytes: int) -> CellReport:
+    """Run ``cell`` in ``namespace`` until ``deadline`` at the latest.
 
     The score is all the points when nothing is raised, unless the last expression gives a number: then that
     many, within [0, points]; nan gives nothing. What is printed never costs points.
@@ -44,7 +45,7 @@ def run_test_cell(cell: Cell, namespace: JudgeNamespace, *, seconds: float, outp
         contextlib.redirect_stderr(Writer(streams, "stderr", cell)),
     ):
         try:
-            with _alarm(seconds):
+            with _alarm(deadline):
                 value = _execute(cell, namespace)
         except KeyboardInterrupt:
             raise
@@ -164,13 +165,14 @@ def compile_test(source: str, filename: str) -> _Code:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _alarm(deadline: Deadline) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
-        raise CellTimeout
+        if deadline.left() <= 0:
+            raise CellTimeout
 
     previous = signal.signal(signal.SIGALRM, ring)
-    # rings again, should the cell have caught the first one
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01), 0.5)
+    # rings again, where it was too early, or should the cell have caught the first one
+    signal.setitimer(signal.ITIMER_REAL, max(deadline.left(), 0.01), 0.5)
     try:
         yield
     finally:

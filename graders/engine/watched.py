@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from graders.engine.forks import do_and_end, settle
 
 #: A submission of more processes than these, each of which takes time to look at, gets somebody who does nothing else.
 _FEW = 2
+#: What comes with a handle of the student's process.
+HANDLE = b"h"
 
 
 @dataclass(slots=True)
@@ -70,8 +73,8 @@ def fork_watched(
 ) -> Watched:
     """Fork a process that runs ``student``, which waits to be told to begin.
 
-    On ``watch``, ``I`` asks for an interrupt, which is confirmed, and ``K`` for the end; when it closes, the student's
-    process ends.
+    On ``watch``, the judge gets a handle of the process. ``I`` there asks for an interrupt, which is confirmed, and
+    ``K`` for the end; when it closes, the student's process ends.
 
     Args:
         walled: whether it becomes process 1 of a process tree of its own.
@@ -97,4 +100,7 @@ def fork_watched(
         do_and_end(work)
     tell.close()
     orders.close()
-    return Watched(pid, os.pidfd_open(pid), watch, begun, walled, born_with, born_resident)
+    handle = os.pidfd_open(pid)
+    with contextlib.suppress(OSError):
+        socket.send_fds(watch, [HANDLE], [handle])
+    return Watched(pid, handle, watch, begun, walled, born_with, born_resident)

@@ -17,10 +17,11 @@ import json
 import math
 import socket
 import struct
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from graders.engine.deadline import Deadline
 
 if TYPE_CHECKING:  # the process that only reads reports does without torch and its second of importing
     import torch
@@ -94,37 +95,40 @@ def encode_frame(frame: Frame, arena: Arena | None = None) -> tuple[bytes, list[
     return _PREFIX.pack(MAGIC, VERSION, 0, len(header), size) + header, parts
 
 
-def send_frame(sock: socket.socket, frame: Frame, *, deadline: float | None = None, arena: Arena | None = None) -> None:
+def send_frame(
+    sock: socket.socket, frame: Frame, *, deadline: Deadline | None = None, arena: Arena | None = None
+) -> None:
     """Send one frame.
 
     Args:
-        deadline: ``time.monotonic()`` seconds after which to give up, None to wait for ever. A frame is begun even
-            after it, and has a second to get through.
+        deadline: when to give up, None to wait for ever. A frame is begun even after it, and has a second to get
+            through.
         arena: memory shared with the other side, for large tensors.
 
     Raises:
         WireClosed: the other side is gone.
         WireTimeout: the other side did not take the bytes in time.
     """
-    deadline = None if deadline is None else max(deadline, time.monotonic()) + TO_FINISH
+    deadline = None if deadline is None else deadline.at_least(TO_FINISH)
     head, body = encode_frame(frame, arena)
     waiting = [memoryview(head), *(part for part in body if len(part))]
     try:
         while waiting:
-            _set_timeout(sock, deadline)
-            sent = sock.sendmsg(waiting[:_PARTS_AT_ONCE])
+            _set_timeout(sock, deadline, "the other side stopped reading")
+            try:
+                sent = sock.sendmsg(waiting[:_PARTS_AT_ONCE])
+            except TimeoutError:
+                continue
             while waiting and sent >= len(waiting[0]):
                 sent -= len(waiting.pop(0))
             if sent:
                 waiting[0] = waiting[0][sent:]
-    except TimeoutError:
-        raise WireTimeout("the other side stopped reading") from None
     except OSError as error:
         raise WireClosed(f"the other side is gone ({error.strerror})") from None
 
 
 def recv_frame(
-    sock: socket.socket, *, caps: Caps | None = None, deadline: float | None = None, arena: Arena | None = None
+    sock: socket.socket, *, caps: Caps | None = None, deadline: Deadline | None = None, arena: Arena | None = None
 ) -> Frame:
     """Receive one frame.
 
@@ -136,7 +140,7 @@ def recv_frame(
     caps = caps or Caps()
     prefix = bytearray(_PREFIX.size)
     _fill(sock, memoryview(prefix), deadline)
-    deadline = None if deadline is None else deadline + TO_FINISH
+    deadline = None if deadline is None else deadline.later(TO_FINISH)
     magic, version, _, header_length, body_length = _PREFIX.unpack(prefix)
     if magic != MAGIC:
         raise WireError("that is no frame of this protocol")
@@ -250,7 +254,7 @@ def dtype_by_name(name: object) -> torch.dtype:
     return found
 
 
-def _read(sock: socket.socket, count: int, deadline: float | None) -> bytearray:
+def _read(sock: socket.socket, count: int, deadline: Deadline | None) -> bytearray:
     """Exactly ``count`` bytes; memory for them is taken as they arrive."""
     parts = bytearray(min(_AT_ONCE, count))
     _fill(sock, memoryview(parts), deadline)
@@ -261,14 +265,14 @@ def _read(sock: socket.socket, count: int, deadline: float | None) -> bytearray:
     return parts
 
 
-def _fill(sock: socket.socket, room: memoryview, deadline: float | None) -> None:
+def _fill(sock: socket.socket, room: memoryview, deadline: Deadline | None) -> None:
     """Receive until ``room`` is full."""
     while len(room):
         try:
-            _set_timeout(sock, deadline)
+            _set_timeout(sock, deadline, "no answer in time")
             count = sock.recv_into(room)
         except TimeoutError:
-            raise WireTimeout("no answer in time") from None
+            continue
         except OSError as error:
             raise WireClosed(f"the other side is gone ({error.strerror})") from None
         if not count:
@@ -276,13 +280,13 @@ def _fill(sock: socket.socket, room: memoryview, deadline: float | None) -> None
         room = room[count:]
 
 
-def _set_timeout(sock: socket.socket, deadline: float | None) -> None:
-    """Let the next call on a socket last until the deadline; WireTimeout where that has passed."""
+def _set_timeout(sock: socket.socket, deadline: Deadline | None, why: str) -> None:
+    """Let the next call on a socket last until the deadline; WireTimeout, with ``why``, where that has passed."""
     if deadline is None:
         if sock.gettimeout() is not None:
             sock.settimeout(None)
         return
-    left = deadline - time.monotonic()
+    left = deadline.left()
     if left <= 0:
-        raise WireTimeout("no answer in time")
+        raise WireTimeout(why)
     sock.settimeout(left)

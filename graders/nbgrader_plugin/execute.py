@@ -41,10 +41,15 @@ class EngineExecute(Execute):  # type: ignore[misc]
         "namespaces",
         help="How a submission is kept apart. 'process' has no walls: a submission can read what the grader can.",
     ).tag(config=True)
-    total_timeout = Float(240.0, help="Seconds that one notebook may take.").tag(config=True)
-    memory_mib = Integer(2048, help="Memory that one notebook may use, in MiB.").tag(config=True)
-    disk_mib = Integer(256, help="Files that one notebook may write, in MiB.").tag(config=True)
-    processes = Integer(64, help="Processes and threads that one notebook may have at a time.").tag(config=True)
+    total_timeout = Float(
+        240.0,
+        min=1.0,
+        help="Seconds that one notebook may take. What it waits for a processor does not count, here and in a cell's "
+        "`Execute.timeout`, up to three times the limit.",
+    ).tag(config=True)
+    memory_mib = Integer(2048, min=64, help="Memory that one notebook may use, in MiB.").tag(config=True)
+    disk_mib = Integer(256, min=1, help="Files that one notebook may write, in MiB.").tag(config=True)
+    processes = Integer(64, min=1, help="Processes and threads that one notebook may have at a time.").tag(config=True)
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], *args: Any, **kwargs: Any
@@ -107,7 +112,7 @@ class EngineExecute(Execute):  # type: ignore[misc]
     def limits(self) -> Limits:
         """What a submission may use, by the course's settings."""
         return Limits(
-            cell_seconds=float(self.timeout or self.total_timeout),
+            cell_seconds=float(self.timeout if self.timeout and self.timeout > 0 else self.total_timeout),
             total_seconds=self.total_timeout,
             memory_bytes=self.memory_mib * _MIB,
             disk_bytes=self.disk_mib * _MIB,

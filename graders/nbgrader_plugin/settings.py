@@ -114,6 +114,16 @@ def _alike(name: str, names: Iterable[str], least: float) -> str:
     return f": did you mean `{close[0]}`?" if close else ""
 
 
+def _outside(trait: TraitType[Any, Any], value: Any) -> str:
+    """What of a trait's bounds a number does not keep to; "" where it keeps to them, or is none."""
+    least, most = getattr(trait, "min", None), getattr(trait, "max", None)
+    if not isinstance(value, (int, float)):
+        return ""
+    if least is not None and value < least:
+        return f"less than {least:g}"
+    return f"more than {most:g}" if most is not None and value > most else ""
+
+
 def _unfit(trait: TraitType[Any, Any], value: Any) -> str:
     """Why a trait does not take a value; "" where it does. A class that is named is imported."""
     if value is None and trait.allow_none:
@@ -126,7 +136,7 @@ def _unfit(trait: TraitType[Any, Any], value: Any) -> str:
         cause = error.__cause__
         if isinstance(cause, ImportError):
             return f"is {value!r}, which could not be imported ({type(cause).__name__}: {cause})"
-        return f"is {value!r}, which is not {trait.info()}"
+        return f"is {value!r}, which is {_outside(trait, value) or f'not {trait.info()}'}"
     except Exception as error:  # the module that it names is anybody's, and may raise anything
         if isinstance(trait, Type):
             return f"is {value!r}, which could not be imported ({type(error).__name__}: {error})"

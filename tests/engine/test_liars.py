@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from graders.engine.deadline import Deadline
 from graders.engine.remote import NoSuchName, Student
 from graders.engine.remote_object import RemoteError, RemoteObject
 from graders.engine.wire import Caps, Frame, WireError, WireTimeout, encode_frame, recv_frame
@@ -30,7 +31,7 @@ class Liar:
     def __init__(self, *answers: Answer) -> None:
         self.judges, self.mine = socket.socketpair()
         self.student = Student(self.judges, Caps(header=1 << 20, body=8 << 20))
-        self.student.deadline = time.monotonic() + 5.0
+        self.student.deadline = Deadline.after(5.0)
         self.requests: list[Header] = []
         self._thread = threading.Thread(target=self._serve, args=(answers,), daemon=True)
         self._thread.start()
@@ -185,7 +186,7 @@ def test_replies_that_never_end_are_over_at_the_deadline(liar: Make) -> None:
         return list(itertools.chain.from_iterable(old for _ in range(200)))  # type: ignore[misc]
 
     one = liar(says(3), flood)
-    one.student.deadline = time.monotonic() + 1.0
+    one.student.deadline = Deadline.after(1.0)
     assert one.student.get("x") == 3
     with pytest.raises(WireError):
         one.student.get("y")
@@ -197,7 +198,7 @@ def test_a_body_that_never_comes_is_over_at_the_deadline(liar: Make) -> None:
         return []
 
     one = liar(lambda request: [struct.pack(">2sBBIQ", b"TM", 2, 0, 4, 0) + b"["], slow)
-    one.student.deadline = time.monotonic() + 0.3
+    one.student.deadline = Deadline.after(0.3)
     with pytest.raises((WireTimeout, WireError)):
         one.student.get("x")
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+from graders.engine.deadline import Deadline
 from graders.engine.given import Given
 from graders.engine.namespace import JudgeNamespace
 from graders.engine.report import Cell, CellReport, Outcome
@@ -20,7 +21,7 @@ def run(
 ) -> CellReport:
     namespace = JudgeNamespace(Given(), student.__getitem__)
     cell = Cell(0, source, "test", points, "q1")
-    return run_test_cell(cell, namespace, seconds=seconds, output_bytes=output_bytes)
+    return run_test_cell(cell, namespace, deadline=Deadline.after(seconds), output_bytes=output_bytes)
 
 
 def text(report: CellReport) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graders.engine.deadline import Deadline
 from graders.engine.wire import Caps, Frame, WireClosed, WireError, WireTimeout, encode_frame, recv_frame, send_frame
 
 Pair = tuple[socket.socket, socket.socket]
@@ -46,7 +46,7 @@ def test_what_is_sent_arrives(header: dict[str, object], sizes: list[int]) -> No
     tensors = {str(i): torch.arange(float(n)) for i, n in enumerate(sizes)}
     with left, right:
         send_frame(left, Frame(header, tensors))
-        received = recv_frame(right, deadline=time.monotonic() + 5)
+        received = recv_frame(right, deadline=Deadline.after(5))
     assert received.header == header
     assert all(torch.equal(received.tensors[k], t) for k, t in tensors.items())
 
@@ -55,7 +55,7 @@ def test_what_is_sent_arrives(header: dict[str, object], sizes: list[int]) -> No
 def test_every_dtype_arrives(pair: Pair, dtype: torch.dtype) -> None:
     sent = {"a": torch.tensor([[1, 0, 1]]).to(dtype), "scalar": torch.ones((), dtype=dtype), "no": torch.ones(0, 3)}
     send_frame(pair[0], Frame({}, sent))
-    received = recv_frame(pair[1], deadline=time.monotonic() + 5).tensors
+    received = recv_frame(pair[1], deadline=Deadline.after(5)).tensors
     assert list(received) == list(sent)
     assert all(torch.equal(received[k], t) and received[k].dtype == t.dtype for k, t in sent.items())
 
@@ -77,7 +77,7 @@ def test_noise_is_an_error_and_nothing_else(noise: bytes) -> None:
         left.sendall(noise)
         left.shutdown(socket.SHUT_WR)
         with pytest.raises(WireError):
-            recv_frame(right, deadline=time.monotonic() + 5)
+            recv_frame(right, deadline=Deadline.after(5))
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ def test_noise_is_an_error_and_nothing_else(noise: bytes) -> None:
 def test_each_lie_has_its_message(pair: Pair, prefix: bytes, says: str) -> None:
     threading.Thread(target=pair[0].sendall, args=(prefix,), daemon=True).start()
     with pytest.raises(WireError, match=says):
-        recv_frame(pair[1], deadline=time.monotonic() + 5)
+        recv_frame(pair[1], deadline=Deadline.after(5))
 
 
 def test_a_body_that_never_comes_takes_no_memory_and_ends_at_the_deadline(pair: Pair) -> None:
     pair[0].sendall(_frame(b'[{},["a","uint8",[419430400]]]', 400 << 20))
     with pytest.raises(WireTimeout):
-        recv_frame(pair[1], caps=Caps(), deadline=time.monotonic() + 0.2)
+        recv_frame(pair[1], caps=Caps(), deadline=Deadline.after(0.2))
 
 
 def test_an_end_of_stream_is_told_from_silence(pair: Pair) -> None:
@@ -119,9 +119,9 @@ def test_an_end_of_stream_is_told_from_silence(pair: Pair) -> None:
     pair[0].sendall(head[:-3])
     pair[0].close()
     with pytest.raises(WireClosed):
-        recv_frame(pair[1], deadline=time.monotonic() + 5)
+        recv_frame(pair[1], deadline=Deadline.after(5))
 
 
 def test_sending_to_one_who_does_not_read_gives_up(pair: Pair) -> None:
     with pytest.raises(WireTimeout):
-        send_frame(pair[0], Frame({"x": "y" * 10_000_000}), deadline=time.monotonic() + 0.2)
+        send_frame(pair[0], Frame({"x": "y" * 10_000_000}), deadline=Deadline.after(0.2))

@@ -37,6 +37,10 @@ def course(folder: Path, extra: str) -> Path:
         ("c.Execute.timeout = 'five'", "`c.Execute.timeout` is 'five', which is not an int"),
         ("c.EngineExecute.isolation = 'proces'", "is 'proces', which is not any of ['namespaces', 'process']"),
         ("c.EngineExecute.memory_mib = '1 GiB'", "is '1 GiB', which is not an int"),
+        ("c.EngineExecute.memory_mib = 0", "`c.EngineExecute.memory_mib` is 0, which is less than 64"),
+        ("c.EngineExecute.disk_mib = -1", "is -1, which is less than 1"),
+        ("c.EngineExecute.processes = 0", "is 0, which is less than 1"),
+        ("c.EngineExecute.total_timeout = -2.5", "is -2.5, which is less than 1"),
         ("c.AssignLatePenalties.plugin_class = 'no.such.Plugin'", "could not be imported (ModuleNotFoundError: "),
         ("c.AssignLatePenalties.plugin_class = 'fractions.Gone'", "could not be imported (ImportError: "),
         ("c.AssignLatePenalties.plugin_class = 'fractions.Fraction'", "'fractions.Fraction', which is not "),
@@ -70,6 +74,13 @@ def test_a_value_that_does_not_fit_is_refused(
 )
 def test_what_fits_is_no_matter(tmp_path: Path, setting: str) -> None:
     assert missettings(course_config(course(tmp_path, setting)), loaded_classes()) == []
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(5, 5.0), (None, 90.0), (0, 90.0), (-1, 90.0)])
+def test_without_a_time_for_a_cell_it_has_the_notebooks(timeout: int | None, seconds: float) -> None:
+    """nbclient takes None and -1 for no limit."""
+    step = execute.EngineExecute(timeout=timeout, total_timeout=90.0)
+    assert (step.limits().cell_seconds, step.limits().total_seconds) == (seconds, 90.0)
 
 
 def test_words_of_the_command_line_are_read_by_who_takes_them() -> None:

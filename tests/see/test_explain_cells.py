@@ -92,7 +92,9 @@ def shell() -> Iterator[Any]:
     from IPython.core.interactiveshell import InteractiveShell
 
     made = InteractiveShell.instance()
-    made.run_cell("%xmode Minimal\n%load_ext torchmagic\n" + PRELUDE, silent=True)  # colouring torch's sources takes long
+    made.run_cell(
+        "%xmode Minimal\n%load_ext torchmagic\n" + PRELUDE, silent=True
+    )  # colouring torch's sources takes long
     yield made
     made.run_cell("%unload_ext torchmagic", silent=True)
     InteractiveShell.clear_instance()
