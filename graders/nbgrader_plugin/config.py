@@ -61,4 +61,5 @@ def _what(error: BaseException, path: Path) -> str:
         if Path(step.filename).resolve() == path.resolve()
     ]
     where = f", line {lines[-1]}" if lines and not isinstance(error, SyntaxError) else ""
-    return f"{type(error).__name__}: {error}{where}"
+    words = f": {error}" if str(error) not in ("", "None") else ""
+    return f"{type(error).__name__}{words}{where}"

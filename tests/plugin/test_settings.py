@@ -135,7 +135,12 @@ def test_a_file_that_does_not_load_names_its_line(tmp_path: Path, text: str, sai
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("raise SystemExit", "SystemExit: "), ("import sys; sys.exit(3)", "SystemExit: 3")]
+    ("text", "said"),
+    [
+        ("raise SystemExit", r"\(SystemExit,"),
+        ("import sys; sys.exit()", r"\(SystemExit,"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+    ],
 )
 def test_a_file_that_ends_the_program_is_said_and_is_no_success(tmp_path: Path, text: str, said: str) -> None:
     line = len(config_text("tiny", text).splitlines())

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 ALL = "--forward --saved --check --lr 0.1"
 
+CUBE = """\
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x ** 3
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * 3 * x ** 2
+"""
+
 #: name → (cells before, the cell, what of it is compared)
 CELLS = {
     "custom function": (
-        "class Cube(torch.autograd.Function):\n"
-        "    @staticmethod\n"
-        "    def forward(ctx, x):\n"
-        "        ctx.save_for_backward(x)\n"
-        "        return x ** 3\n"
-        "    @staticmethod\n"
-        "    def backward(ctx, g):\n"
-        "        (x,) = ctx.saved_tensors\n"
-        "        return g * 3 * x ** 2",
+        CUBE,
         "w = torch.tensor([1., 2.], requires_grad=True)\ny = Cube.apply(w)\ny.sum().backward()",
         "w.grad, y",
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.see.gradtrace_cells import CELLS
+from tests.see.gradtrace_cells import CUBE
 from tests.see.shell_run import graph
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_no_user_code_runs_a_second_time(shell: Any) -> None:
 
 
 def test_a_wrong_backward_is_found(shell: Any) -> None:
-    shell.run_cell(CELLS["custom function"][0].replace("g * 3 * x ** 2", "g * 2 * x"))
+    shell.run_cell(CUBE.replace("g * 3 * x ** 2", "g * 2 * x"))
     (check,) = graph(
         shell, "w = torch.tensor([1., 2.], requires_grad=True)\nCube.apply(w).sum().backward()", "--check"
     ).checks
@@ -115,9 +115,7 @@ def test_a_wrong_backward_is_found(shell: Any) -> None:
 
 
 def test_a_function_outside_torch_is_not_judged(shell: Any) -> None:
-    shell.run_cell(
-        CELLS["custom function"][0].replace("return x ** 3", "return torch.from_numpy(x.detach().numpy() ** 3)")
-    )
+    shell.run_cell(CUBE.replace("return x ** 3", "return torch.from_numpy(x.detach().numpy() ** 3)"))
     (check,) = graph(
         shell, "w = torch.tensor([1., 2.], requires_grad=True)\nCube.apply(w).sum().backward()", "--check"
     ).checks

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import pytest
 import torch
 
+from tests.see.gradtrace_cells import CUBE
 from tests.see.graph_cells import fresh, operations, run, tensor_named, watched
 from torchmagic.graph_records import GraphModule, GraphRecord
 from torchmagic.observe.graph import GraphWatch
@@ -200,21 +201,14 @@ def test_a_file_of_the_users_is_named(tmp_path: object) -> None:
 
 def test_the_line_of_a_custom_function_is_that_of_its_call() -> None:
     record = watched(
-        "class Cube(torch.autograd.Function):\n"
-        "    @staticmethod\n"
-        "    def forward(ctx, x):\n"
-        "        ctx.save_for_backward(x)\n"
-        "        return x ** 3\n"
-        "    @staticmethod\n"
-        "    def backward(ctx, g):\n"
-        "        return g * 3 * ctx.saved_tensors[0] ** 2\n"
+        f"{CUBE}"
         "class Layer(nn.Module):\n"
         "    def forward(self, x):\n"
         "        return Cube.apply(x)\n"
         "layer = Layer(); a = torch.tensor(2., requires_grad=True)\n"
         "y = layer(a) * 2\ny.backward()"
     )
-    assert [(n.label, n.line) for n in record.nodes if n.kind == "operation"] == [("Cube", 11), ("Mul", 13)]
+    assert [(n.label, n.line) for n in record.nodes if n.kind == "operation"] == [("Cube", 13), ("Mul", 15)]
     assert places(record) == [("Cube", "layer"), ("Mul", "")]
     assert tensor_named(record, "a").grad == 24.0
 

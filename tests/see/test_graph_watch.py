@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.see.gradtrace_cells import CUBE
 from tests.see.graph_cells import fresh, names, operations, run, tensor_named, watched, watched_or_none
 from torchmagic.observe.graph import trace
 from torchmagic.render.graph_html import graph_html
@@ -156,15 +157,7 @@ def test_in_place_operations_and_views() -> None:
 def test_custom_function_and_checkpoint() -> None:
     record = watched(
         "from torch.utils.checkpoint import checkpoint\n"
-        "class Cube(torch.autograd.Function):\n"
-        "    @staticmethod\n"
-        "    def forward(ctx, x):\n"
-        "        ctx.save_for_backward(x)\n"
-        "        return x ** 3\n"
-        "    @staticmethod\n"
-        "    def backward(ctx, g):\n"
-        "        (x,) = ctx.saved_tensors\n"
-        "        return 3 * g * x ** 2\n"
+        f"{CUBE}"
         "a = torch.tensor(2., requires_grad=True)\n"
         "c = Cube.apply(a)\n"
         "for reentrant in (False, True):\n"
