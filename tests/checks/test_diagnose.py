@@ -189,6 +189,7 @@ def test_each_mistake_is_named(mistake: str, seed: int, n: int, d: int, single: 
     assert says in said, find(expected, got, inputs=inputs or None)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 2**31), n=st.integers(4, 7), d=st.integers(3, 6), factor=st.floats(1.01, 3))
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -204,6 +205,7 @@ def test_one_number_that_does_not_fit_silences_it(mistake: str, seed: int, n: in
 _shapes = st.lists(st.integers(1, 5), max_size=3).map(tuple)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(seed=st.integers(0, 2**31), shape=_shapes, other=_shapes, alike=st.booleans(), gradient=st.booleans())
 def test_what_has_nothing_to_do_with_it_is_never_named(

@@ -70,6 +70,7 @@ def test_the_smallest_input_that_fails_is_shown() -> None:
     assert caught.value.redacted.startswith("`f(…)` has 3 of 3 values wrong")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("f", "inputs", "says"),
     [

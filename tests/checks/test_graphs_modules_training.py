@@ -204,6 +204,7 @@ DRAWS: dict[str, tuple[Callable[[], torch.Tensor], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWS)
 def test_right_draws_pass_whatever_the_seed(name: str) -> None:
     draw, distribution = DRAWS[name]

@@ -81,6 +81,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("odd", ODD)
 def test_every_check_fails_in_words(check: str, odd: str) -> None:

@@ -98,6 +98,7 @@ def test_a_gradebook_that_is_no_database(course: Make) -> None:
     assert "cannot be opened" in found.detail
 
 
+@pytest.mark.slow
 def test_a_gradebook_of_an_older_nbgrader(course: Make) -> None:
     folder = course("")
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}"):

@@ -103,6 +103,7 @@ def test_reseeding_changes_hidden_seeds_only() -> None:
     assert reseeded([TrialCell("a", source)], 3) == {}
 
 
+@pytest.mark.slow
 def test_trials_run_variants_apart(tmp_path: Path) -> None:
     test = TrialCell("t", "assert x == 1\n0.5", 1.0)
     cells = [TrialCell("first", ""), TrialCell("q", "x = 1", solution=True), test, TrialCell("u", "x == 1\nTrue", 2.0)]

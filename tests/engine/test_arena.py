@@ -54,6 +54,7 @@ IDIOMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IDIOMS)
 def test_idioms(grade: Grade, name: str) -> None:
     assert_right_and_wrong(grade, IDIOMS[name])

@@ -15,6 +15,7 @@ from fuzz.judge import Unexpected, one_input
 SEEDS = sorted((Path(__file__).resolve().parents[2] / "fuzz" / "seeds").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda path: path.name)
 def test_a_seed_does_no_harm(seed: Path) -> None:
     one_input(seed.read_bytes())

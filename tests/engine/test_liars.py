@@ -180,6 +180,7 @@ def test_a_lie_about_gradients_is_an_error_of_the_backward_pass(liar: Make, name
     assert x.grad is None
 
 
+@pytest.mark.slow
 def test_replies_that_never_end_are_over_at_the_deadline(liar: Make) -> None:
     def flood(request: Header) -> list[Header | Frame | bytes]:
         old = [{"value": 3, "re": 1}] * 1000
@@ -192,6 +193,7 @@ def test_replies_that_never_end_are_over_at_the_deadline(liar: Make) -> None:
         one.student.get("y")
 
 
+@pytest.mark.slow
 def test_a_body_that_never_comes_is_over_at_the_deadline(liar: Make) -> None:
     def slow(request: Header) -> list[Header | Frame | bytes]:
         time.sleep(3)

@@ -18,6 +18,7 @@ def _huge(line: str = "AnonHugePages:") -> int:
     return sum(int(row.split()[1]) for row in rows if row.startswith(line))
 
 
+@pytest.mark.slow
 def test_what_is_gathered_stays_what_it_is() -> None:
     memory = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     text = bytes(range(256)) * (len(memory) // 256)

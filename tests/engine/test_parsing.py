@@ -32,6 +32,7 @@ def busy_collector() -> Iterator[None]:
     gc.callbacks.remove(switch)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("busy_collector")
 def test_threads_that_parse_do_not_disturb_each_other() -> None:
     """On Python 3.11 about one in a hundred of these parses fails the first time."""

@@ -222,6 +222,7 @@ _nodes = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(node=_nodes)
 def test_whatever_is_sent_is_decoded_or_a_wire_error(node: Any) -> None:

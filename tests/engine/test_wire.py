@@ -108,6 +108,7 @@ def test_each_lie_has_its_message(pair: Pair, prefix: bytes, says: str) -> None:
         recv_frame(pair[1], deadline=Deadline.after(5))
 
 
+@pytest.mark.slow
 def test_a_body_that_never_comes_takes_no_memory_and_ends_at_the_deadline(pair: Pair) -> None:
     pair[0].sendall(_frame(b'[{},["a","uint8",[419430400]]]', 400 << 20))
     with pytest.raises(WireTimeout):
@@ -122,6 +123,7 @@ def test_an_end_of_stream_is_told_from_silence(pair: Pair) -> None:
         recv_frame(pair[1], deadline=Deadline.after(5))
 
 
+@pytest.mark.slow
 def test_sending_to_one_who_does_not_read_gives_up(pair: Pair) -> None:
     with pytest.raises(WireTimeout):
         send_frame(pair[0], Frame({"x": "y" * 10_000_000}), deadline=Deadline.after(0.2))

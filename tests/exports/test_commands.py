@@ -201,6 +201,7 @@ def test_a_gradebook_that_an_older_nbgrader_made(run: Run, course: Path) -> None
     fails(run("canvas", "--course", course), "cannot be read", "lms_user_id", "nbgrader db upgrade")
 
 
+@pytest.mark.slow
 def test_a_gradebook_of_nobody(run: Run, bare: Path) -> None:
     with Gradebook(f"sqlite:///{bare}/gradebook.db", "exports") as gradebook:
         gradebook.add_assignment("ps1")

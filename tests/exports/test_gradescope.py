@@ -101,6 +101,7 @@ def test_the_schema_can_say_no() -> None:
     jsonschema.validate({"tests": [{"score": 1}]}, SCHEMA)
 
 
+@pytest.mark.slow
 def test_a_folder_for_each_student_who_submitted(gradebook: Gradebook) -> None:
     found = results(read_rows(gradebook))
     assert sorted(found) == [
@@ -155,6 +156,7 @@ def test_combined(gradebook: Gradebook) -> None:
     assert {f"{a}/{s}/results.json": tree[a][s] for a in tree for s in tree[a]} == results(rows)
 
 
+@pytest.mark.slow
 @law
 @given(any_rows())
 def test_whatever_is_written_there(rows: list[ExportRow]) -> None:

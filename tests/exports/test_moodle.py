@@ -95,6 +95,7 @@ def test_a_grade_above_the_maximum_is_told(gradebook: Gradebook) -> None:
     assert any("1 score is above the maximum" in note and "unlimitedgrades" in note for note in notes)
 
 
+@pytest.mark.slow
 @law
 @given(any_rows(assignments=2))
 def test_moodle_takes_whatever_students_and_graders_write(rows: list[ExportRow]) -> None:

@@ -25,6 +25,7 @@ from torchmagic.errors import TorchmagicError
 from .any_rows import any_rows, law, texts
 
 
+@pytest.mark.slow
 @law
 @given(any_rows(assignments=2))
 def test_csv_reads_back(rows: list[ExportRow]) -> None:
@@ -38,6 +39,7 @@ def test_parquet_reads_back(rows: list[ExportRow]) -> None:
     assert from_parquet(to_parquet(rows)) == rows
 
 
+@pytest.mark.slow
 def test_the_real_gradebook_reads_back(gradebook: Gradebook) -> None:
     rows = read_rows(gradebook)
     assert any(row.comments for row in rows)

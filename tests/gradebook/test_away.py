@@ -39,6 +39,7 @@ def locked(book: Book) -> Iterator[None]:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_locked_gradebook_is_waited_for_and_then_said_to_be_locked(book: Book) -> None:
     told: list[str] = []
     with book.writer(patience=0.3, on_wait=told.append) as writer:
@@ -75,6 +76,7 @@ def test_a_lock_that_ends_in_time_is_nothing_to_speak_of(book: Book) -> None:
     assert told == []
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_away_is_an_error_and_nothing_is_lost(postgres: Postgres, postgresql_book: Book) -> None:
     told: list[str] = []
     with postgresql_book.writer(patience=0.4, on_wait=told.append) as writer:

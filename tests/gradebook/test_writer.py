@@ -40,6 +40,7 @@ def _penalties(book: Book, student: str) -> list[float | None]:
     return [row[3] for row in book.rows()["notebook"] if row[0] == student]
 
 
+@pytest.mark.slow
 def test_unknown_students_are_refused_by_name_and_the_others_are_written(book: Book) -> None:
     with book.gradebook() as gradebook:
         gradebook.add_student("ada")

@@ -48,6 +48,7 @@ def _block(folder: Path, what: str) -> None:
 WAYS = ["a file for a folder", "a file for a folder below", "a folder for a file"]
 
 
+@pytest.mark.slow
 def test_the_instructor_s_files_count(school: School, data: Any) -> None:
     for number, what in enumerate(WAYS):
         _block(school.hand_in(f"s{number}", data, "data").parent, what)
@@ -60,6 +61,7 @@ def test_the_instructor_s_files_count(school: School, data: Any) -> None:
         assert (autograded / "kept.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_so_they_do_where_a_course_has_hooks_of_its_own(school: School, data: Any) -> None:
     """Such a course is graded through nbgrader's own converter."""
     with (school.folder / "nbgrader_config.py").open("a") as config:

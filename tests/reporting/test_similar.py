@@ -41,6 +41,7 @@ def _found(results: ClassResults) -> list[tuple[str, ...]]:
     return [cluster.students for cluster in find_similar(results).clusters]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "seed"), [(2, 0), (5, 0), (12, 0), (12, 1), (30, 0), (30, 1), (70, 0)])
 def test_a_class_of_honest_answers_accuses_nobody(size: int, seed: int) -> None:
     assert _found(classroom(_class(size, seed))) == []

@@ -247,6 +247,7 @@ show(Symbolic())
 """
 
 
+@pytest.mark.slow
 def test_arrays_of_jax_and_tensorflow_and_nothing_imported_for_them() -> None:
     code = _SHOW + _CASES.format(jax=_JAX, tensorflow=_TENSORFLOW)
     command = [sys.executable, "-W", "error", "-c", code]

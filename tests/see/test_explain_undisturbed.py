@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -172,6 +173,7 @@ def test_random_states_modes_and_defaults_stay() -> None:
     assert torch.overrides._get_current_function_mode_stack() == []
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_alive() -> None:
     def fail() -> weakref.ref[Any]:
         x, w = torch.ones(30, 4), torch.ones(50, 4)

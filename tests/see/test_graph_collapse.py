@@ -169,6 +169,7 @@ def reach(pairs: list[tuple[str, str]], start: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(records(), LOOKS)
 def test_a_collapsed_graph_has_no_cycle_and_keeps_every_way(record: GraphRecord, look: Look) -> None:

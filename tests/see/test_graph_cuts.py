@@ -53,6 +53,7 @@ def test_a_cut_is_drawn_with_its_line(cell: Cell) -> None:
         assert all(place[node.id] < place[e.target] for e in record.edges if e.source == node.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", cells("ordinary"), ids=str)
 def test_ordinary_cells_have_no_cuts_but_those_that_are_meant(cell: Cell) -> None:
     torch.manual_seed(0)

@@ -52,6 +52,7 @@ def check_mermaid(text: str) -> None:
     assert len(re.findall(r"-->|-\.->", text)) < 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("look", [Look(), Look(depth=0), Look(depth=99), Look(theme="dark")])
 def test_every_form_of_every_model(name: str, look: Look) -> None:
@@ -62,6 +63,7 @@ def test_every_form_of_every_model(name: str, look: Look) -> None:
     assert GraphRecord.from_json(export(record, "json", look)) == record
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(records(), LOOKS)
 def test_any_record_gives_sound_files(record: GraphRecord, look: Look) -> None:

@@ -125,6 +125,7 @@ def test_an_interrupt_in_our_own_hook_reads_as_without(monkeypatch: pytest.Monke
     assert namespace["a"].grad.tolist() == [3.0, 3.0]
 
 
+@pytest.mark.slow
 def test_no_storage_outlives_the_cell() -> None:
     namespace = fresh()
     run(NET, namespace)

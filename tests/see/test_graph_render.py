@@ -217,6 +217,7 @@ def assert_apart(boxes: Mapping[str, Box], layout: Layout) -> None:
             assert apart, (one, two)
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(records(), LOOKS)
 def test_any_record_is_drawn_and_told(record: GraphRecord, look: Look) -> None:
@@ -273,6 +274,7 @@ def test_layout_keeps_frames_around_their_nodes_and_labels_on_their_edges() -> N
     assert layout.labels[1:] == (None, None, None)
 
 
+@pytest.mark.slow
 def test_rendering_needs_no_torch() -> None:
     def modules_after(name: str) -> set[str]:
         code = f"import sys, {name}; print(*(m for m in ('torch', 'IPython') if m in sys.modules))"

@@ -99,6 +99,7 @@ def test_tracing_afterwards_changes_nothing() -> None:
         assert torch.equal(tensor, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backward", ["", "z.backward()", "z.backward(retain_graph=True)"])
 def test_nothing_is_kept_alive(backward: str) -> None:
     namespace = fresh()

@@ -252,6 +252,7 @@ def test_torch_compile_compiles_as_without() -> None:
     assert tensor_named(record, "x").grad_norm == pytest.approx(namespace["x"].grad.norm().item())
 
 
+@pytest.mark.slow
 def test_a_chain_of_ten_thousand_operations() -> None:
     source = "t = torch.tensor(1., requires_grad=True)\ns = t\nfor _ in range(10_000):\n    s = s * 1.0001\n"
     record = watched(source + "s.backward()")

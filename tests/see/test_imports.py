@@ -109,6 +109,7 @@ def _after(code: str) -> set[str]:
     )
 
 
+@pytest.mark.slow
 def test_importing_torchmagic_is_light() -> None:
     heavy = {"torch", "numpy", "IPython", "matplotlib", "pandas", "nbgrader", "jinja2"}
     assert not heavy & _after("import torchmagic")
@@ -125,6 +126,7 @@ def test_loading_the_extension_imports_neither_torch_nor_what_draws() -> None:
     assert not {"torch", "jinja2", "rich", "torchmagic.render.graph_view"} & there
 
 
+@pytest.mark.slow
 def test_grading_imports_torch_in_the_warm_processes_alone() -> None:
     """A second of the run, and the memory: the process that talks to nbgrader has no use for it."""
     parts = ("autograde", "grading", "converter", "execute", "restore", "scores", "feedback", "course")
@@ -132,6 +134,7 @@ def test_grading_imports_torch_in_the_warm_processes_alone() -> None:
     assert "torch" not in _after(f"{plugin}\nimport graders.commands.grade")
 
 
+@pytest.mark.slow
 def test_the_program_that_grades_leaves_torch_to_the_engines_processes() -> None:
     assert "torch" not in _after("import graders.nbgrader_plugin.grading, graders.engine.client")
     assert "torch" in _after("import graders.engine.judge"), "the proof cannot fail"

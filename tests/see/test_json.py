@@ -70,6 +70,7 @@ def strictly(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(record=st.one_of(*map(values, SHOWN)))
 def test_any_record_comes_back(record: Any) -> None:

@@ -102,6 +102,7 @@ def assert_counts(histogram: Histogram | None, stats: Stats, tensor: torch.Tenso
         assert abs(got - int(most)) <= slack
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(tensor=strided(), chunk=st.sampled_from([1, 5, 1 << 19]), alone=st.sampled_from([0, 1 << 16]))
 def test_statistics_and_histogram_are_torch_s(tensor: torch.Tensor, chunk: int, alone: int) -> None:

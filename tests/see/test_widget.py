@@ -151,6 +151,7 @@ def test_an_empty_graph_has_no_widget() -> None:
         GraphRecord((), ()).widget()
 
 
+@pytest.mark.slow
 def test_anywidget_is_imported_only_when_asked_for() -> None:
     code = (
         "import sys, torch, torchmagic\n"
