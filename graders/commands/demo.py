@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -20,15 +21,14 @@ from graders.commands.manual import Manual, PagedCommand
 from graders.commands.options import FOLDER, folders, jobs_option
 from graders.commands.show import Meter, long_step, number, outcome, step
 from graders.courses import clone_assignments, find_assignments
-from graders.demo import LOG, compare, deal, make_demo, release, submit_all
 from graders.mutants import KINDS
 from graders.nbgrader_plugin.autograde import grade_assignments
-from graders.nbgrader_plugin.course import Course, GradebookEntry
 from graders.nbgrader_plugin.rows import SubmissionRow
-from graders.nbgrader_plugin.said import log_to
 from graders.simulation import Handin
-from graders.tour import run_tour
 from torchmagic.tour import NOTEBOOK
+
+if TYPE_CHECKING:  # imports nbgrader, which takes longer than all else that --help does
+    from graders.nbgrader_plugin.course import Course, GradebookEntry
 
 FIGURES = "demo.json"
 CLASS = "class.csv"
@@ -107,6 +107,10 @@ def command(
     Solutions are dealt in the proportions of a real class, the same for the same seed:
     docs/howto/load-test.md.
     """
+    from graders.demo import LOG, compare, deal, make_demo
+    from graders.nbgrader_plugin.said import log_to
+    from graders.tour import run_tour
+
     console = Console()
     sources = find_assignments(source)
     handins = deal(sources, assignments or None, count, seed)
@@ -145,6 +149,8 @@ def command(
 
 
 def _make_class(console: Console, course: Course, names: Sequence[str], handins: Sequence[Handin], count: int) -> None:
+    from graders.demo import release, submit_all
+
     with step(console, "Releasing the assignments") as done:
         release(course, names)
         done(f"Course in {course.folder}: generated and released {', '.join(names)}")

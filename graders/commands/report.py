@@ -6,15 +6,16 @@ import re
 import webbrowser
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from graders.commands.manual import Manual, PagedCommand
 from graders.commands.options import assignment_argument, course_option
-from graders.reporting.export import report_json
-from graders.reporting.facts import ClassFacts, gather
-from graders.reporting.page import report_html
 from torchmagic.errors import TorchmagicError
+
+if TYPE_CHECKING:  # imports nbgrader, which takes longer than all else that --help does
+    from graders.reporting.facts import ClassFacts
 
 _MANUAL = Manual(
     arguments=[("ASSIGNMENT", "An assignment's name.")],
@@ -71,7 +72,10 @@ def command(
     each with an example that names nobody; for each question success, discrimination and time; how submissions
     ended; tests that are not tamper-proof; texts that are alike. docs/howto/report.md says what each number means.
     """
-    from graders.nbgrader_plugin.results import class_results  # imports nbgrader
+    from graders.nbgrader_plugin.results import class_results
+    from graders.reporting.export import report_json
+    from graders.reporting.facts import gather
+    from graders.reporting.page import report_html
 
     facts = gather(class_results(folder, assignment), anonymous=anonymous, similar=not no_similar)
     to_terminal = json_file is not None and str(json_file) == "-"

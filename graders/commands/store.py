@@ -17,7 +17,6 @@ from rich.table import Table
 from graders.commands.manual import Manual, PagedCommand, PagedGroup
 from graders.commands.options import course_option
 from graders.nbgrader_plugin.config import CONFIG_NAME
-from graders.nbgrader_plugin.finished import Notes
 from graders.nbgrader_plugin.places import notes_folder, store_folder
 from graders.store import Store, Stored
 from torchmagic.errors import TorchmagicError
@@ -101,6 +100,8 @@ def prune(folder: Path, days: float | None, everything: bool, dry_run: bool) -> 
 
 
 def _show(console: Console, folder: Path) -> None:
+    from graders.nbgrader_plugin.finished import Notes  # imports nbgrader, which --help can do without
+
     entries = {entry.key: entry for entry in Store(store_folder(folder))}
     table = Table(title=f"Stored results in {escape(str(store_folder(folder)))}", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("assignment", "results", "size", "last used"):
@@ -124,6 +125,8 @@ def _facts(entries: list[Stored]) -> tuple[str, str, str]:
 
 def _used(folder: Path) -> frozenset[str]:
     """The keys that the notes of graded submissions refer to."""
+    from graders.nbgrader_plugin.finished import Notes
+
     return frozenset(note.key for name in _assignments(folder) for note in Notes(notes_folder(folder, name)))
 
 

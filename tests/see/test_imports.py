@@ -135,6 +135,18 @@ def test_grading_imports_torch_in_the_warm_processes_alone() -> None:
 
 
 @pytest.mark.slow
+def test_help_and_completion_import_no_more_than_they_say() -> None:
+    """Importing nbgrader takes a second."""
+    page = (
+        "import contextlib, io\nfrom graders.commands import app\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    app(['--help'])"
+    )
+    there = _after(page)
+    assert {"graders.commands.grade", "graders.commands.demo", "graders.commands.report"} <= there
+    assert not {"nbgrader", "nbformat", "torch", "sqlalchemy"} & there
+
+
+@pytest.mark.slow
 def test_the_program_that_grades_leaves_torch_to_the_engines_processes() -> None:
     assert "torch" not in _after("import graders.nbgrader_plugin.grading, graders.engine.client")
     assert "torch" in _after("import graders.engine.judge"), "the proof cannot fail"
