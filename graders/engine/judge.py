@@ -28,7 +28,7 @@ from graders.engine.watch import INTERRUPTED
 from graders.engine.wire import TO_FINISH, WireClosed, WireError, WireTimeout
 
 #: How long a student's process may take to get ready for its first cell.
-START_SECONDS = 60.0
+_START_SECONDS = 60.0
 _GRACE = 2.0
 #: All outputs of a submission together, in outputs of one cell at their limit.
 _OUTPUTS = 4
@@ -110,7 +110,7 @@ class Judge:
 
     def _wait_for_student(self) -> None:
         """Nobody's time begins before the student's process is there, walled off and with what it has to import."""
-        self.student.deadline = Deadline.after(START_SECONDS)
+        self.student.deadline = Deadline.after(_START_SECONDS)
         with contextlib.suppress(WireClosed):  # the first cell's report says how it ended
             self.student.meet()
 
