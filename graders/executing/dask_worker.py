@@ -89,6 +89,10 @@ async def _plugged(worker: Any, name: str, given: bytes) -> WorkerPlugin:
     return plugin
 
 
+#: How long a worker's event loop may take from one line to the next.
+_SET_UP_SECONDS = 60.0
+
+
 class WarmWorker(WorkerPlugin):
     """Keeps one grading worker in a Dask worker, for as long as that lives and is not idle for long.
 
@@ -98,6 +102,7 @@ class WarmWorker(WorkerPlugin):
 
     def __init__(self, given: bytes) -> None:
         self._pickled = given
+        self._set_up = threading.Event()
         self._lock = threading.Lock()
         self._given: Given | None = None
         self._worker: GradingWorker | None = None
@@ -111,6 +116,7 @@ class WarmWorker(WorkerPlugin):
         self._at_once = worker.state.nthreads
         self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="torchmagic-keeper")
         self._resting = asyncio.get_running_loop().create_task(self._rest_when_idle())
+        self._set_up.set()
 
     async def teardown(self, worker: Any) -> None:
         """Called by Dask when the worker closes or the run is over."""
@@ -121,6 +127,7 @@ class WarmWorker(WorkerPlugin):
 
     def grade(self, handed: Handed) -> Graded:
         """Grade one submission; starts what is not warm yet."""
+        self._set_up.wait(_SET_UP_SECONDS)  # Dask lists a plugin before it sets it up
         with self._lock:
             self._busy += 1
         try:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 
+import distributed
 import pytest
 
 from graders.executing import Executor, open_executor
 from graders.executing.cluster import ClusterExecutor
+from graders.executing.dask_worker import Given, WarmWorker
+from graders.executing.likeness import likeness
 from graders.executing.local import LocalExecutor
 from tests.cluster.conftest import Cluster, until
 from tests.cluster.standin import PACKAGE, StandIn, handed
@@ -147,3 +152,24 @@ def test_a_local_executor_ends_what_runs_when_it_is_told_to_cancel() -> None:
 def running_time(wait: Callable[[], object], start: float) -> float:
     wait()
     return time.monotonic() - start
+
+
+def test_a_task_that_finds_the_plugin_listed_but_not_set_up_waits() -> None:
+    """Dask lists a plugin first; a task in another thread may look in between."""
+
+    async def graded() -> str:
+        content = pickle.dumps(Given(functools.partial(StandIn, seconds=0.0), PACKAGE, likeness()))
+        warm = WarmWorker(content)
+        async with distributed.LocalCluster(
+            n_workers=1, processes=False, asynchronous=True, dashboard_address=None
+        ) as cluster:
+            task = asyncio.get_running_loop().run_in_executor(None, warm.grade, handed("early"))
+            await asyncio.sleep(0.3)
+            assert not task.done()
+            worker = cluster.workers[0]
+            await worker.plugin_add(plugin=warm, name="warm")
+            done = await task
+            await worker.plugin_remove(name="warm")
+        return done.notebooks[0].text
+
+    assert asyncio.run(graded()) == "early"
