@@ -217,7 +217,7 @@ class Judge:
     def _recover(self, cell: Cell) -> None:
         """Interrupt what the student's process is doing; if it does not stop, it is ended."""
         self._interrupt()
-        if self.student.recover(_GRACE):
+        if self.student.recover(Deadline.after(_GRACE, self.lost())):
             return
         if isinstance(self.student.broken, WireClosed):
             outcome, message = self._how_it_ended()

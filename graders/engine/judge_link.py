@@ -102,13 +102,13 @@ class JudgeLink(Link):
             self._one_less()
         return reply
 
-    def recover(self, grace: float) -> bool:
-        """After a timeout: wait ``grace`` seconds for the interrupted request's answer; False when none comes."""
+    def recover(self, grace: Deadline) -> bool:
+        """After a timeout: wait until ``grace`` for the interrupted request's answer; False when none comes."""
         if not self._asking:  # the time was over between two questions
             self.broken = None
             self._depth = self._nested = 0
             return True
-        deadline, self.deadline = self.deadline, Deadline.after(grace)
+        deadline, self.deadline = self.deadline, grace
         try:
             while True:
                 frame = self.read()

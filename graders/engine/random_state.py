@@ -54,8 +54,8 @@ def declared_seeds(source: str) -> frozenset[int]:
 
     >>> sorted(declared_seeds("torch.manual_seed(7); np.random.seed(3)"))
     [3, 7]
-    >>> sorted(declared_seeds("data_seed = 11; lines = 3"))
-    [11]
+    >>> sorted(declared_seeds("data_seed = 11; SEED: int = 5; lines = 3"))
+    [5, 11]
     """
     found: set[int] = set()
     if "seed" not in source.lower():
@@ -63,8 +63,10 @@ def declared_seeds(source: str) -> frozenset[int]:
     for node in (inner for statement in parse_cell(source) for inner in ast.walk(statement)):
         if isinstance(node, ast.Call) and _name(node.func) in _SEEDING:
             found |= _numbers([*node.args, *(keyword.value for keyword in node.keywords)])
-        elif isinstance(node, ast.Assign) and any("seed" in _name(target).lower() for target in node.targets):
-            found |= _numbers([node.value])
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any("seed" in _name(target).lower() for target in targets):
+                found |= _numbers([node.value])
     return frozenset(found)
 
 

@@ -44,6 +44,7 @@ class EngineExecute(Execute):  # type: ignore[misc]
     total_timeout = Float(
         240.0,
         min=1.0,
+        max=7 * 86_400.0,
         help="Seconds that one notebook may take. What it waits for a processor does not count, here and in a cell's "
         "`Execute.timeout`, up to three times the limit.",
     ).tag(config=True)

@@ -21,6 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 _LIMITS = Limits(cell_seconds=1.0, total_seconds=60.0)
 _WORK = "import time\nstart = time.process_time()\nwhile time.process_time() - start < 0.4:\n    pass"
 
+#: Within the grace that an interrupted cell has, on a core of its own.
+_INTERRUPTED = _WORK.replace("0.4", "1.3")
+
 
 def _burn() -> None:
     while True:
@@ -99,3 +102,10 @@ def test_a_deadline_is_put_off_by_what_was_lost_and_no_further() -> None:
     assert Deadline(long_ago, lambda: 50.0, most=1e3).left() < 0
     assert Deadline(long_ago, lambda: 150.0, most=99.0).left() < 0
     assert Deadline(long_ago, None, most=1e3).left() < 0
+
+
+def test_an_interrupted_cell_costs_the_later_ones_nothing(crowded: Callable[..., list[Outcome]]) -> None:
+    """What it takes to be interrupted is no time of the submission's either."""
+    stubborn = f"try:\n    while True:\n        pass\nfinally:\n{textwrap.indent(_INTERRUPTED, '    ')}"
+    cells = [("student", stubborn), ("student", "a = 1"), ("test", "assert a == 1")]
+    assert crowded(*cells) == [Outcome.TIMEOUT, Outcome.PASSED, Outcome.PASSED]
